@@ -1,0 +1,46 @@
+/**
+ * The format table's types. Each of the six outputs is one row; shared code reads a row's properties and never
+ * compares tags.
+ */
+import type { Presentation, SwitchingSet, Track } from './model/presentation.ts';
+
+/** A run of stored bytes in a track's source. */
+export type ByteRange = { readonly source: string; readonly offset: number; readonly length: number };
+
+/**
+ * How a segment is made. `copy`: `head`, then the ranges as stored. `build`: the ranges' bytes, read into one buffer,
+ * become the body.
+ */
+export type SegmentPlan =
+  | { readonly kind: 'copy'; readonly head: Uint8Array; readonly ranges: readonly ByteRange[] }
+  | { readonly kind: 'build'; readonly ranges: readonly ByteRange[]; build(payload: Uint8Array): readonly Uint8Array[] };
+
+/** What a manifest's child URLs repeat of the request that asked for it. */
+export type ChildParameters = {
+  /** The format value as the client wrote it canonically, e.g. `m3u8-aapl`; empty for Smooth. */
+  readonly format: string;
+  /** Extra parameters in the order in which they are emitted, e.g. `audiotrack`. */
+  readonly extra: readonly (readonly [name: string, value: string])[];
+  /** HLS: emit the audio-only variant. */
+  readonly audioOnly: boolean;
+};
+
+export type Format = {
+  readonly id: 'hls-v3' | 'hls-v4' | 'hls-cmaf' | 'dash-csf' | 'dash-cmaf' | 'smooth';
+  /** Values of `format=` that select this row; the first is the canonical one, '' means no parameter. */
+  readonly tags: readonly string[];
+  readonly title: string;
+  readonly manifest: { readonly kind: 'ssm' | 'mpd' | 'm3u8'; readonly mime: string; readonly suffix: string };
+  readonly container: 'fmp4' | 'ts';
+  /** Samples as stored, in CMAF form or in TS form (media-rules 4). */
+  readonly sampleForm: 'stored' | 'cmaf' | 'ts';
+  /** Audio travels inside the video segments. */
+  readonly muxed: boolean;
+  writeManifest(presentation: Presentation, parameters: ChildParameters): string;
+  /** HLS only. */
+  writePlaylist?(presentation: Presentation, set: SwitchingSet, track: Track, parameters: ChildParameters): string;
+  /** Formats with initialization segments only. */
+  writeInit?(set: SwitchingSet, track: Track): Uint8Array;
+  planSegment(presentation: Presentation, set: SwitchingSet, track: Track, segment: number): SegmentPlan;
+  mimeOf(set: SwitchingSet): { readonly init: string; readonly segment: string };
+};

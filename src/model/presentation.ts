@@ -1,0 +1,62 @@
+/**
+ * The neutral model (names of ISO/IEC 23000-19): Presentation > SwitchingSet > Track > Segment.
+ * VOD MP4, fragmented MP4, a live archive and a filtered view are all this one value; manifest writers and segment
+ * writers see nothing else.
+ */
+import type { Codec, Fraction } from './codec.ts';
+import type { SampleTable } from './samples.ts';
+import type { Timeline } from './timeline.ts';
+
+/** One encoding of a switching set's content. */
+export type Track = {
+  /** Bits per second: the exact number in URLs. Unique inside its set. */
+  readonly bitrate: number;
+  readonly codec: Codec;
+  /** Ticks per second of `samples`. */
+  readonly timescale: number;
+  /** The stored sample entry, whole box with header. */
+  readonly sampleEntry: Uint8Array;
+  readonly samples: SampleTable;
+  /** Segment i is samples [cuts[i], cuts[i + 1]); length = segments + 1. */
+  readonly cuts: Uint32Array;
+  /** Pictures per second when constant; null for audio, text and variable frame rate. */
+  readonly frameRate: Fraction | null;
+  /** Samples hold parameter sets or access unit delimiters, so the CMAF form differs from the stored one. */
+  readonly inBandSets: boolean;
+  /** Name of the source that holds the samples, as the asset's sources are named (a path relative to the asset). */
+  readonly source: string;
+};
+
+export type SwitchingSet = {
+  /** Track name of URLs, e.g. `video` or `aac_eng_2_128041_2_1`. Unique inside the presentation. */
+  readonly name: string;
+  readonly kind: 'video' | 'audio' | 'text';
+  /** As stored, normally ISO 639-2 (`eng`, `und`); empty when the asset gives none. */
+  readonly language: string;
+  /** From the .ism's title; null when there is none. */
+  readonly label: string | null;
+  /** DASH role scheme values, e.g. `alternate`. */
+  readonly roles: readonly string[];
+  /** e.g. `description` for audio description. */
+  readonly accessibility: readonly string[];
+  readonly timeline: Timeline;
+  /** Descending by bitrate, never empty, one codec family. */
+  readonly tracks: readonly Track[];
+};
+
+export type Presentation = {
+  /** Name of the asset, for log lines and messages. */
+  readonly asset: string;
+  /** In the order of the .ism: the order of manifests. */
+  readonly switchingSets: readonly SwitchingSet[];
+  /** Changes whenever any stored byte that matters changes. */
+  readonly version: string;
+};
+
+export function findSet(presentation: Presentation, name: string): SwitchingSet | undefined {
+  return presentation.switchingSets.find((set) => set.name === name);
+}
+
+export function setsOf(presentation: Presentation, kind: SwitchingSet['kind']): readonly SwitchingSet[] {
+  return presentation.switchingSets.filter((set) => set.kind === kind);
+}

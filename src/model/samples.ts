@@ -1,0 +1,131 @@
+/**
+ * The sample table of one track: typed arrays, never an object per sample.
+ * 216 000 video samples take 3.5 MB (size 4, offset 8, composition 4 bytes each).
+ */
+import type { Ticks } from '../time.ts';
+
+/** Decode times as runs of equal sample durations. All arrays have one entry per run. */
+export type TimeRuns = {
+  /** Index of the first sample of the run; ascending, the first is 0. */
+  readonly first: Uint32Array;
+  /** Decode time of that sample, in ticks relative to the table's base. */
+  readonly time: Float64Array;
+  /** Duration of each sample of the run, in ticks. */
+  readonly delta: Uint32Array;
+};
+
+export type SampleTable = {
+  readonly count: number;
+  /** Added to every time of this table, in ticks. Not 0 only for live archives. */
+  readonly base: Ticks;
+  /** Bytes of each sample. */
+  readonly sizes: Uint32Array;
+  /** Position of each sample in the track's source, in bytes. */
+  readonly offsets: Float64Array;
+  readonly decode: TimeRuns;
+  /** Composition offsets in ticks, or null when all are 0. */
+  readonly composition: Int32Array | null;
+  /** Indexes of the sync samples, ascending, or null when every sample is one. */
+  readonly sync: Uint32Array | null;
+  /** PT - (DTS + composition offset), in ticks: what the edit list and the presentation's start make of it. */
+  readonly shift: number;
+};
+
+/** Index of the run that holds sample `index`. */
+export function runOf(runs: TimeRuns, index: number): number {
+  let low = 0;
+  let high = runs.first.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if (runs.first[middle] <= index) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** Decode time of a sample relative to the base; `index` may equal `count`: the end of the last sample. */
+export function decodeTime(table: SampleTable, index: number): number {
+  const run = runOf(table.decode, index);
+  return table.decode.time[run] + (index - table.decode.first[run]) * table.decode.delta[run];
+}
+
+/** Presentation time of a sample relative to the base. A frame that straddles 0 is presented at 0 (media-rules 1.2). */
+export function presentationTime(table: SampleTable, index: number): number {
+  const time = decodeTime(table, index) + (table.composition === null ? 0 : table.composition[index]) + table.shift;
+  return time < 0 && table.base === 0n ? 0 : time;
+}
+
+/** Duration of a sample in ticks, as stored. */
+export function sampleDuration(table: SampleTable, index: number): number {
+  return table.decode.delta[runOf(table.decode, index)];
+}
+
+/** Presentation times of samples [first, end) relative to the base, in decoding order, in one pass over the runs. */
+export function presentationTimes(table: SampleTable, first: number, end: number): Float64Array {
+  const times = decodeTimes(table, first, end);
+  for (let i = 0; i < times.length; i++) {
+    const time = times[i] + (table.composition === null ? 0 : table.composition[first + i]) + table.shift;
+    times[i] = time < 0 && table.base === 0n ? 0 : time;
+  }
+  return times;
+}
+
+/** Decode times of samples [first, end) relative to the base. */
+export function decodeTimes(table: SampleTable, first: number, end: number): Float64Array {
+  const { decode } = table;
+  const times = new Float64Array(end - first);
+  let run = runOf(decode, first);
+  for (let index = first; index < end; ) {
+    const runEnd = Math.min(end, run + 1 < decode.first.length ? decode.first[run + 1] : end);
+    const delta = decode.delta[run];
+    let time = decode.time[run] + (index - decode.first[run]) * delta;
+    for (; index < runEnd; index++, time += delta) times[index - first] = time;
+    run++;
+  }
+  return times;
+}
+
+/** True when the sample is a sync sample (ISO/IEC 14496-12:2022 8.6.2). */
+export function isSync(table: SampleTable, index: number): boolean {
+  if (table.sync === null) return true;
+  const at = lowerBound(table.sync, index);
+  return at < table.sync.length && table.sync[at] === index;
+}
+
+/** First position in an ascending array whose value is at least `value`. */
+export function lowerBound(values: Uint32Array | Float64Array, value: number): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Payload bytes of samples [first, end). */
+export function payloadBytes(table: SampleTable, first: number, end: number): number {
+  let bytes = 0;
+  for (let i = first; i < end; i++) bytes += table.sizes[i];
+  return bytes;
+}
+
+/** The same table without its first `drop` samples; times are kept. */
+export function withoutLeading(table: SampleTable, drop: number): SampleTable {
+  if (drop === 0) return table;
+  const run = runOf(table.decode, drop);
+  const first = table.decode.first.slice(run).map((index, i) => (i === 0 ? 0 : index - drop));
+  const time = table.decode.time.slice(run);
+  time[0] = decodeTime(table, drop);
+  const sync = table.sync === null ? null : table.sync.slice(lowerBound(table.sync, drop)).map((index) => index - drop);
+  return {
+    ...table,
+    count: table.count - drop,
+    sizes: table.sizes.subarray(drop),
+    offsets: table.offsets.subarray(drop),
+    decode: { first, time, delta: table.decode.delta.slice(run) },
+    composition: table.composition === null ? null : table.composition.subarray(drop),
+    sync,
+  };
+}
