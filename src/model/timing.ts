@@ -1,0 +1,69 @@
+/**
+ * The times that a movie fragment carries (media-rules 1.4): tfdt is the presentation time of the segment's first
+ * presented sample, and composition offsets are shifted to match, so no edit list is needed.
+ */
+import { HNS_PER_SECOND, toHns, toHnsRelative, type Ticks } from '../time.ts';
+import type { Track } from './presentation.ts';
+import { decodeTime, decodeTimes, presentationTime, presentationTimes, type SampleTable } from './samples.ts';
+
+export type FragmentTimes = {
+  /** baseMediaDecodeTime, ticks of the output timescale. */
+  readonly start: Ticks;
+  /** Per sample in decoding order. Their sum is the distance to the next segment's start. */
+  readonly durations: Uint32Array;
+  /** Per sample; null when all are 0. */
+  readonly compositions: Int32Array | null;
+};
+
+/** Times of segment `segment` of a track, in the media timescale or, with `hns`, in 10 MHz as differences of floors. */
+export function fragmentTimes(track: Track, segment: number, hns: boolean): FragmentTimes {
+  return sampleTimes(track.samples, track.timescale, track.cuts[segment], track.cuts[segment + 1], hns);
+}
+
+/** The same for any run of samples that starts with a sync sample. */
+export function sampleTimes(samples: SampleTable, timescale: number, first: number, end: number, hns: boolean): FragmentTimes {
+  const presented = presentationTimes(samples, first, end);
+  const decoded = outputDecodeTimes(samples, first, end, presented);
+  const convert = converter(samples.base, timescale, hns);
+  const count = end - first;
+  const durations = new Uint32Array(count);
+  const compositions = samples.composition === null ? null : new Int32Array(count);
+  let current = convert(decoded[0]);
+  for (let i = 0; i < count; i++) {
+    const next = convert(decoded[i + 1]);
+    durations[i] = next - current;
+    if (compositions !== null) compositions[i] = convert(presented[i]) - current;
+    current = next;
+  }
+  const base = hns ? toHns(samples.base, timescale) : samples.base;
+  return { start: base + BigInt(convert(decoded[0])), durations, compositions: compositions?.some((offset) => offset !== 0) === true ? compositions : null };
+}
+
+/** Media time relative to the base to output ticks relative to the output base. */
+function converter(base: Ticks, timescale: number, hns: boolean): (time: number) => number {
+  if (!hns || timescale === HNS_PER_SECOND) return (time) => time;
+  if (base === 0n) return (time) => toHnsRelative(time, timescale);
+  const floorOfBase = toHns(base, timescale);
+  return (time) => Number(toHns(base + BigInt(time), timescale) - floorOfBase);
+}
+
+/**
+ * Decode times of the fragment, count + 1 of them. They start at the first presented sample's time, keep the stored
+ * spacing and end where the next segment starts; where the reordering delay varies (variable frame rate), the last
+ * samples give way.
+ */
+function outputDecodeTimes(samples: SampleTable, first: number, end: number, presented: Float64Array): Float64Array {
+  const count = end - first;
+  const times = new Float64Array(count + 1);
+  if (samples.composition === null) {
+    times.set(presented);
+    times[count] = end < samples.count ? presentationTime(samples, end) : presented[count - 1] + decodeTime(samples, end) - decodeTime(samples, end - 1);
+    return times;
+  }
+  const stored = decodeTimes(samples, first, end);
+  const start = presented.reduce((least, time) => Math.min(least, time));
+  for (let i = 0; i < count; i++) times[i] = start + stored[i] - stored[0];
+  times[count] = end < samples.count ? presentationTime(samples, end) : start + decodeTime(samples, end) - stored[0];
+  for (let i = count - 1; i > 0 && times[i] >= times[i + 1]; i--) times[i] = times[i + 1] - 1;
+  return times;
+}
