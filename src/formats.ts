@@ -7,13 +7,22 @@ import type { Presentation, SwitchingSet, Track } from './model/presentation.ts'
 /** A run of stored bytes in a track's source. */
 export type ByteRange = { readonly source: string; readonly offset: number; readonly length: number };
 
+/** Bytes that are made together: the reads land in one buffer of `capacity` bytes, `make` returns a view of it to send. */
+export type SegmentWindow = {
+  readonly capacity: number;
+  /** `at` is the position in the buffer. */
+  readonly reads: readonly (ByteRange & { readonly at: number })[];
+  make(buffer: Uint8Array): Uint8Array;
+};
+
 /**
  * How a segment is made. `copy`: `head`, then the ranges as stored. `build`: the ranges' bytes, read into one buffer,
- * become the body.
+ * become the body. `windows`: the body in pieces, each made from a few reads, strictly in order; `length` is the sum.
  */
 export type SegmentPlan =
   | { readonly kind: 'copy'; readonly head: Uint8Array; readonly ranges: readonly ByteRange[] }
-  | { readonly kind: 'build'; readonly ranges: readonly ByteRange[]; build(payload: Uint8Array): readonly Uint8Array[] };
+  | { readonly kind: 'build'; readonly ranges: readonly ByteRange[]; build(payload: Uint8Array): readonly Uint8Array[] }
+  | { readonly kind: 'windows'; readonly length: number; windows(): Iterable<SegmentWindow> };
 
 /** What a manifest's child URLs repeat of the request that asked for it. */
 export type ChildParameters = {

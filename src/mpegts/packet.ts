@@ -1,0 +1,151 @@
+/** Transport stream packets (ISO/IEC 13818-1:2019 2.4.3.2 and 2.4.3.4). */
+
+export const PACKET_BYTES = 188;
+/** Bytes of a packet behind its 4-byte header. */
+export const PACKET_PAYLOAD = 184;
+const SYNC_BYTE = 0x47;
+const STUFFING = 0xff;
+/** Length byte, flags and the 6 bytes of a PCR. */
+const PCR_FIELD = 8;
+/** Packets over which the last PES packet of a PID is spread, so that its continuity counter ends at 15. */
+const STRETCHED = 16;
+
+/** How one PES packet is laid over transport packets. */
+export type Layout = {
+  readonly pid: number;
+  /** PCR base in 90 kHz carried by the first packet, or -1. */
+  readonly pcr: number;
+  readonly randomAccess: boolean;
+  /** Bytes of the PES packet with its header. */
+  readonly bytes: number;
+  /** Packets beyond the least possible number; the tail is stretched by adaptation-field stuffing. */
+  readonly extra: number;
+};
+
+/** The least number of packets that hold a PES packet. */
+export function packetsFor(bytes: number, withPcr: boolean): number {
+  const first = withPcr ? PACKET_PAYLOAD - PCR_FIELD : PACKET_PAYLOAD;
+  return bytes <= first ? 1 : 1 + Math.ceil((bytes - first) / PACKET_PAYLOAD);
+}
+
+/**
+ * Writes packets from pushed bytes. A PES packet is announced by `open` and filled by `put`, in as many pieces as the
+ * caller likes; the packet in progress survives a change of output buffer.
+ */
+export class Packetizer {
+  #out: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  /** Bytes still wanted by the packet in progress; 0 when none is open. */
+  #wanted = 0;
+  #layout: Layout | null = null;
+  #left = 0;
+  #index = 0;
+  #naturals = 0;
+  #tailBytes = 0;
+  readonly #counters = new Map<number, number>();
+
+  /** Continues in `out` from its start; the packet in progress is carried over. */
+  setOutput(out: Uint8Array): void {
+    const started = this.#wanted > 0 ? PACKET_BYTES - this.#wanted : 0;
+    out.set(this.#out.subarray(this.#at - started, this.#at));
+    this.#out = out;
+    this.#at = started;
+  }
+
+  /** Bytes of complete packets in the current output. */
+  get complete(): number {
+    return this.#wanted > 0 ? this.#at - (PACKET_BYTES - this.#wanted) : this.#at;
+  }
+
+  /** Appends whole packets made elsewhere. */
+  append(packets: Uint8Array): void {
+    this.#out.set(packets, this.#at);
+    this.#at += packets.length;
+  }
+
+  /** A packet with a PCR and no payload: its continuity counter does not advance (2.4.3.3). */
+  clock(pid: number, pcr: number): void {
+    const counter = ((this.#counters.get(pid) ?? 0) + 15) & 15;
+    this.#header(pid, false, 0x20, counter);
+    this.#adaptation(PACKET_PAYLOAD, pcr, false);
+  }
+
+  open(layout: Layout): void {
+    const packets = packetsFor(layout.bytes, layout.pcr >= 0);
+    this.#layout = layout;
+    this.#left = layout.bytes;
+    this.#index = 0;
+    this.#naturals = layout.extra === 0 ? packets : packets - Math.min(packets, STRETCHED);
+    this.#tailBytes = 0;
+  }
+
+  /** Feeds bytes [from, to) of `bytes` to the open PES packet. */
+  put(bytes: Uint8Array, from: number, to: number): void {
+    while (from < to) {
+      if (this.#wanted === 0) this.#start();
+      const taken = Math.min(this.#wanted, to - from);
+      if (taken === PACKET_PAYLOAD && bytes instanceof Buffer) bytes.copy(this.#out, this.#at, from, from + taken);
+      else for (let i = 0; i < taken; i++) this.#out[this.#at + i] = bytes[from + i];
+      this.#at += taken;
+      this.#wanted -= taken;
+      this.#left -= taken;
+      from += taken;
+    }
+  }
+
+  #start(): void {
+    const layout = this.#layout;
+    if (layout === null || this.#left === 0) throw new Error('no PES packet is open');
+    const first = this.#index === 0;
+    const pcr = first ? layout.pcr : -1;
+    const payload = this.#share(pcr);
+    const counter = this.#counters.get(layout.pid) ?? 0;
+    this.#counters.set(layout.pid, (counter + 1) & 15);
+    const field = PACKET_PAYLOAD - payload;
+    this.#header(layout.pid, first, field > 0 ? 0x30 : 0x10, counter);
+    if (field > 0) this.#adaptation(field, pcr, first && layout.randomAccess);
+    this.#wanted = payload;
+    this.#index++;
+  }
+
+  /** Payload bytes of the next packet: all it can take, or in the stretched tail an even share. */
+  #share(pcr: number): number {
+    const { bytes, extra, pcr: withPcr } = this.#layout as Layout;
+    if (this.#index < this.#naturals || extra === 0) return Math.min(this.#left, pcr >= 0 ? PACKET_PAYLOAD - PCR_FIELD : PACKET_PAYLOAD);
+    const packets = packetsFor(bytes, withPcr >= 0) - this.#naturals + extra;
+    const k = this.#index - this.#naturals;
+    if (k === 0) this.#tailBytes = this.#left;
+    return Math.floor((this.#tailBytes * (k + 1)) / packets) - Math.floor((this.#tailBytes * k) / packets);
+  }
+
+  #header(pid: number, unitStart: boolean, control: number, counter: number): void {
+    const out = this.#out;
+    out[this.#at] = SYNC_BYTE;
+    out[this.#at + 1] = (unitStart ? 0x40 : 0) | (pid >>> 8);
+    out[this.#at + 2] = pid & 0xff;
+    out[this.#at + 3] = control | counter;
+    this.#at += 4;
+  }
+
+  /** An adaptation field of exactly `bytes` bytes, its length byte included (2.4.3.4). */
+  #adaptation(bytes: number, pcr: number, randomAccess: boolean): void {
+    const out = this.#out;
+    const end = this.#at + bytes;
+    out[this.#at++] = bytes - 1;
+    if (bytes > 1) {
+      out[this.#at++] = (randomAccess ? 0x40 : 0) | (pcr >= 0 ? 0x10 : 0);
+      if (pcr >= 0) {
+        // 33 bits of base, 6 reserved ones, 9 bits of extension (always 0): 2.4.3.5.
+        const high = Math.floor(pcr / 2);
+        out[this.#at++] = high >>> 24;
+        out[this.#at++] = high >>> 16;
+        out[this.#at++] = high >>> 8;
+        out[this.#at++] = high;
+        out[this.#at++] = ((pcr % 2) << 7) | 0x7e;
+        out[this.#at++] = 0;
+      }
+      out.fill(STUFFING, this.#at, end);
+      this.#at = end;
+    }
+  }
+}

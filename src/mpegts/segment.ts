@@ -1,0 +1,315 @@
+/**
+ * One transport stream segment from a run of samples (media-rules 5). Sizes are known from the sample tables alone;
+ * the bytes are made in bounded windows, so a stalled client holds one window and not a segment.
+ *
+ * Each elementary PID's continuity counter starts at 0 and ends at 15 in every segment, by stretching its last PES
+ * packet with stuffing: segments that are made alone then join without a gap.
+ */
+import { IsomerError } from '../errors.ts';
+import { ADTS_BYTES, AUDIO_STREAM_ID, AVC_ACCESS_UNIT_DELIMITER, CLOCK_WRAP, pesHeaderBytes, VIDEO_STREAM_ID, writeAdtsHeader, writePesHeader, type AdtsConfig } from './pes.ts';
+import { PACKET_BYTES, Packetizer, packetsFor, type Layout } from './packet.ts';
+import { AUDIO_PID, programTables, STREAM_TYPES, VIDEO_PID } from './psi.ts';
+
+/** Samples of one elementary stream in decoding order; times in 90 kHz, already offset and not wrapped. */
+export type TsSamples = {
+  readonly source: string;
+  readonly sizes: Uint32Array;
+  /** Bytes from the start of the source. */
+  readonly offsets: Float64Array;
+  readonly pts: Float64Array;
+  readonly dts: Float64Array;
+};
+
+/** Samples with 4-byte NAL length fields, without access unit delimiters and parameter sets. */
+export type TsVideo = TsSamples & {
+  readonly sync: (sample: number) => boolean;
+  /** In stored order, without start code: repeated before each key frame. */
+  readonly parameterSets: readonly Uint8Array[];
+};
+
+export type TsAudio = TsSamples & { readonly adts: AdtsConfig; readonly language: string };
+
+export type TsInput = { readonly video: TsVideo | null; readonly audio: TsAudio | null; readonly segment: number };
+
+export type TsRead = { readonly source: string; readonly offset: number; readonly length: number; readonly at: number };
+
+/** Bytes of a segment that are made together: the reads land in a buffer of `capacity` bytes, `make` returns a view of it. */
+export type TsWindow = { readonly capacity: number; readonly reads: readonly TsRead[]; make(buffer: Uint8Array): Uint8Array };
+
+export type TsPlan = { readonly length: number; windows(): Iterable<TsWindow> };
+
+/** Input bytes of a window. With its output the buffer stays below 256 KiB. */
+const WINDOW_BYTES = 96 * 1024;
+/** 100 ms: the longest distance between clock references (ISO/IEC 13818-1:2019 2.7.2). */
+const PCR_DISTANCE = 9000;
+/** 700 ms: the furthest that a clock reference may lie ahead of its access unit (media-rules 5). */
+const MAX_PCR_LEAD = 63000;
+/** Audio is sent this long before its presentation at the latest. */
+const AUDIO_LEAD = 4500;
+/** Longest run of audio frames in one PES packet: the clock references of audio-only segments stand on them. */
+const AUDIO_PES_TICKS = PCR_DISTANCE;
+const AUDIO_PES_BYTES = 2800;
+const NO_TIMES = new Float64Array(0);
+
+/** One PES packet, or a packet that carries the clock alone. */
+type Unit = Layout & {
+  readonly stream: 'video' | 'audio' | 'clock';
+  readonly first: number;
+  readonly end: number;
+};
+
+export function planTsSegment(input: TsInput): TsPlan {
+  const { video, audio } = input;
+  const units = stretchLast(interleave(video === null ? [] : videoUnits(video), audio === null ? [] : audioUnits(audio, video === null), audio?.pts ?? NO_TIMES));
+  const tables = programTables(
+    [
+      ...(video === null ? [] : [{ pid: VIDEO_PID, streamType: STREAM_TYPES.avc, language: '' }]),
+      ...(audio === null ? [] : [{ pid: AUDIO_PID, streamType: STREAM_TYPES.aac, language: audio.language }]),
+    ],
+    video === null ? AUDIO_PID : VIDEO_PID,
+    input.segment,
+  );
+  const packets = units.reduce((sum, unit) => sum + packetsOf(unit), 0);
+  return { length: tables.length + packets * PACKET_BYTES, windows: () => makeWindows(input, units, tables) };
+}
+
+function packetsOf(unit: Unit): number {
+  return unit.stream === 'clock' ? 1 : packetsFor(unit.bytes, unit.pcr >= 0) + unit.extra;
+}
+
+const wrap = (time: number): number => ((time % CLOCK_WRAP) + CLOCK_WRAP) % CLOCK_WRAP;
+
+function videoUnits(video: TsVideo): Unit[] {
+  const count = video.sizes.length;
+  const setBytes = video.parameterSets.reduce((sum, set) => sum + 4 + set.length, 0);
+  let longest = 0;
+  for (let i = 1; i < count; i++) longest = Math.max(longest, video.dts[i] - video.dts[i - 1]);
+  const lead = Math.min(MAX_PCR_LEAD, Math.max(PCR_DISTANCE, Math.ceil(longest * 1.5)));
+  const units: Unit[] = [];
+  for (let i = 0; i < count; i++) {
+    const key = video.sync(i);
+    const bytes = pesHeaderBytes(video.pts[i], video.dts[i]) + AVC_ACCESS_UNIT_DELIMITER.length + (key ? setBytes : 0) + video.sizes[i];
+    const pcr = video.dts[i] - lead;
+    units.push({ stream: 'video', pid: VIDEO_PID, pcr, randomAccess: key, bytes, extra: 0, first: i, end: i + 1 });
+  }
+  return withClock(units);
+}
+
+/** Adds packets with the clock alone where two clock references would be too far apart. */
+function withClock(units: readonly Unit[]): Unit[] {
+  return units.flatMap((unit, i) => {
+    const next = i + 1 < units.length ? units[i + 1].pcr : unit.pcr;
+    const clocks = Math.max(0, Math.ceil((next - unit.pcr) / PCR_DISTANCE) - 1);
+    const clock = (k: number): Unit => ({ stream: 'clock', pid: unit.pid, pcr: unit.pcr + (k + 1) * PCR_DISTANCE, randomAccess: false, bytes: 0, extra: 0, first: unit.first, end: unit.first });
+    return [unit, ...Array.from({ length: clocks }, (_, k) => clock(k))];
+  });
+}
+
+function audioUnits({ sizes, pts }: TsAudio, alone: boolean): Unit[] {
+  const units: Unit[] = [];
+  for (let first = 0; first < sizes.length; ) {
+    let end = first;
+    let payload = 0;
+    do payload += sizes[end++] + ADTS_BYTES;
+    while (end < sizes.length && 2 * pts[end] - pts[end - 1] - pts[first] <= AUDIO_PES_TICKS && payload + sizes[end] + ADTS_BYTES <= AUDIO_PES_BYTES);
+    units.push({ stream: 'audio', pid: AUDIO_PID, pcr: alone ? pts[first] - PCR_DISTANCE : -1, randomAccess: true, bytes: pesHeaderBytes(0, 0) + payload, extra: 0, first, end });
+    first = end;
+  }
+  return alone ? withClock(units) : units;
+}
+
+/** Merges by the clock: an audio packet stands before the video packet during which its time comes near. */
+function interleave(video: readonly Unit[], audio: readonly Unit[], times: Float64Array): Unit[] {
+  if (video.length === 0) return [...audio];
+  const merged: Unit[] = [];
+  let next = 0;
+  video.forEach((unit, i) => {
+    const until = (i + 1 < video.length ? video[i + 1].pcr : unit.pcr) + AUDIO_LEAD;
+    for (; next < audio.length && times[audio[next].first] <= until; next++) merged.push(audio[next]);
+    merged.push(unit);
+  });
+  return [...merged, ...audio.slice(next)];
+}
+
+/** Raises the packets of each PID to a multiple of 16 by stretching its last PES packet. */
+function stretchLast(units: Unit[]): Unit[] {
+  for (const stream of ['video', 'audio'] as const) {
+    const last = units.findLastIndex((unit) => unit.stream === stream);
+    if (last < 0) continue;
+    const packets = units.reduce((sum, unit) => (unit.stream === stream ? sum + packetsOf(unit) : sum), 0);
+    units[last] = { ...units[last], extra: (16 - (packets % 16)) % 16 };
+  }
+  return units.map((unit) => ({ ...unit, pcr: unit.pcr === -1 ? -1 : wrap(unit.pcr) }));
+}
+
+/** A stretch of one unit's samples that a window reads: bytes [from, to) of the unit's sample bytes. */
+type Piece = { readonly unit: Unit; readonly from: number; readonly to: number };
+
+function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array): Generator<TsWindow> {
+  const packetizer = new Packetizer();
+  const feeder = makeFeeder(input, packetizer);
+  let pieces: Piece[] = [];
+  let bytes = 0;
+  let first = true;
+  const flush = (): TsWindow => {
+    const window = makeWindow(input, pieces, bytes, first ? tables : null, packetizer, feeder);
+    pieces = [];
+    bytes = 0;
+    first = false;
+    return window;
+  };
+  for (const unit of units) {
+    const total = sampleBytes(input, unit);
+    let from = 0;
+    do {
+      if (bytes >= WINDOW_BYTES) yield flush();
+      const to = Math.min(total, from + WINDOW_BYTES - bytes);
+      pieces.push({ unit, from, to });
+      bytes += to - from;
+      from = to;
+    } while (from < total);
+  }
+  yield flush();
+}
+
+function samplesOf({ video, audio }: TsInput, stream: Unit['stream']): TsSamples | null {
+  return stream === 'audio' ? audio : video;
+}
+
+function sampleBytes(input: TsInput, unit: Unit): number {
+  const samples = samplesOf(input, unit.stream);
+  let bytes = 0;
+  for (let i = unit.first; i < unit.end; i++) bytes += samples?.sizes[i] ?? 0;
+  return bytes;
+}
+
+function makeWindow(input: TsInput, pieces: readonly Piece[], inputBytes: number, tables: Uint8Array | null, packetizer: Packetizer, feed: Feeder): TsWindow {
+  let packets = 1 + (tables === null ? 0 : 2);
+  for (const { unit, from, to } of pieces) {
+    const samples = sampleBytes(input, unit);
+    packets += unit.stream === 'clock' ? 1 : packetsFor(to - from + unit.bytes - samples, true) + unit.extra + (from > 0 ? 1 : 0) + (to < samples ? 1 : 0);
+  }
+  const outputBytes = packets * PACKET_BYTES;
+  const reads: TsRead[] = [];
+  const starts: number[] = [];
+  let at = outputBytes;
+  for (const stream of ['video', 'audio'] as const) {
+    const samples = samplesOf(input, stream);
+    pieces.forEach((piece, i) => {
+      if (piece.unit.stream !== stream || samples === null) return;
+      starts[i] = at;
+      at = addReads(reads, samples, piece, at);
+    });
+  }
+  return {
+    capacity: outputBytes + inputBytes,
+    reads,
+    make(buffer) {
+      packetizer.setOutput(buffer.subarray(0, outputBytes));
+      if (tables !== null) packetizer.append(tables);
+      pieces.forEach((piece, i) => feed(piece, buffer, starts[i]));
+      return buffer.subarray(0, packetizer.complete);
+    },
+  };
+}
+
+/** Adds the reads of a piece, joined with the one before where the file and the buffer are both contiguous. */
+function addReads(reads: TsRead[], samples: TsSamples, { unit, from, to }: Piece, at: number): number {
+  let position = 0;
+  for (let i = unit.first; i < unit.end && position < to; i++) {
+    const start = Math.max(from, position);
+    const end = Math.min(to, position + samples.sizes[i]);
+    if (end > start) {
+      const offset = samples.offsets[i] + start - position;
+      const last = reads[reads.length - 1];
+      if (last !== undefined && last.source === samples.source && last.offset + last.length === offset && last.at + last.length === at) {
+        reads[reads.length - 1] = { ...last, length: last.length + end - start };
+      } else reads.push({ source: samples.source, offset, length: end - start, at });
+      at += end - start;
+    }
+    position += samples.sizes[i];
+  }
+  return at;
+}
+
+type Feeder = (piece: Piece, buffer: Uint8Array, at: number) => void;
+
+const START_CODE = Uint8Array.of(0, 0, 0, 1);
+const NAL_LENGTH_BYTES = 4;
+
+function makeFeeder(input: TsInput, packetizer: Packetizer): Feeder {
+  const scratch = new Uint8Array(64);
+  const startCodes = makeStartCodes();
+  return ({ unit, from, to }, buffer, at) => {
+    if (unit.stream === 'clock') return packetizer.clock(unit.pid, unit.pcr);
+    if (from === 0) packetizer.open(unit);
+    if (unit.stream === 'video' && input.video !== null) {
+      const { video } = input;
+      if (from === 0) {
+        const end = writePesHeader(scratch, 0, VIDEO_STREAM_ID, 0, wrap(video.pts[unit.first]), wrap(video.dts[unit.first]));
+        packetizer.put(scratch, 0, end);
+        packetizer.put(AVC_ACCESS_UNIT_DELIMITER, 0, AVC_ACCESS_UNIT_DELIMITER.length);
+        if (unit.randomAccess) {
+          for (const set of video.parameterSets) {
+            packetizer.put(START_CODE, 0, 4);
+            packetizer.put(set, 0, set.length);
+          }
+        }
+      }
+      startCodes(buffer, at, at + to - from, video.sizes[unit.first] - to);
+      packetizer.put(buffer, at, at + to - from);
+    } else if (input.audio !== null) {
+      feedAudio(input.audio, unit, from, to, buffer, at);
+    }
+  };
+
+  function feedAudio(audio: TsAudio, unit: Unit, from: number, to: number, buffer: Uint8Array, at: number): void {
+    let position = 0;
+    for (let i = unit.first; i < unit.end; i++) {
+      const size = audio.sizes[i];
+      if (position >= from && position < to) {
+        let end = 0;
+        if (i === unit.first) {
+          const pts = wrap(audio.pts[i]);
+          end = writePesHeader(scratch, 0, AUDIO_STREAM_ID, unit.bytes - pesHeaderBytes(0, 0), pts, pts);
+        }
+        packetizer.put(scratch, 0, writeAdtsHeader(scratch, end, audio.adts, size));
+      }
+      const start = Math.max(from, position);
+      const stop = Math.min(to, position + size);
+      if (stop > start) {
+        packetizer.put(buffer, at, at + stop - start);
+        at += stop - start;
+      }
+      position += size;
+    }
+  }
+}
+
+/** NAL length fields become start codes in place, also where a field lies across two windows. */
+function makeStartCodes(): (bytes: Uint8Array, from: number, to: number, leftInSample: number) => void {
+  let field = 0;
+  let length = 0;
+  let left = 0;
+  return (bytes, from, to, leftInSample) => {
+    for (let at = from; at < to; ) {
+      if (left > 0) {
+        const skipped = Math.min(left, to - at);
+        at += skipped;
+        left -= skipped;
+        continue;
+      }
+      length = (length << 8) | bytes[at];
+      bytes[at] = START_CODE[field];
+      at++;
+      if (++field < NAL_LENGTH_BYTES) continue;
+      left = length >>> 0;
+      if (left > to - at + leftInSample) {
+        throw new IsomerError('MPE_INVALID_NALU_SIZE', { expected: `at most ${to - at + leftInSample} bytes`, found: String(left) });
+      }
+      field = 0;
+      length = 0;
+    }
+    if (leftInSample === 0 && (field > 0 || left > 0)) throw new IsomerError('MPE_INVALID_NALU_SIZE', { expected: 'NAL units that fill the sample', found: `${field} bytes of a length field` });
+  };
+}
