@@ -79,6 +79,10 @@ export const ERRORS = {
   ISOMER_PARAMETER_SETS_CHANGE: { status: 415, as: 'MPE_OUTPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'parameter sets change inside the track, which CMAF does not allow' },
   ISOMER_EDIT_LIST_UNSUPPORTED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'the edit list is more than one edit with leading empty ones' },
   ISOMER_BITRATES_CLASH: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'two qualities of one track have the same bitrate' },
+  ISOMER_ENCODE_PRESET: { status: 400, kind: 'bad-request', message: 'the encoding preset cannot be used' },
+  ISOMER_ENCODE_INPUT: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'the source cannot be encoded' },
+  ISOMER_ENCODE_TOOL: { status: 500, kind: 'internal', message: 'the encoder could not be run' },
+  ISOMER_ENCODE_FAILED: { status: 500, kind: 'internal', message: 'the encoder failed' },
   ISOMER_INTERNAL: { status: 500, kind: 'internal', message: 'internal error' },
 } as const satisfies Record<string, Row>;
 
