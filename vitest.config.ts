@@ -1,0 +1,36 @@
+import { defineConfig } from 'vitest/config';
+import { CountReporter } from './scripts/reporter.ts';
+
+const ROOMS = '{src,spec,conformance,corpus,scripts}';
+const E2E = `${ROOMS}/**/*.e2e.test.ts`;
+
+export default defineConfig({
+  test: {
+    allowOnly: process.env['CI'] === undefined,
+    reporters: ['default', new CountReporter()],
+    coverage: { provider: 'v8', include: ['src/**/*.ts', 'conformance/**/*.ts'], exclude: ['**/*.test.ts'] },
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: [`${ROOMS}/**/*.test.ts`],
+          exclude: [E2E, '**/node_modules/**', 'corpus/.assets/**'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: [E2E],
+          exclude: ['**/node_modules/**', 'corpus/.assets/**'],
+          globalSetup: ['./scripts/e2e-setup.ts'],
+          maxWorkers: 2,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          // The corpus is built once and servers are cheap; unit tests go first so that a broken base shows early.
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
