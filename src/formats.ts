@@ -1,7 +1,8 @@
 /**
- * The format table's types. Each of the six outputs is one row; shared code reads a row's properties and never
+ * The format table. Each of the six outputs is one row; shared code reads a row's properties and never
  * compares tags.
  */
+import type { ManifestParameters } from './manifest/common.ts';
 import type { Presentation, SwitchingSet, Track } from './model/presentation.ts';
 
 /** A run of stored bytes in a track's source. */
@@ -24,18 +25,13 @@ export type SegmentPlan =
   | { readonly kind: 'build'; readonly ranges: readonly ByteRange[]; build(payload: Uint8Array): readonly Uint8Array[] }
   | { readonly kind: 'windows'; readonly length: number; windows(): Iterable<SegmentWindow> };
 
-/** What a manifest's child URLs repeat of the request that asked for it. */
-export type ChildParameters = {
-  /** The format value as the client wrote it canonically, e.g. `m3u8-aapl`; empty for Smooth. */
-  readonly format: string;
-  /** Extra parameters in the order in which they are emitted, e.g. `audiotrack`. */
-  readonly extra: readonly (readonly [name: string, value: string])[];
-  /** HLS: emit the audio-only variant. */
-  readonly audioOnly: boolean;
-};
+/** The request's part in manifests and their child URLs. */
+export type ChildParameters = ManifestParameters;
+
+export type FormatId = 'hls-v3' | 'hls-v4' | 'hls-cmaf' | 'dash-csf' | 'dash-cmaf' | 'smooth';
 
 export type Format = {
-  readonly id: 'hls-v3' | 'hls-v4' | 'hls-cmaf' | 'dash-csf' | 'dash-cmaf' | 'smooth';
+  readonly id: FormatId;
   /** Values of `format=` that select this row; the first is the canonical one, '' means no parameter. */
   readonly tags: readonly string[];
   readonly title: string;
@@ -45,11 +41,17 @@ export type Format = {
   readonly sampleForm: 'stored' | 'cmaf' | 'ts';
   /** Audio travels inside the video segments. */
   readonly muxed: boolean;
+  /** `parameters.format` is the tag that the request gave. */
   writeManifest(presentation: Presentation, parameters: ChildParameters): string;
   /** HLS only. */
   writePlaylist?(presentation: Presentation, set: SwitchingSet, track: Track, parameters: ChildParameters): string;
+  /** HLS from version 4: the I-frame playlist. */
+  writeKeyFramePlaylist?(presentation: Presentation, set: SwitchingSet, track: Track, parameters: ChildParameters): string;
   /** Formats with initialization segments only. */
   writeInit?(set: SwitchingSet, track: Track): Uint8Array;
-  planSegment(presentation: Presentation, set: SwitchingSet, track: Track, segment: number): SegmentPlan;
+  /** `parameters` matter to muxed formats only: `audiotrack` chooses the audio. */
+  planSegment(presentation: Presentation, set: SwitchingSet, track: Track, segment: number, parameters: ChildParameters): SegmentPlan;
+  /** HLS from version 4: the I-frame segment whose key frame has exactly this time (10 MHz); null when there is none. */
+  planKeyFrame?(set: SwitchingSet, track: Track, time: bigint): SegmentPlan | null;
   mimeOf(set: SwitchingSet): { readonly init: string; readonly segment: string };
 };

@@ -32,6 +32,15 @@ export function toHnsRelative(time: number, timescale: number): number {
   return seconds * HNS_PER_SECOND + Math.floor(((time - seconds * timescale) * HNS_PER_SECOND) / timescale);
 }
 
+/** MPEG-2 system clock base, ticks per second (ISO/IEC 13818-1:2019 2.4.2.2). */
+export const CLOCK_RATE = 90_000;
+
+/** Time relative to a track's base to 90 kHz, rounded half up; exact like `toHnsRelative`. */
+export function toClockRelative(time: number, timescale: number): number {
+  const seconds = Math.floor(time / timescale);
+  return seconds * CLOCK_RATE + Math.floor((2 * (time - seconds * timescale) * CLOCK_RATE + timescale) / (2 * timescale));
+}
+
 /** Converts between timescales by floor. Used only where a set's tracks differ in timescale. */
 export function rescale(time: Ticks, from: number, to: number): Ticks {
   return from === to ? time : floorDivide(time * BigInt(to), BigInt(from));

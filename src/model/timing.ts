@@ -20,10 +20,11 @@ export function fragmentTimes(track: Track, segment: number, hns: boolean): Frag
   return sampleTimes(track.samples, track.timescale, track.cuts[segment], track.cuts[segment + 1], hns);
 }
 
-/** The same for any run of samples that starts with a sync sample. */
-export function sampleTimes(samples: SampleTable, timescale: number, first: number, end: number, hns: boolean): FragmentTimes {
+/** The same for any run of samples that starts with a sync sample; `until` is where it ends when that is not the next sample's time. */
+export function sampleTimes(samples: SampleTable, timescale: number, first: number, end: number, hns: boolean, until?: number): FragmentTimes {
   const presented = presentationTimes(samples, first, end);
   const decoded = outputDecodeTimes(samples, first, end, presented);
+  if (until !== undefined) decoded[end - first] = until;
   const convert = converter(samples.base, timescale, hns);
   const count = end - first;
   const durations = new Uint32Array(count);

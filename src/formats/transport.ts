@@ -1,0 +1,144 @@
+/** Presentation to transport stream segments (media-rules 2.3, 4.3 and 5). */
+import { withoutSets } from '../codec/nal.ts';
+import { withFourByteLengths } from '../codec/nallength.ts';
+import { IsomerError } from '../errors.ts';
+import type { ByteRange, SegmentPlan } from '../formats.ts';
+import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
+import { decodeTimes, isSync, presentationTime, presentationTimes, type SampleTable } from '../model/samples.ts';
+import { adtsConfig } from '../mpegts/pes.ts';
+import { planTsSegment, type TsAudio, type TsInput, type TsSamples, type TsVideo } from '../mpegts/segment.ts';
+import { CLOCK_RATE, toClockRelative, type Ticks } from '../time.ts';
+import { sampleRanges } from './ranges.ts';
+
+/** 10 s: added to every time stamp, so that decode times before 0 stay positive (media-rules 1.5). */
+const CLOCK_OFFSET = 900_000;
+
+export type MuxedAudio = { readonly set: SwitchingSet; readonly track: Track };
+
+/** A whole segment; `audio` is muxed into video segments of HLS v3. */
+export function planTransport(set: SwitchingSet, track: Track, segment: number, audio: MuxedAudio | null): SegmentPlan {
+  const [first, end] = [track.cuts[segment], track.cuts[segment + 1]];
+  if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, track, first, end);
+  const muxed = audio === null ? null : audioWithin(audio, set, segment);
+  return plan({ video: videoOf(track, first, end), audio: muxed, segment }, track, first, end);
+}
+
+/** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */
+export function planTransportKeyFrame(track: Track, sample: number, index: number): SegmentPlan {
+  return plan({ video: videoOf(track, sample, sample + 1), audio: null, segment: index }, track, sample, sample + 1);
+}
+
+/** The audio frames of a muxed segment: those presented in [start, end); the outermost segments take what lies outside. */
+function audioWithin({ set, track }: MuxedAudio, video: SwitchingSet, segment: number): TsAudio {
+  const { boundaries, timescale } = video.timeline;
+  const last = boundaries.length - 2;
+  const first = segment === 0 ? 0 : firstFrameFrom(track, boundaries[segment], timescale);
+  const end = segment === last ? track.samples.count : firstFrameFrom(track, boundaries[segment + 1], timescale);
+  return audioOf(set, track, first, end);
+}
+
+/** Index of the first frame presented at or after a time. */
+function firstFrameFrom({ samples, timescale: own }: Track, time: Ticks, timescale: number): number {
+  const exact = time * BigInt(own);
+  const wanted = Number((exact + BigInt(timescale) - 1n) / BigInt(timescale) - samples.base);
+  let low = 0;
+  let high = samples.count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (presentationTime(samples, middle) < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function videoOf(track: Track, first: number, end: number): TsVideo {
+  const { codec, samples } = track;
+  if (codec.kind !== 'video' || codec.family !== 'avc') {
+    throw new IsomerError('MPE_VIDEO_ENCODING_NOT_SUPPORTED', { what: 'transport stream', expected: 'H.264', found: codec.rfc6381 });
+  }
+  return { ...stampsOf(track, first, end), sync: (i) => isSync(samples, first + i), parameterSets: codec.parameterSets };
+}
+
+function audioOf(set: SwitchingSet, track: Track, first: number, end: number): TsAudio {
+  const { codec } = track;
+  if (codec.kind !== 'audio' || codec.family !== 'aac') {
+    throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: `track ${set.name} in a transport stream`, expected: 'AAC', found: codec.rfc6381 });
+  }
+  return { ...stampsOf(track, first, end), adts: adtsConfig(codec.config), language: set.language };
+}
+
+function stampsOf({ samples, timescale, source }: Track, first: number, end: number): TsSamples {
+  const pts = presentationTimes(samples, first, end);
+  const dts = samples.composition === null ? pts.slice() : decodeTimes(samples, first, end);
+  const shift = samples.composition === null ? 0 : samples.shift + leastComposition(samples);
+  const base = Number((samples.base * BigInt(CLOCK_RATE)) / BigInt(timescale));
+  for (let i = 0; i < pts.length; i++) {
+    pts[i] = CLOCK_OFFSET + base + toClockRelative(pts[i], timescale);
+    dts[i] = CLOCK_OFFSET + base + toClockRelative(dts[i] + shift, timescale);
+  }
+  return { source, sizes: samples.sizes.subarray(first, end), offsets: samples.offsets.subarray(first, end), pts, dts };
+}
+
+/** At most 0: negative composition offsets (ctts version 1) would put a decode time after its presentation. */
+const leastCompositions = new WeakMap<Int32Array, number>();
+
+function leastComposition({ composition }: SampleTable): number {
+  if (composition === null) return 0;
+  let least = leastCompositions.get(composition);
+  if (least === undefined) {
+    least = 0;
+    for (const offset of composition) if (offset < least) least = offset;
+    leastCompositions.set(composition, least);
+  }
+  return least;
+}
+
+function plan(input: TsInput, track: Track, first: number, end: number): SegmentPlan {
+  const { codec } = track;
+  const direct = codec.kind !== 'video' || (!track.inBandSets && codec.nalLengthSize === 4);
+  if (direct) return { kind: 'windows', ...planTsSegment(input) };
+  return planFiltered(input, track, first, end);
+}
+
+/** Samples with parameter sets, delimiters or short length fields are brought into form in memory first. */
+function planFiltered(input: TsInput, track: Track, first: number, end: number): SegmentPlan {
+  const { codec, samples } = track;
+  if (codec.kind !== 'video' || input.video === null) throw new Error('only video is filtered');
+  const { video, audio } = input;
+  const videoRanges = sampleRanges(track, first, end);
+  const audioRanges: ByteRange[] = audio === null ? [] : Array.from(audio.sizes, (length, i) => ({ source: audio.source, offset: audio.offsets[i], length }));
+  return {
+    kind: 'build',
+    ranges: [...videoRanges, ...audioRanges],
+    build(payload) {
+      const videoBytes = videoRanges.reduce((sum, { length }) => sum + length, 0);
+      const stored = payload.subarray(0, videoBytes);
+      const filtered = withFourByteLengths(withoutSets(stored, samples.sizes.subarray(first, end), codec.nalLengthSize, codec.family, codec.parameterSets), codec.nalLengthSize);
+      const memory: Record<string, Uint8Array> = { video: filtered.payload, audio: payload.subarray(videoBytes) };
+      const rebased: TsInput = {
+        segment: input.segment,
+        video: { ...video, source: 'video', sizes: filtered.sizes, offsets: runningOffsets(filtered.sizes) },
+        audio: audio === null ? null : { ...audio, source: 'audio', offsets: runningOffsets(audio.sizes) },
+      };
+      return Array.from(planTsSegment(rebased).windows(), (window) => {
+        const buffer = new Uint8Array(window.capacity);
+        for (const { source, offset, length, at } of window.reads) buffer.set(memory[source].subarray(offset, offset + length), at);
+        return window.make(buffer);
+      });
+    },
+  };
+}
+
+function runningOffsets(sizes: Uint32Array): Float64Array {
+  const offsets = new Float64Array(sizes.length);
+  for (let i = 1; i < sizes.length; i++) offsets[i] = offsets[i - 1] + sizes[i - 1];
+  return offsets;
+}
+
+/** The audio that a muxed presentation carries: the one asked for by name, else the first; null without audio. */
+export function muxedAudio(presentation: Presentation, name: string | null): MuxedAudio | null {
+  const sets = presentation.switchingSets.filter((set) => set.kind === 'audio');
+  const set = name === null ? sets[0] : sets.find((other) => other.name === name);
+  if (name !== null && set === undefined) throw new IsomerError('MPE_EGRESS_TRACK_NOT_FOUND', { what: 'audioTrack', expected: sets.map((other) => other.name).join(', ') || 'no audioTrack: the asset has no audio', found: name });
+  return set === undefined ? null : { set, track: set.tracks[0] };
+}
