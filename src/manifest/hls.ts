@@ -1,0 +1,184 @@
+/**
+ * HLS multivariant playlists (RFC 8216 4.3.4). Versions 3 and 4 are literal: the shape and the bandwidth formula of
+ * spec/golden/hls-v4-master.m3u8 and its relatives. CMAF keeps the URLs and the attribute order, with measured values.
+ */
+import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
+import { hlsChannels } from './channels.ts';
+import { carriedSets, type ManifestParameters } from './common.ts';
+import { audioGroups, muxedAudio, withAudioTrack, type AudioGroup, type Rendition } from './hlsaudio.ts';
+import { codecsText, frameRateText, optionallyQuoted, quoted, tag } from './hlstags.ts';
+import { HLS, type HlsRow } from './hlsversions.ts';
+import { keyFrameEdges } from './hlsplaylist.ts';
+import { bitRates, ceilSeconds, longestSegment, type BitRates, type Sizes } from './rates.ts';
+import { playlistUrl } from './urls.ts';
+
+export { writeKeyFramePlaylist, writeMediaPlaylist } from './hlsplaylist.ts';
+export type { HlsVersion } from './hlsversions.ts';
+
+/** Sizes are read for version 7 only, whose bandwidths are measured. */
+export type MasterOptions = { readonly version: 3 | 4 } | { readonly version: 7; readonly sizes: Sizes };
+
+export function writeMaster(presentation: Presentation, parameters: ManifestParameters, options: MasterOptions): string {
+  const row = HLS[options.version];
+  const sets = carriedSets(presentation, `HLS version ${row.version}`, row.families);
+  const rates = options.version === 7 ? measuredRates(sets, options.sizes) : FORMULA_RATES;
+  const lines = row.muxed ? muxedVariants(sets, row, rates, parameters) : demuxedVariants(sets, row, rates, parameters);
+  return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []), ...lines, ''].join('\n');
+}
+
+/** The old service's estimate of one stream's rate in a transport stream: 2.2 % and 8160 bit/s more than its bitrate. */
+export function bandwidthTerm(bitrate: number): number {
+  return Math.floor((bitrate * 1022) / 1000) + 8160;
+}
+
+type Rates = {
+  stream(set: SwitchingSet, track: Track): BitRates;
+  /** The I-frame playlist of a video track, whose variant has the rates `variant`. */
+  keyFrames(set: SwitchingSet, track: Track, variant: BitRates): BitRates;
+};
+
+const FORMULA_RATES: Rates = {
+  stream: (_, { bitrate }) => ({ peak: bandwidthTerm(bitrate), average: bandwidthTerm(bitrate) }),
+  keyFrames: (_set, _track, variant) => variant,
+};
+
+function measuredRates(sets: readonly SwitchingSet[], sizes: Sizes): Rates {
+  const target = ceilSeconds(longestSegment(sets));
+  return {
+    stream: ({ timeline }, track) => bitRates(timeline.names, (segment) => sizes.segmentBytes(track, segment), target),
+    keyFrames: (set, track) => bitRates(keyFrameEdges(set, track), (keyFrame) => sizes.keyFrameBytes(track, keyFrame), target),
+  };
+}
+
+/** What a variant plays at most together. */
+function sumRates(a: BitRates, b: BitRates | null): BitRates {
+  return b === null ? a : { peak: a.peak + b.peak, average: a.average + b.average };
+}
+
+/** Of several streams of which one plays at a time. */
+function largestRates(all: readonly BitRates[]): BitRates {
+  return { peak: Math.max(...all.map(({ peak }) => peak)), average: Math.max(...all.map(({ average }) => average)) };
+}
+
+type Stream = { readonly set: SwitchingSet; readonly track: Track };
+
+function streamsOf(sets: readonly SwitchingSet[], kind: SwitchingSet['kind']): readonly Stream[] {
+  return sets
+    .filter((set) => set.kind === kind)
+    .flatMap((set) => set.tracks.map((track) => ({ set, track })))
+    .toSorted((a, b) => a.track.bitrate - b.track.bitrate);
+}
+
+/** Version 3: audio inside the video segments, so variants name it in their URLs; there is nothing to choose in the playlist. */
+function muxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates, parameters: ManifestParameters): string[] {
+  const audio = muxedAudio(sets, parameters);
+  const audioTrack = audio?.tracks[0] ?? null;
+  const audioCodecs = audioTrack === null ? [] : [row.codecsOf(audioTrack)];
+  const audioRates = audio === null || audioTrack === null ? null : rates.stream(audio, audioTrack);
+  const videos = streamsOf(sets, 'video');
+  const withName = withAudioTrack(parameters, audio);
+  const lines = videos.flatMap(({ set, track }) => [
+    streamInf({ row, rates: sumRates(rates.stream(set, track), audioRates), track, codecs: codecsText([row.codecsOf(track)], audioCodecs), group: null }),
+    playlistLine(track, set, withName),
+  ]);
+  if (audio === null || audioTrack === null || (videos.length > 0 && !parameters.audioOnly)) return lines;
+  const alone = videos.length > 0 ? [audioTrack] : audio.tracks.toReversed();
+  const withoutName = withAudioTrack(parameters, null);
+  return [
+    ...lines,
+    ...alone.flatMap((track) => [streamInf({ row, rates: rates.stream(audio, track), track, codecs: codecsText([row.codecsOf(track)]), group: null }), playlistLine(track, audio, withoutName)]),
+  ];
+}
+
+/** Versions 4 and 7: audio in groups of its own. */
+function demuxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates, parameters: ManifestParameters): string[] {
+  const groups = audioGroups(sets.filter(({ kind }) => kind === 'audio'), row);
+  const media = groups.flatMap(({ id, renditions }) => renditions.map((rendition) => mediaLine(id, rendition, row, parameters)));
+  const videos = streamsOf(sets, 'video');
+  const variants = videos.flatMap((video) => {
+    const own = rates.stream(video.set, video.track);
+    return (groups.length > 0 ? groups : [null]).map((group) => ({ video, group, rates: sumRates(own, group === null ? null : groupRates(group, rates)) }));
+  });
+  const seen = new Set<Track>();
+  const lines = variants
+    .toSorted((a, b) => a.rates.peak - b.rates.peak)
+    .flatMap(({ video: { set, track }, group, rates: variant }) => {
+      const codecs = codecsText([row.codecsOf(track)], group?.renditions.map((rendition) => row.codecsOf(rendition.track)) ?? []);
+      const both = [streamInf({ row, rates: variant, track, codecs, group }), playlistLine(track, set, parameters)];
+      if (seen.has(track)) return both;
+      seen.add(track);
+      return [...both, keyFrameLine(row, rates.keyFrames(set, track, variant), set, track, parameters)];
+    });
+  if (videos.length > 0 && !parameters.audioOnly) return [...media, ...lines];
+  return [...media, ...lines, ...audioVariants(groups, videos.length === 0, row, rates, parameters)];
+}
+
+function groupRates({ renditions }: AudioGroup, rates: Rates): BitRates {
+  return largestRates(renditions.map(({ set, track }) => rates.stream(set, track)));
+}
+
+/** The default rendition as a variant: after the video variants one, for the first group; without video one per group and quality. */
+function audioVariants(groups: readonly AudioGroup[], alone: boolean, row: HlsRow, rates: Rates, parameters: ManifestParameters): string[] {
+  const wanted = (alone ? groups : groups.slice(0, 1)).flatMap((group) => {
+    const main = group.renditions.find(({ isDefault }) => isDefault) ?? group.renditions[0];
+    const tracks = alone && !row.groupPerCodec ? main.set.tracks : [main.track];
+    return tracks.map((track) => ({ group, set: main.set, track, rates: row.strict ? groupRates(group, rates) : rates.stream(main.set, track) }));
+  });
+  return wanted
+    .toSorted((a, b) => a.rates.peak - b.rates.peak)
+    .flatMap(({ group, set, track, rates: variant }) => {
+      const codecs = codecsText(group.renditions.map((rendition) => row.codecsOf(rendition.track)));
+      return [streamInf({ row, rates: variant, track, codecs, group }), playlistLine(track, set, parameters)];
+    });
+}
+
+function mediaLine(group: string, { set, track, name, language, characteristics, isDefault, autoselect }: Rendition, row: HlsRow, parameters: ManifestParameters): string {
+  return tag('EXT-X-MEDIA', {
+    TYPE: 'AUDIO',
+    'GROUP-ID': quoted(group),
+    NAME: quoted(name),
+    LANGUAGE: optionallyQuoted(language),
+    DEFAULT: isDefault ? 'YES' : 'NO',
+    AUTOSELECT: autoselect ? 'YES' : undefined,
+    CHARACTERISTICS: optionallyQuoted(characteristics),
+    CHANNELS: row.strict && track.codec.kind === 'audio' ? quoted(hlsChannels(track.codec)) : undefined,
+    URI: quoted(playlistLine(track, set, parameters)),
+  });
+}
+
+type Variant = { readonly row: HlsRow; readonly rates: BitRates; readonly track: Track; readonly codecs: string; readonly group: AudioGroup | null };
+
+function streamInf({ row, rates, track, codecs, group }: Variant): string {
+  return tag('EXT-X-STREAM-INF', {
+    BANDWIDTH: rates.peak,
+    'AVERAGE-BANDWIDTH': row.strict ? rates.average : undefined,
+    RESOLUTION: resolution(track),
+    'FRAME-RATE': row.strict ? frameRateText(track.frameRate) : undefined,
+    CODECS: codecs,
+    'VIDEO-RANGE': row.strict ? videoRange(track) : undefined,
+    AUDIO: optionallyQuoted(group?.id),
+  });
+}
+
+function keyFrameLine(row: HlsRow, rates: BitRates, set: SwitchingSet, track: Track, parameters: ManifestParameters): string {
+  return tag('EXT-X-I-FRAME-STREAM-INF', {
+    BANDWIDTH: rates.peak,
+    'AVERAGE-BANDWIDTH': row.strict ? rates.average : undefined,
+    RESOLUTION: resolution(track),
+    CODECS: codecsText([row.codecsOf(track)]),
+    'VIDEO-RANGE': row.strict ? videoRange(track) : undefined,
+    URI: quoted(playlistLine(track, set, parameters, true)),
+  });
+}
+
+function resolution({ codec }: Track): string | undefined {
+  return codec.kind === 'video' ? `${codec.width}x${codec.height}` : undefined;
+}
+
+function videoRange({ codec }: Track): string | undefined {
+  return codec.kind === 'video' ? codec.videoRange : undefined;
+}
+
+function playlistLine({ bitrate }: Track, { name }: SwitchingSet, parameters: ManifestParameters, keyFrames = false): string {
+  return playlistUrl(bitrate, name, parameters, keyFrames) + (parameters.segmentSuffix === true ? '.m3u8' : '');
+}

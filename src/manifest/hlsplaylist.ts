@@ -1,0 +1,78 @@
+/** HLS media playlists of on-demand presentations (RFC 8216 4.3.3), and I-frame playlists (4.3.3.6). */
+import { IsomerError } from '../errors.ts';
+import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
+import { presentationTime } from '../model/samples.ts';
+import { secondsText, toHns, type Ticks } from '../time.ts';
+import { carriedSets, carries, type ManifestParameters } from './common.ts';
+import { muxedAudio, withAudioTrack } from './hlsaudio.ts';
+import { dateText, quoted, tag } from './hlstags.ts';
+import { HLS, type HlsRow, type HlsVersion } from './hlsversions.ts';
+import { ceilSeconds, longestSegment } from './rates.ts';
+import { segmentUrls } from './urls.ts';
+
+export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet, track: Track, parameters: ManifestParameters, version: HlsVersion): string {
+  const row = HLS[version];
+  const sets = playableSets(presentation, set, track, row);
+  const audio = row.muxed && set.kind === 'video' ? muxedAudio(sets, parameters) : null;
+  const own = row.muxed ? withAudioTrack(parameters, audio) : parameters;
+  const url = segmentUrls(set.name, own);
+  const { names } = set.timeline;
+  return playlist(row, sets, names, own, set.name, { url, extra: [] });
+}
+
+/** One entry per key frame, each until the next one. `track` is a video track. */
+export function writeKeyFramePlaylist(presentation: Presentation, set: SwitchingSet, track: Track, parameters: ManifestParameters, version: HlsVersion): string {
+  const row = HLS[version];
+  const sets = playableSets(presentation, set, track, row);
+  if (!row.keyFrames || set.kind !== 'video') {
+    throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: 'type=keyframes', expected: 'a video track, in HLS version 4 or CMAF', found: `${set.kind} in version ${version}` });
+  }
+  return playlist(row, sets, keyFrameEdges(set, track), parameters, set.name, { url: segmentUrls(set.name, parameters, 'KeyFrames'), extra: ['#EXT-X-I-FRAMES-ONLY'] });
+}
+
+/** Times of the key frames in 10 MHz, floors like all names, then the end of the set. */
+export function keyFrameEdges({ timeline }: SwitchingSet, { samples, timescale }: Track): BigInt64Array {
+  const count = samples.sync?.length ?? samples.count;
+  const edges = new BigInt64Array(count + 1);
+  for (let i = 0; i < count; i++) edges[i] = toHns(samples.base + BigInt(presentationTime(samples, samples.sync?.[i] ?? i)), timescale);
+  edges[count] = timeline.names[timeline.names.length - 1];
+  return edges;
+}
+
+/** All sets of the output, among which the playlist's must be. */
+function playableSets(presentation: Presentation, set: SwitchingSet, { codec }: Track, { version, families }: HlsRow): readonly SwitchingSet[] {
+  const sets = carriedSets(presentation, `HLS version ${version}`, families);
+  if (carries(families, set)) return sets;
+  const code = set.kind === 'video' ? 'MPE_VIDEO_ENCODING_NOT_SUPPORTED' : set.kind === 'audio' ? 'MPE_AUDIO_ENCODING_NOT_SUPPORTED' : 'MPE_MEDIA_TYPE_NOT_SUPPORTED';
+  throw new IsomerError(code, { what: `track ${set.name}`, expected: families.join(', '), found: codec.rfc6381 });
+}
+
+type Entries = { readonly url: (time: Ticks) => string; readonly extra: readonly string[] };
+
+function playlist(row: HlsRow, sets: readonly SwitchingSet[], edges: BigInt64Array, parameters: ManifestParameters, name: string, { url, extra }: Entries): string {
+  const suffix = parameters.segmentSuffix === true ? row.suffix : { segment: '', init: '' };
+  const lines = [
+    '#EXTM3U',
+    `#EXT-X-VERSION:${row.version}`,
+    '#EXT-X-PLAYLIST-TYPE:VOD',
+    ...(row.cachingForbidden ? ['#EXT-X-ALLOW-CACHE:NO'] : []),
+    '#EXT-X-MEDIA-SEQUENCE:0',
+    `#EXT-X-TARGETDURATION:${ceilSeconds(longestSegment(sets))}`,
+    ...extra,
+    `#EXT-X-PROGRAM-DATE-TIME:${dateText(edges[0])}`,
+    ...(row.map ? [tag('EXT-X-MAP', { URI: quoted(segmentUrls(name, parameters)('i') + suffix.init) })] : []),
+  ];
+  let start = toMicroseconds(edges[0]);
+  for (let i = 0; i + 1 < edges.length; i++) {
+    const end = toMicroseconds(edges[i + 1]);
+    lines.push(`#EXTINF:${secondsText(end - start, 1_000_000, 6)},${row.title}`, url(edges[i]) + suffix.segment);
+    start = end;
+  }
+  lines.push('#EXT-X-ENDLIST', '');
+  return lines.join('\n');
+}
+
+/** Rounded. Durations are differences of rounded times, so their sum does not drift from the media. */
+function toMicroseconds(hns: Ticks): bigint {
+  return (hns + 5n) / 10n;
+}

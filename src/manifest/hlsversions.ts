@@ -1,0 +1,65 @@
+/** How the three HLS outputs differ: one row each, so that the writers ask for properties. Reasons: spec/mapping-hls.md. */
+import type { SwitchingSet, Track } from '../model/presentation.ts';
+import { CARRIES, cmafCodecs, isDescription } from './common.ts';
+import { languageTag } from './languages.ts';
+
+/** EXT-X-VERSION: 3 and 4 are transport streams, 7 is CMAF. */
+export type HlsVersion = 3 | 4 | 7;
+
+export type HlsRow = {
+  readonly version: HlsVersion;
+  readonly families: readonly Track['codec']['family'][];
+  /** Audio travels in the video segments. */
+  readonly muxed: boolean;
+  /** Values that are measured, and tags that RFC 8216 and Apple's authoring rules ask for, instead of the old service's. */
+  readonly strict: boolean;
+  /** I-frame playlists exist. */
+  readonly keyFrames: boolean;
+  /** EXTINF title. */
+  readonly title: string;
+  /** EXT-X-ALLOW-CACHE:NO is written. */
+  readonly cachingForbidden: boolean;
+  /** Segments need the initialization segment. */
+  readonly map: boolean;
+  /** Audio that differs in codec or in quality is in different groups. */
+  readonly groupPerCodec: boolean;
+  readonly suffix: { readonly segment: string; readonly init: string };
+  codecsOf(track: Track): string;
+  /** Text of LANGUAGE. */
+  languageOf(set: SwitchingSet): string | undefined;
+  /** Text of CHARACTERISTICS. */
+  characteristicsOf(set: SwitchingSet): string | undefined;
+};
+
+const TRANSPORT = {
+  families: CARRIES.transport,
+  strict: false,
+  title: 'no-desc',
+  cachingForbidden: true,
+  map: false,
+  groupPerCodec: false,
+  suffix: { segment: '.ts', init: '' },
+  codecsOf: cmafCodecs,
+  languageOf: ({ language }: SwitchingSet) => (language === '' ? undefined : language),
+  characteristicsOf: () => undefined,
+} as const;
+
+export const HLS: Readonly<Record<HlsVersion, HlsRow>> = {
+  3: { ...TRANSPORT, version: 3, muxed: true, keyFrames: false },
+  4: { ...TRANSPORT, version: 4, muxed: false, keyFrames: true },
+  7: {
+    version: 7,
+    families: CARRIES.fragments,
+    muxed: false,
+    strict: true,
+    keyFrames: true,
+    title: '',
+    cachingForbidden: false,
+    map: true,
+    groupPerCodec: true,
+    suffix: { segment: '.m4s', init: '.mp4' },
+    codecsOf: cmafCodecs,
+    languageOf: ({ language }) => languageTag(language),
+    characteristicsOf: (set) => (isDescription(set) ? 'public.accessibility.describes-video' : undefined),
+  },
+};

@@ -1,0 +1,115 @@
+/** Smooth Streaming client manifests (MS-SSTR 2.2.2), in the shape of spec/golden/smooth.xml. */
+import { IsomerError } from '../errors.ts';
+import type { AudioCodec, VideoCodec } from '../model/codec.ts';
+import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
+import { durationRuns, segmentCount } from '../model/timeline.ts';
+import { HNS_PER_SECOND, type Ticks } from '../time.ts';
+import { CARRIES, carriedSets, isDescription } from './common.ts';
+import { extentOf } from './rates.ts';
+import { inQuality, segmentUrls } from './urls.ts';
+import { el, writeDocument, type XmlElement } from './xml.ts';
+
+/** 2: runs of equal durations are one element with `r`. 0: one element per fragment, for clients from before 2016. */
+export type SmoothOptions = { readonly version: 2 | 0 };
+
+export function writeSmooth(presentation: Presentation, { version }: SmoothOptions): string {
+  const sets = carriedSets(presentation, 'Smooth Streaming', CARRIES.smooth);
+  const { start, end } = extentOf(sets);
+  const onlyVideo = sets.filter(({ kind }) => kind === 'video').length === 1;
+  return writeDocument(
+    el(
+      'SmoothStreamingMedia',
+      { MajorVersion: 2, MinorVersion: version, Duration: end - start, TimeScale: HNS_PER_SECOND },
+      sets.map((set) => streamIndex(set, version, onlyVideo)),
+    ),
+  );
+}
+
+function streamIndex(set: SwitchingSet, version: 2 | 0, onlyVideo: boolean): XmlElement {
+  const { name, kind, language, roles, tracks, timeline } = set;
+  const isVideo = kind === 'video';
+  return el(
+    'StreamIndex',
+    {
+      Chunks: segmentCount(timeline),
+      Type: kind,
+      Url: inQuality('{bitrate}', segmentUrls(name, { format: '', extra: [] })('{start time}')),
+      QualityLevels: tracks.length,
+      Language: isVideo || language === '' ? undefined : language,
+      Name: isVideo && onlyVideo && name === 'video' ? undefined : name,
+      Role: roles[0],
+      Accessibility: isDescription(set) ? 'description' : set.accessibility[0],
+    },
+    tracks.map((track, index) => qualityLevel(set, track, index)),
+    chunks(timeline.names, version),
+  );
+}
+
+function qualityLevel({ name }: SwitchingSet, { bitrate, codec }: Track, index: number): XmlElement {
+  if (codec.kind === 'video') {
+    return el('QualityLevel', {
+      Index: index,
+      Bitrate: bitrate,
+      FourCC: 'H264',
+      MaxWidth: codec.width,
+      MaxHeight: codec.height,
+      CodecPrivateData: avcPrivateData(codec, name),
+    });
+  }
+  if (codec.kind === 'audio') {
+    return el('QualityLevel', {
+      AudioTag: AUDIO_TAG,
+      Index: index,
+      BitsPerSample: BITS_PER_SAMPLE,
+      Bitrate: bitrate,
+      FourCC: aacFourCC(codec),
+      CodecPrivateData: hex(codec.config),
+      Channels: codec.channels,
+      PacketSize: PACKET_SIZE,
+      SamplingRate: codec.sampleRate,
+    });
+  }
+  throw new IsomerError('MPE_MEDIA_TYPE_NOT_SUPPORTED', { what: `track ${name}`, expected: 'video or audio', found: codec.rfc6381 });
+}
+
+/** WAVE_FORMAT_RAW_AAC1, and what every AAC level of AMS carried: decoders take no notice of the other two. */
+const AUDIO_TAG = 255;
+const BITS_PER_SAMPLE = 16;
+const PACKET_SIZE = 4;
+
+/** MS-SSTR 2.2.2.5: AACH for the profiles with spectral band replication (object types 5 and 29), else AACL. */
+function aacFourCC({ rfc6381 }: AudioCodec): string {
+  return /^mp4a\.40\.(5|29)$/.test(rfc6381) ? 'AACH' : 'AACL';
+}
+
+const START_CODE = '00000001';
+/** nal_unit_type of sequence and picture parameter sets (ISO/IEC 14496-10 table 7-1). */
+const SPS = 7;
+const PPS = 8;
+
+/** Sequence parameter sets, then picture parameter sets, each after a start code. */
+function avcPrivateData({ parameterSets }: VideoCodec, name: string): string {
+  const ofType = (type: number): string[] => parameterSets.filter((unit) => (unit[0] & 0x1f) === type).map((unit) => START_CODE + hex(unit));
+  const [sequence, picture] = [ofType(SPS), ofType(PPS)];
+  if (sequence.length === 0 || picture.length === 0) {
+    throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: `CodecPrivateData of track ${name}`, expected: 'an SPS and a PPS in the sample entry', found: `${sequence.length} and ${picture.length}` });
+  }
+  return [...sequence, ...picture].join('');
+}
+
+function hex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text.toUpperCase();
+}
+
+/** MS-SSTR 2.2.2.6: `t` where a fragment does not start where the one before ends; `r` counts the first fragment of its run too. */
+function chunks(names: BigInt64Array, version: 2 | 0): XmlElement[] {
+  let expected: Ticks | null = null;
+  return durationRuns(names).flatMap(({ start, duration, count }) => {
+    const t = start === expected ? undefined : start;
+    expected = start + duration * BigInt(count);
+    if (version === 2) return [el('c', { t, d: duration, r: count > 1 ? count : undefined })];
+    return Array.from({ length: count }, (_, i) => el('c', { t: i === 0 ? t : undefined, d: duration }));
+  });
+}
