@@ -1,0 +1,110 @@
+/** A local folder as storage. Nothing outside the root is ever opened, also not through symbolic links. */
+import { constants, type BigIntStats } from 'node:fs';
+import { open, readdir, realpath, stat, type FileHandle } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { IsomerError } from '../errors.ts';
+import { joinPath, notFound, outOfRange, pathSegments, tooLarge } from './paths.ts';
+import type { Entry, Source, Storage } from './storage.ts';
+
+/** `root` is an absolute path of an existing folder. */
+export async function openFileStorage(root: string): Promise<Storage> {
+  const base = await realpath(root);
+
+  /** The real place of a path, or an error that names the path alone. */
+  const locate = async (path: string): Promise<string> => {
+    const wanted = join(base, ...pathSegments(path));
+    const real = await realpath(wanted).catch((error: unknown) => {
+      throw storageError(path, error);
+    });
+    if (real !== base && !real.startsWith(base.endsWith(sep) ? base : base + sep)) throw notFound(path);
+    return real;
+  };
+
+  const openSource = async (path: string): Promise<Source> => {
+    const real = await locate(path);
+    // Non-blocking, so that a named pipe in an asset cannot hold the opening thread.
+    const handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+      throw storageError(path, error);
+    });
+    try {
+      const facts = await handle.stat({ bigint: true });
+      if (!facts.isFile()) throw notFound(path);
+      return makeSource(path, handle, facts);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  };
+
+  return {
+    open: openSource,
+    async list(path) {
+      const real = await locate(path).catch((error: unknown) => {
+        if (error instanceof IsomerError && error.kind === 'not-found') return null;
+        throw error;
+      });
+      if (real === null) return null;
+      const names = await readdir(real).catch((error: unknown) => {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOTDIR' || code === 'ENOENT') return null;
+        throw storageError(path, error);
+      });
+      if (names === null) return null;
+      const entries = await Promise.all(names.sort().map((name) => describe(joinPath(path, name), name, locate)));
+      return entries.filter((entry) => entry !== null);
+    },
+    async readAll(path, limit) {
+      const source = await openSource(path);
+      try {
+        if (source.size > limit) throw tooLarge(path, limit, source.size);
+        const bytes = new Uint8Array(source.size);
+        await source.read(0, bytes);
+        return bytes;
+      } finally {
+        await source.close();
+      }
+    },
+  };
+}
+
+async function describe(path: string, name: string, locate: (path: string) => Promise<string>): Promise<Entry | null> {
+  try {
+    const facts = await stat(await locate(path));
+    if (facts.isDirectory()) return { name, kind: 'folder', size: 0 };
+    return facts.isFile() ? { name, kind: 'file', size: facts.size } : null;
+  } catch {
+    // A dangling link, a link that leaves the root, or a name that vanished meanwhile: not part of the folder.
+    return null;
+  }
+}
+
+function makeSource(path: string, handle: FileHandle, facts: BigIntStats): Source {
+  const size = Number(facts.size);
+  return {
+    size,
+    version: `${facts.size.toString(16)}-${facts.mtimeNs.toString(16)}`,
+    async read(offset, target) {
+      if (offset < 0 || offset + target.length > size) throw outOfRange(path, offset + target.length, size);
+      for (let done = 0; done < target.length; ) {
+        const { bytesRead } = await handle.read(target, done, target.length - done, offset + done).catch((error: unknown) => {
+          throw storageError(path, error);
+        });
+        if (bytesRead === 0) throw new IsomerError('MPE_STORAGE_PRECONDITION_FAILED', { where: path, expected: `${size} bytes, as when it was opened`, found: `the end at ${offset + done}` });
+        done += bytesRead;
+      }
+    },
+    close: () => handle.close(),
+  };
+}
+
+const MISSING = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EINVAL']);
+const FORBIDDEN = new Set(['EACCES', 'EPERM']);
+
+/** System errors carry absolute paths in their messages; only the code goes on. */
+function storageError(path: string, error: unknown): unknown {
+  if (error instanceof IsomerError) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== undefined && MISSING.has(code)) return notFound(path);
+  if (code !== undefined && FORBIDDEN.has(code)) return new IsomerError('MPE_STORAGE_AUTHENTICATION_FAILURE', { where: path, found: code }, error);
+  return new IsomerError('MPE_STORAGE_INTERNAL_ERROR', { where: path, ...(code === undefined ? {} : { found: code }) }, error);
+}
