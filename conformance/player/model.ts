@@ -1,0 +1,114 @@
+/** What a replay is asked, what it saw, and what that means. Plain JSON values: they cross from the page to the suite. */
+import * as z from 'zod';
+
+export type ManifestFormat = 'dash' | 'hls' | 'smooth';
+export type PlayerName = 'hls.js' | 'dash.js' | 'shaka' | 'native';
+export type BrowserName = 'chromium' | 'firefox';
+
+/** What the content is, as far as a player can show it. Comes from the corpus, never from what was served. */
+export type ReplayTruth = {
+  /** Pictures per second, exact: 30000/1001 is { num: 30000, den: 1001 }. Null: no video. */
+  readonly frameRate: { readonly num: number; readonly den: number } | null;
+  /** Pictures in the asset; picture n carries number n mod 4096 and is due at n / frameRate + videoStart. */
+  readonly frames: number;
+  /** Seconds at which picture 0 is due. */
+  readonly videoStart: number;
+  /** Rendition ids that the marks may carry. */
+  readonly renditions: readonly number[];
+  /** Pilot tone of each audio track, by language; empty: no audio marks. */
+  readonly pilots: readonly { readonly language: string; readonly hertz: number }[];
+  /** Tone of second s is `first + step × (s mod count)` hertz. */
+  readonly secondTones: { readonly first: number; readonly step: number; readonly count: number };
+};
+
+/** One reading of the picture. `mediaTime` is the compositor's, where the reading came with a frame callback. */
+const frameReading = z.strictObject({
+  at: z.number(),
+  counter: z.int(),
+  rendition: z.int(),
+  clock: z.number(),
+  mediaTime: z.number().nullable(),
+});
+
+const soundReading = z.strictObject({
+  at: z.number(),
+  clock: z.number(),
+  /** The last picture number read before this instant. */
+  counter: z.int().nullable(),
+  tone: z.number().nullable(),
+  pilot: z.number().nullable(),
+});
+
+const playerEvent = z.strictObject({ at: z.number(), name: z.string(), text: z.string(), fatal: z.boolean() });
+
+/** A picture asked for by seeking, and what was shown. */
+export const seekReading = z.strictObject({ frame: z.int(), counter: z.int().nullable(), rendition: z.int().nullable() });
+
+/** What the observers in the page wrote down. Nothing in here was said by the player except in `events`. */
+export const recording = z.strictObject({
+  /** Changes of the picture's number, and every frame callback, in order. */
+  frames: z.array(frameReading),
+  /** Readings after the first good one that showed no marks. */
+  unreadable: z.int(),
+  /** Readings in all. */
+  reads: z.int(),
+  sounds: z.array(soundReading),
+  events: z.array(playerEvent),
+  /** The element's clock when observation began and ended, in seconds. */
+  clockStart: z.number(),
+  clockEnd: z.number(),
+  /** Milliseconds from load to the first readable picture; null: never. */
+  startup: z.number().nullable(),
+  size: z.strictObject({ width: z.number(), height: z.number() }),
+  droppedFrames: z.number().nullable(),
+  duration: z.number().nullable(),
+});
+
+export type FrameReading = Readonly<z.infer<typeof frameReading>>;
+export type SoundReading = Readonly<z.infer<typeof soundReading>>;
+export type PlayerEvent = Readonly<z.infer<typeof playerEvent>>;
+export type SeekReading = Readonly<z.infer<typeof seekReading>>;
+export type Recording = Readonly<z.infer<typeof recording>>;
+
+export type Limits = {
+  /** Seconds of the asset that have to be seen in the window. */
+  readonly seconds: number;
+  /** Least share of the window's distinct pictures. */
+  readonly frameShare: number;
+  /** Frames by which the pixels of a reading may trail the time that came with it. */
+  readonly pixelLag: number;
+  /** Most frames between the smallest and the largest (shown time − due time). */
+  readonly offsetSpread: number;
+  /** Most frames by which all pictures may be early or late: a player may rebase on the reordering delay. */
+  readonly offsetLimit: number;
+  readonly toneShare: number;
+  /** Milliseconds: |median A/V difference − bias|. */
+  readonly syncBias: number;
+  readonly syncLimit: number;
+  readonly startupLimit: number;
+};
+
+export type Observation = {
+  readonly framesSeen: number;
+  readonly framesExpected: number;
+  readonly first: number | null;
+  readonly last: number | null;
+  /** Inclusive picture number ranges. */
+  readonly missing: readonly (readonly [from: number, to: number])[];
+  readonly backwards: readonly (readonly [from: number, to: number])[];
+  /** Frames that the picture was late against its due time, rounded to hundredths → count. */
+  readonly offsets: Readonly<Record<string, number>>;
+  readonly offset: number | null;
+  readonly renditions: readonly number[];
+  readonly pilots: readonly number[];
+  readonly tones: { readonly heard: number; readonly right: number };
+  /** Milliseconds that the picture is ahead of the sound, at each change of the second's tone. */
+  readonly sync: { readonly min: number; readonly median: number; readonly max: number; readonly count: number } | null;
+  readonly startup: number | null;
+  readonly stalls: number;
+  readonly errors: readonly string[];
+  readonly seeks: { readonly asked: number; readonly right: number };
+  readonly clockMoved: number;
+};
+
+export type Verdict = { readonly outcome: 'pass' | 'fail'; readonly reasons: readonly string[] };

@@ -1,0 +1,50 @@
+import { elementDuration, loadScript, signal, within } from './load.js';
+
+/** dash.js, and with its MSS part Smooth Streaming. @type {import('./load.js').CreateAdapter} */
+export async function createAdapter(video, report) {
+  await loadScript('dash.all.min.js');
+  await loadScript('dash.mss.min.js');
+  const { dashjs } = globalThis;
+  const player = dashjs.MediaPlayer().create();
+  const initialized = signal();
+  player.on('streamInitialized', initialized.fulfil);
+  player.on('error', (event) => {
+    report('error', JSON.stringify('error' in event ? event.error : event).slice(0, 300), true);
+    initialized.fulfil();
+  });
+  return {
+    async load(url) {
+      player.initialize(video, url, false);
+      await within(initialized.promise, 15_000, 'reading the manifest');
+    },
+    async play() {
+      player.play();
+    },
+    pause: () => player.pause(),
+    seek: (seconds) => player.seek(seconds),
+    setAudio(language) {
+      const track = player.getTracksFor('audio').find((candidate) => candidate.lang === language);
+      if (track !== undefined) player.setCurrentTrack(track);
+      return track !== undefined;
+    },
+    setQuality(bitrate) {
+      player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: bitrate === null } } } });
+      if (bitrate === null) return true;
+      const wanted = player.getRepresentationsByType('video').find((representation) => representation.bandwidth === bitrate);
+      if (wanted !== undefined) player.setRepresentationForTypeById('video', wanted.id, true);
+      return wanted !== undefined;
+    },
+    version: () => player.getVersion(),
+    state: () => ({
+      time: video.currentTime,
+      duration: elementDuration(video),
+      bitrate: player.getCurrentRepresentationForType('video')?.bandwidth ?? null,
+      bitrates: player.getRepresentationsByType('video').map((representation) => representation.bandwidth),
+      audio: player.getCurrentTrackFor('audio')?.lang ?? null,
+      audioTracks: player.getTracksFor('audio').map((track) => ({ id: String(track.id ?? track.index), language: track.lang ?? '' })),
+    }),
+    async destroy() {
+      player.destroy();
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * The contract that every player is put behind. What `state` and `events` say is recorded; it never makes a verdict better.
+ *
+ * @typedef {import('../../model.ts').PlayerEvent} PlayerEvent
+ * @typedef {import('../../model.ts').ManifestFormat} ManifestFormat
+ * @typedef {{ readonly id: string, readonly language: string }} AudioTrack
+ * @typedef {{ time: number, duration: number | null, bitrate: number | null, bitrates: number[], audio: string | null, audioTracks: AudioTrack[] }} PlayerState
+ * @typedef {object} Adapter
+ * @property {(url: string, format: ManifestFormat) => Promise<void>} load
+ * @property {() => Promise<void>} play
+ * @property {() => void} pause
+ * @property {(seconds: number) => void} seek
+ * @property {(language: string) => boolean} setAudio
+ * @property {(bitrate: number | null) => boolean} setQuality null: the player chooses
+ * @property {() => string} version
+ * @property {() => PlayerState} state
+ * @property {() => Promise<void>} destroy
+ * @typedef {(name: string, text: string, fatal: boolean) => void} Report
+ * @typedef {(video: HTMLVideoElement, report: Report) => Promise<Adapter>} CreateAdapter
+ */
+
+/**
+ * Loads a player's file as a classic script: that is how the players publish their browser builds.
+ * @param {string} name
+ */
+export function loadScript(name) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.src = `/players/${name}`;
+    script.addEventListener('load', () => resolve(undefined));
+    script.addEventListener('error', () => reject(new Error(`the player's file ${name} did not load`)));
+    document.head.append(script);
+  });
+}
+
+/** A promise and the function that fulfils it. */
+export function signal() {
+  const { promise, resolve } = Promise.withResolvers();
+  return { promise, fulfil: () => resolve(undefined) };
+}
+
+/**
+ * @param {PromiseLike<unknown>} promise
+ * @param {number} milliseconds
+ * @param {string} what
+ */
+export function within(promise, milliseconds, what) {
+  return Promise.race([
+    promise,
+    new Promise((_, reject) => setTimeout(() => reject(new Error(`${what} took more than ${milliseconds} ms`)), milliseconds)),
+  ]);
+}
+
+/** @param {HTMLVideoElement} video */
+export function elementDuration(video) {
+  return Number.isFinite(video.duration) ? video.duration : null;
+}

@@ -1,0 +1,49 @@
+import { elementDuration, loadScript } from './load.js';
+
+const MIME = { dash: 'application/dash+xml', hls: 'application/x-mpegurl', smooth: 'application/vnd.ms-sstr+xml' };
+
+/** @type {import('./load.js').CreateAdapter} */
+export async function createAdapter(video, report) {
+  await loadScript('shaka-player.compiled.js');
+  const { shaka } = globalThis;
+  shaka.polyfill.installAll();
+  const player = new shaka.Player();
+  await player.attach(video);
+  /** @param {unknown} error */
+  const tell = (error) => {
+    const known = error instanceof shaka.util.Error ? error : null;
+    report('error', known === null ? String(error) : `${known.category}/${known.code} ${JSON.stringify(known.data ?? []).slice(0, 200)}`, known?.severity !== 1);
+  };
+  player.addEventListener('error', (event) => 'detail' in event && tell(event.detail));
+  const variants = () => player.getVariantTracks();
+  const active = () => variants().find((track) => track.active);
+  return {
+    load: (url, format) => player.load(url, null, MIME[format]).catch(tell),
+    play: () => video.play(),
+    pause: () => video.pause(),
+    seek: (seconds) => void (video.currentTime = seconds),
+    setAudio(language) {
+      // Shaka shortens languages (eng → en).
+      const track = player.getAudioTracks().find((candidate) => candidate.originalLanguage === language || candidate.language === language);
+      if (track !== undefined) player.selectAudioTrack(track);
+      return track !== undefined;
+    },
+    setQuality(bitrate) {
+      player.configure({ abr: { enabled: bitrate === null } });
+      if (bitrate === null) return true;
+      const track = variants().find((candidate) => candidate.videoBandwidth === bitrate || candidate.bandwidth === bitrate);
+      if (track !== undefined) player.selectVariantTrack(track, true);
+      return track !== undefined;
+    },
+    version: () => shaka.Player.version,
+    state: () => ({
+      time: video.currentTime,
+      duration: elementDuration(video),
+      bitrate: active()?.videoBandwidth ?? active()?.bandwidth ?? null,
+      bitrates: variants().map((track) => track.videoBandwidth ?? track.bandwidth),
+      audio: active()?.originalLanguage ?? active()?.language ?? null,
+      audioTracks: player.getAudioTracks().map((track) => ({ id: track.label ?? '', language: track.originalLanguage ?? track.language })),
+    }),
+    destroy: () => player.destroy(),
+  };
+}

@@ -1,0 +1,12 @@
+/** What the classic scripts of the page leave behind. */
+import type * as Dash from 'dashjs';
+import type HlsPlayer from 'hls.js';
+import type ShakaNamespace from 'shaka-player';
+import type { observeVideo } from './observer.js';
+
+declare global {
+  var Hls: typeof HlsPlayer;
+  var dashjs: typeof Dash;
+  var shaka: typeof ShakaNamespace.default;
+  var isomerObservers: { readonly observeVideo: typeof observeVideo };
+}

@@ -1,0 +1,142 @@
+/**
+ * Looks at the picture and listens to the sound of a video element. Knows no player. Runs in the suite's own page and
+ * is injected into others (see script.ts, which joins this file with marks.ts and tones.ts).
+ */
+import { readMark, STRIP_HEIGHT, STRIP_SHARE, STRIP_WIDTH } from '../marks.ts';
+import { loudestTone } from '../tones.ts';
+
+/** @typedef {import('../model.ts').Recording} Recording */
+/** @typedef {import('../model.ts').FrameReading} FrameReading */
+/** @typedef {import('../model.ts').SoundReading} SoundReading */
+/** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
+/** @typedef {{ pilots: number[], tones: number[], listen: boolean }} ObserverOptions */
+/** @typedef {{ seen: number, last: number | null, recording(): Recording, look(): { counter: number, rendition: number } | null, stop(): void }} Observer */
+
+const LOOK_EVERY_MS = 5;
+const LISTEN_EVERY_MS = 40;
+const WATCHED = ['loadedmetadata', 'playing', 'waiting', 'stalled', 'pause', 'seeking', 'seeked', 'ended', 'error', 'ratechange'];
+
+/**
+ * @param {HTMLVideoElement} video
+ * @param {ObserverOptions} options
+ * @returns {Observer}
+ */
+export function observeVideo(video, options) {
+  const began = performance.now();
+  const clockStart = video.currentTime;
+  /** @type {FrameReading[]} */ const frames = [];
+  /** @type {SoundReading[]} */ const sounds = [];
+  /** @type {PlayerEvent[]} */ const events = [];
+  const counters = new Set();
+  let reads = 0;
+  let unreadable = 0;
+  let stopped = false;
+  /** @type {number | null} */ let startup = null;
+
+  const canvas = document.createElement('canvas');
+  canvas.width = STRIP_WIDTH;
+  canvas.height = STRIP_HEIGHT;
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (context === null) throw new Error('this browser gives no 2d canvas');
+  context.imageSmoothingEnabled = false;
+
+  const since = () => Math.round((performance.now() - began) * 10) / 10;
+
+  function look() {
+    if (context === null || video.videoWidth === 0) return null;
+    context.drawImage(video, 0, 0, video.videoWidth, video.videoHeight * STRIP_SHARE, 0, 0, STRIP_WIDTH, STRIP_HEIGHT);
+    return readMark(context.getImageData(0, 0, STRIP_WIDTH, STRIP_HEIGHT).data);
+  }
+
+  /** @param {number | null} mediaTime */
+  function note(mediaTime) {
+    if (stopped) return;
+    reads++;
+    const mark = look();
+    if (mark === null) {
+      if (frames.length > 0) unreadable++;
+      return;
+    }
+    startup ??= Math.round(since());
+    const previous = frames.at(-1);
+    const same = previous !== undefined && previous.counter === mark.counter && previous.rendition === mark.rendition;
+    counters.add(mark.counter);
+    if (same && mediaTime === null) return;
+    frames.push({ at: since(), counter: mark.counter, rendition: mark.rendition, clock: video.currentTime, mediaTime });
+  }
+
+  /** @param {number} _now @param {VideoFrameCallbackMetadata} metadata */
+  function onFrame(_now, metadata) {
+    if (stopped) return;
+    video.requestVideoFrameCallback(onFrame);
+    note(metadata.mediaTime);
+  }
+  video.requestVideoFrameCallback(onFrame);
+  const looking = setInterval(() => note(null), LOOK_EVERY_MS);
+
+  /** @param {Event} event */
+  function onEvent(event) {
+    const text = event.type === 'error' ? `the video element: code ${video.error?.code ?? 0} ${video.error?.message ?? ''}` : '';
+    events.push({ at: since(), name: event.type, text, fatal: event.type === 'error' });
+  }
+  for (const name of WATCHED) video.addEventListener(name, onEvent);
+
+  const stopListening = options.listen ? listen(video, options, (tone, pilot) => {
+    if (stopped || video.paused || video.seeking || frames.length === 0 && video.videoWidth > 0) return;
+    sounds.push({ at: since(), clock: video.currentTime, counter: frames.at(-1)?.counter ?? null, tone, pilot });
+  }) : () => {};
+
+  return {
+    get seen() {
+      return counters.size;
+    },
+    get last() {
+      return frames.at(-1)?.counter ?? null;
+    },
+    look,
+    recording: () => ({
+      frames: [...frames],
+      unreadable,
+      reads,
+      sounds: [...sounds],
+      events: [...events],
+      clockStart,
+      clockEnd: video.currentTime,
+      startup,
+      size: { width: video.videoWidth, height: video.videoHeight },
+      droppedFrames: video.getVideoPlaybackQuality?.().droppedVideoFrames ?? null,
+      duration: Number.isFinite(video.duration) ? video.duration : null,
+    }),
+    stop() {
+      stopped = true;
+      clearInterval(looking);
+      stopListening();
+      for (const name of WATCHED) video.removeEventListener(name, onEvent);
+    },
+  };
+}
+
+/**
+ * @param {HTMLVideoElement} video
+ * @param {ObserverOptions} options
+ * @param {(tone: number | null, pilot: number | null) => void} heard
+ * @returns {() => void}
+ */
+function listen(video, options, heard) {
+  const audio = new AudioContext();
+  const source = audio.createMediaElementSource(video);
+  const analyser = audio.createAnalyser();
+  analyser.fftSize = 2048;
+  analyser.smoothingTimeConstant = 0;
+  source.connect(analyser);
+  analyser.connect(audio.destination);
+  void audio.resume();
+  const samples = new Float32Array(analyser.fftSize);
+  const listening = setInterval(() => {
+    analyser.getFloatTimeDomainData(samples);
+    const tone = loudestTone(samples, audio.sampleRate, options.tones);
+    const pilot = loudestTone(samples, audio.sampleRate, options.pilots);
+    heard(tone?.hertz ?? null, pilot?.hertz ?? null);
+  }, LISTEN_EVERY_MS);
+  return () => clearInterval(listening);
+}

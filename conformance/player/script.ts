@@ -1,0 +1,29 @@
+/**
+ * The observers as one classic script, so that the same bytes run in the suite's page and in pages that the suite
+ * visits: evaluated by the browser driver, they need no change to those pages and no hole in their content policy.
+ */
+import { readFile } from 'node:fs/promises';
+import { stripTypeScriptTypes } from 'node:module';
+
+/** In order of use: each may import values only from the ones before it. */
+const PARTS = ['marks', 'tones', 'page/observer'];
+const IMPORT = /^import\s[^;]*;$/gm;
+const EXPORT = /^export\s+(?=(?:const|function)\s)/gm;
+
+/** A script that sets `globalThis.isomerObservers = { observeVideo }`. */
+export async function observerScript(): Promise<string> {
+  const parts = await Promise.all(PARTS.map(readPart));
+  return `(() => {\n${parts.join('\n')}\nglobalThis.isomerObservers = { observeVideo };\n})();\n`;
+}
+
+async function readPart(name: string): Promise<string> {
+  const text = await readModule(name);
+  return text.replace(IMPORT, '').replace(EXPORT, '');
+}
+
+/** From source the file is TypeScript and its types are dropped here; in the package the compiler has done it. */
+async function readModule(name: string): Promise<string> {
+  const compiled = await readFile(new URL(`${name}.js`, import.meta.url), 'utf8').catch(() => null);
+  if (compiled !== null) return compiled;
+  return stripTypeScriptTypes(await readFile(new URL(`${name}.ts`, import.meta.url), 'utf8'));
+}

@@ -1,0 +1,42 @@
+/**
+ * The suite's own little web server: its player page and the players' files. It stands on another port than the
+ * origin under test, so that every request of a replay is a cross-origin one.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { readClientFile } from './clients.ts';
+import { closeServer, listenOnLoopback } from './listen.ts';
+import { observerScript } from './script.ts';
+
+const PAGE_FILES: Readonly<Record<string, string>> = {
+  '/': 'index.html',
+  '/main.js': 'main.js',
+  '/probe.js': 'probe.js',
+  '/adapters/hls.js': 'adapters/hls.js',
+  '/adapters/dash.js': 'adapters/dash.js',
+  '/adapters/shaka.js': 'adapters/shaka.js',
+  '/adapters/native.js': 'adapters/native.js',
+  '/adapters/pretender.js': 'adapters/pretender.js',
+  '/adapters/load.js': 'adapters/load.js',
+};
+
+export type Stage = { readonly url: string; close(): Promise<void> };
+
+export async function openStage(): Promise<Stage> {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? '/', 'http://stage').pathname;
+    const type = path === '/' ? 'text/html; charset=utf-8' : 'text/javascript; charset=utf-8';
+    find(path).then(
+      (body) => response.writeHead(body === null ? 404 : 200, { 'content-type': type, 'cache-control': 'no-store' }).end(body ?? ''),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    );
+  });
+  return { url: await listenOnLoopback(server), close: () => closeServer(server) };
+}
+
+async function find(path: string): Promise<Uint8Array | string | null> {
+  if (Object.hasOwn(PAGE_FILES, path)) return readFile(new URL(`page/${PAGE_FILES[path]}`, import.meta.url));
+  if (path === '/observers.js') return observerScript();
+  if (path.startsWith('/players/')) return readClientFile(path.slice('/players/'.length));
+  return null;
+}
