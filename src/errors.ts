@@ -67,6 +67,8 @@ export const ERRORS = {
   MPE_STORAGE_OPERATION_TIMED_OUT: { status: 500, number: 0x808900e7, kind: 'storage', message: 'storage did not answer in time' },
   MPE_STORAGE_SERVER_BUSY: { status: 503, number: 0x808900e8, kind: 'storage', message: 'the service is busy' },
   // ours
+  ISOMER_METHOD_NOT_ALLOWED: { status: 405, kind: 'bad-request', message: 'the method is not supported here' },
+  ISOMER_CONFIG: { status: 500, kind: 'bad-request', message: 'the configuration cannot be used' },
   ISOMER_ISM_MALFORMED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'malformed', message: 'the server manifest (.ism) cannot be read' },
   ISOMER_ISM_UNSUPPORTED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'the server manifest (.ism) asks for something that is not supported' },
   ISOMER_ISM_SOURCE_REFUSED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'a source in the server manifest leaves the asset' },
