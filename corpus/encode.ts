@@ -1,0 +1,69 @@
+/** Encodes the files of a recipe with ffmpeg: raw pictures by pipe, sound as WAV. */
+import { spawn } from 'node:child_process';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FileRecipe, VideoRecipe } from '../spec/asset.ts';
+import { createPainter, makeWav } from './marker.ts';
+
+export const FFMPEG = process.env['FFMPEG_PATH'] ?? 'ffmpeg';
+export const FFPROBE = process.env['FFPROBE_PATH'] ?? 'ffprobe';
+
+/** The same bytes on every run and on every processor: one thread, and x264's code paths pinned. */
+const EXACT = ['-map_metadata', '-1', '-fflags', '+bitexact', '-flags:v', '+bitexact', '-flags:a', '+bitexact', '-threads', '1'];
+
+export async function encodeFile(recipe: FileRecipe, folder: string, progress: (share: number) => void): Promise<void> {
+  const target = join(folder, recipe.file);
+  const wavs = await Promise.all(
+    recipe.audio.map(async (audio, i) => {
+      const wav = join(folder, `${recipe.file}.${i}.wav`);
+      await writeFile(wav, makeWav(audio));
+      return wav;
+    }),
+  );
+  const args = ['-v', 'error', '-nostdin', '-y'];
+  const { video } = recipe;
+  if (video !== undefined) args.push('-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${video.width}x${video.height}`, '-framerate', video.rate.join('/'), '-i', 'pipe:0');
+  for (const wav of wavs) args.push('-i', wav);
+  const first = video === undefined ? 0 : 1;
+  if (video !== undefined) args.push('-map', '0:v', ...videoArguments(video));
+  recipe.audio.forEach((audio, i) => args.push('-map', `${first + i}:a`, `-c:a:${i}`, 'aac', `-b:a:${i}`, `${audio.kbps}k`, `-metadata:s:a:${i}`, `language=${audio.language}`));
+  await run([...args, ...EXACT, ...recipe.output, target], video, progress);
+  await Promise.all(wavs.map((wav) => rm(wav)));
+  if (recipe.remux !== undefined) {
+    const [before, after] = recipe.remux;
+    const copy = join(folder, `remux-${recipe.file}`);
+    await run(['-v', 'error', '-nostdin', '-y', ...before, '-i', target, '-map', '0', '-c', 'copy', ...EXACT, ...after, copy], undefined, () => undefined);
+    await rename(copy, target);
+  }
+}
+
+function videoArguments(video: VideoRecipe): string[] {
+  const x264 = ['threads=1', 'lookahead-threads=1', 'asm=SSE2', `keyint=${video.gop}`, `min-keyint=${video.gop}`, 'scenecut=0', 'open-gop=0', `bframes=${video.bFrames}`, 'force-cfr=1'];
+  const rate = ['-b:v', `${video.kbps}k`, '-maxrate', `${video.kbps}k`, '-bufsize', `${2 * video.kbps}k`];
+  return ['-c:v', 'libx264', '-profile:v', video.profile, '-preset', 'veryfast', ...rate, '-x264-params', x264.join(':'), '-pix_fmt', 'yuv420p', '-video_track_timescale', String(video.rate[0] < 1000 ? video.rate[0] * 1000 : video.rate[0])];
+}
+
+/** Runs ffmpeg; with `video`, pipes its pictures in as fast as they are taken. */
+function run(args: readonly string[], video: VideoRecipe | undefined, progress: (share: number) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(FFMPEG, args, { stdio: ['pipe', 'ignore', 'pipe'] });
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (errors = (errors + text).slice(-2000)));
+    child.once('error', (error: NodeJS.ErrnoException) => reject(new Error(error.code === 'ENOENT' ? `${FFMPEG} is not installed (Debian: apt-get install ffmpeg), or set FFMPEG_PATH` : error.message)));
+    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`ffmpeg ended with ${code}: ${errors.trim()}`))));
+    // A broken pipe shows in ffmpeg's own message.
+    child.stdin.on('error', () => undefined);
+    if (video === undefined) child.stdin.end();
+    else feed(child.stdin, video, progress).catch(reject);
+  });
+}
+
+async function feed(input: NodeJS.WritableStream, video: VideoRecipe, progress: (share: number) => void): Promise<void> {
+  const paint = createPainter(video);
+  for (let frame = 0; frame < video.frames; frame++) {
+    // The painter reuses its buffer: the next picture waits until this one is written.
+    await new Promise<void>((resolve) => input.write(paint(frame), () => resolve()));
+    progress((frame + 1) / video.frames);
+  }
+  input.end();
+}

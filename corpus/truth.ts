@@ -1,0 +1,165 @@
+/** Writes down what an asset holds: read with the corpus's own reader, and cross-checked with ffprobe. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { AssetRecipe, ElementRecipe } from '../spec/asset.ts';
+import type { Truth, TruthTrack } from '../spec/truth.ts';
+import { FFPROBE } from './encode.ts';
+import { readTracks, type StoredTrack } from './mp4.ts';
+
+const run = promisify(execFile);
+
+export async function writeTruth(recipe: AssetRecipe, folder: string, elements: readonly ElementRecipe[]): Promise<Truth> {
+  const files = new Map<string, Buffer>();
+  for (const { src } of elements) if (!files.has(src)) files.set(src, await readFile(join(folder, src)));
+  const chosen = elements.map((element) => {
+    const bytes = files.get(element.src) as Buffer;
+    const stored = readTracks(bytes).find(({ id }) => id === element.trackId);
+    if (stored === undefined) throw new Error(`${element.src} has no track ${element.trackId}`);
+    return { element, stored, bytes };
+  });
+  const shifts = presentationShifts(chosen.map(({ stored }) => stored));
+  const tracks = chosen.map(({ element, stored, bytes }, i) => describe(recipe, element, stored, bytes, shifts[i]));
+  for (const [file] of files) await crossCheck(join(folder, file), readTracks(files.get(file) as Buffer));
+  return { schema: 'isomer-truth/1', asset: recipe.id, title: recipe.title, class: recipe.class, manifest: `${recipe.name}.ism`, tracks };
+}
+
+/**
+ * Ticks from DTS + composition to presentation time, per track (media-rules 1.1, 1.2): one media edit and leading empty
+ * ones; where a video edit starts inside a GOP, all tracks move by the distance back to the key frame.
+ */
+function presentationShifts(tracks: readonly StoredTrack[]): { shift: number; drop: number }[] {
+  const shifts = tracks.map(({ edits, timescale, movieTimescale }) => {
+    const empty = edits.filter(({ mediaTime }) => mediaTime < 0).reduce((sum, { duration }) => sum + duration, 0);
+    return Math.round((empty * timescale) / movieTimescale) - (edits.find(({ mediaTime }) => mediaTime >= 0)?.mediaTime ?? 0);
+  });
+  const back = tracks.map((track, i) => {
+    if (track.handler !== 'vide') return 0;
+    const before = keyFrames(track).map((k) => track.dts[k] + track.composition[k] + shifts[i]).filter((time) => time <= 0);
+    return before.length === 0 ? 0 : -before[before.length - 1] / track.timescale;
+  });
+  const seconds = Math.max(0, ...back);
+  return tracks.map((track, i) => {
+    const shift = shifts[i] + Math.round(seconds * track.timescale);
+    const end = (k: number): number => track.dts[k] + track.composition[k] + shift + track.duration[k];
+    let drop = 0;
+    if (track.handler === 'vide') drop = keyFrames(track).findLast((k) => track.dts[k] + track.composition[k] + shift <= 0) ?? 0;
+    else while (drop < track.size.length && end(drop) <= 0) drop++;
+    return { shift, drop };
+  });
+}
+
+function keyFrames({ sync, size }: StoredTrack): readonly number[] {
+  return sync ?? size.map((_, i) => i);
+}
+
+function describe(recipe: AssetRecipe, element: ElementRecipe, stored: StoredTrack, bytes: Buffer, { shift, drop }: { shift: number; drop: number }): TruthTrack {
+  const isVideo = stored.handler === 'vide';
+  const made = recipe.files.find(({ file }) => file === element.src);
+  const audioIndex = stored.id - (made?.video === undefined ? 1 : 2);
+  const sample = (i: number): Buffer => bytes.subarray(stored.offset[i], stored.offset[i] + stored.size[i]);
+  const kept = stored.size.map((_, i) => i).slice(drop);
+  const pt = stored.dts.map((dts, i) => dts + stored.composition[i] + shift);
+  // The counter of the first kept picture: pictures before it in presentation order.
+  const firstTime = Math.min(...kept.map((i) => pt[i]));
+  const first = pt.filter((time) => time < firstTime).length;
+  const language = element.language ?? (stored.language === 'und' ? '' : stored.language);
+  return {
+    file: element.src,
+    trackId: element.trackId,
+    kind: isVideo ? 'video' : 'audio',
+    name: element.trackName ?? (isVideo ? 'video' : (element.title ?? 'audio')),
+    bitrate: element.bitrate ?? null,
+    language: isVideo ? '' : language,
+    label: element.title ?? null,
+    roles: element.roles,
+    accessibility: element.accessibility,
+    codec: isVideo ? avcFacts(stored) : aacFacts(stored),
+    timescale: stored.timescale,
+    samples: {
+      size: [...stored.size],
+      raw: stored.size.map((_, i) => hash(sample(i))),
+      normalised: isVideo ? stored.size.map((_, i) => hash(nalPayloads(sample(i), stored.configuration))) : null,
+      dts: [...stored.dts],
+      duration: [...stored.duration],
+      composition: [...stored.composition],
+      pt: pt.map((time, i) => (i >= drop && time < 0 ? 0 : time)),
+    },
+    sync: stored.sync === null ? null : [...stored.sync],
+    editedOut: drop,
+    pictures: isVideo && made?.video !== undefined ? { rendition: made.video.rendition, first, count: kept.length } : null,
+    pilot: isVideo ? null : (made?.audio[audioIndex]?.pilot ?? null),
+  };
+}
+
+function hash(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+}
+
+const LEFT_OUT = new Set([7, 8, 9, 13, 15]);
+
+function nalPayloads(sample: Buffer, avcC: Buffer): Buffer {
+  const lengthSize = (avcC[4] & 3) + 1;
+  const units: Buffer[] = [];
+  for (let at = 0; at < sample.length; ) {
+    const length = sample.readUIntBE(at, lengthSize);
+    const unit = sample.subarray(at + lengthSize, at + lengthSize + length);
+    if (unit.length !== length) throw new Error('a NAL unit leaves its sample');
+    if (!LEFT_OUT.has(unit[0] & 31)) units.push(unit);
+    at += lengthSize + length;
+  }
+  return Buffer.concat(units);
+}
+
+function avcFacts({ sampleEntry, width, height, configuration: avcC, duration, timescale }: StoredTrack): TruthTrack['codec'] {
+  const parameterSets: string[] = [];
+  let at = 6;
+  for (const count of [avcC[5] & 31, -1]) {
+    const sets = count < 0 ? avcC[at++] : count;
+    for (let i = 0; i < sets; i++) {
+      const length = avcC.readUInt16BE(at);
+      parameterSets.push(avcC.toString('hex', at + 2, at + 2 + length));
+      at += 2 + length;
+    }
+  }
+  const constant = duration.slice(0, -1).every((ticks) => ticks === duration[0]);
+  return { sampleEntry, rfc6381: `${sampleEntry}.${avcC.toString('hex', 1, 4)}`, width, height, frameRate: constant ? reduce(timescale, duration[0]) : null, sampleRate: null, channels: null, config: '', parameterSets };
+}
+
+const AAC_RATES = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
+
+function aacFacts({ sampleEntry, configuration: esds }: StoredTrack): TruthTrack['codec'] {
+  // DecoderSpecificInfo is the only descriptor with tag 5; its length takes one byte, or four with continuation bits.
+  let at = esds.indexOf(5, 4 + 3 + 13);
+  do at++;
+  while ((esds[at] & 0x80) !== 0);
+  const config = esds.subarray(at + 1, at + 1 + esds[at]);
+  const objectType = config[0] >> 3;
+  const rate = AAC_RATES[((config[0] & 7) << 1) | (config[1] >> 7)];
+  return { sampleEntry, rfc6381: `mp4a.40.${objectType}`, width: null, height: null, frameRate: null, sampleRate: rate, channels: (config[1] >> 3) & 15, config: config.toString('hex'), parameterSets: [] };
+}
+
+function reduce(a: number, b: number): [number, number] {
+  let [x, y] = [a, b];
+  while (y !== 0) [x, y] = [y, x % y];
+  return [a / x, b / x];
+}
+
+/** ffprobe, told to ignore edit lists, must see the same samples at the same times. */
+async function crossCheck(file: string, tracks: readonly StoredTrack[]): Promise<void> {
+  const { stdout } = await run(FFPROBE, ['-v', 'error', '-ignore_editlist', '1', '-show_entries', 'stream=index,id:packet=stream_index,pts,dts,size,flags', '-of', 'json', file], { maxBuffer: 256 * 1024 * 1024 });
+  const probe = JSON.parse(stdout) as { streams: { index: number; id: string }[]; packets: { stream_index: number; pts: number; dts: number; size: string; flags: string }[] };
+  for (const track of tracks) {
+    const index = probe.streams.find(({ id }) => Number(id) === track.id)?.index;
+    const packets = probe.packets.filter((packet) => packet.stream_index === index);
+    const keys = new Set(keyFrames(track));
+    const mine = track.size.map((size, i) => `${size} ${track.composition[i] + track.dts[i] - track.dts[0] - track.composition[0]} ${keys.has(i) ? 'K' : '_'}`);
+    const theirs = packets.map(({ size, pts, flags }) => `${size} ${pts - packets[0].pts} ${flags[0]}`);
+    const differs = mine.findIndex((line, i) => line !== theirs[i]);
+    if (mine.length !== theirs.length || differs >= 0) {
+      throw new Error(`${file}, track ${track.id}: ffprobe sees ${theirs.length} samples, the reader ${mine.length}; first difference at sample ${differs}: ${theirs[differs]} and ${mine[differs]}`);
+    }
+  }
+}

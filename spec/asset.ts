@@ -1,0 +1,74 @@
+/** Recipe of a corpus asset: corpus/assets/ID/asset.json. */
+import { z } from 'zod';
+import { HonestyClass } from './truth.ts';
+
+const Rate = z.tuple([z.number().int().positive(), z.number().int().positive()]);
+
+export const VideoRecipe = z.strictObject({
+  width: z.number().int(),
+  height: z.number().int(),
+  /** Pictures per second as [numerator, denominator]. */
+  rate: Rate,
+  frames: z.number().int().positive(),
+  /** Pictures from key frame to key frame; closed GOPs. */
+  gop: z.number().int().positive(),
+  bFrames: z.number().int().min(0).max(4),
+  kbps: z.number().int().positive(),
+  profile: z.enum(['baseline', 'main', 'high']),
+  /** Id in the picture marks, 0 to 15. */
+  rendition: z.number().int().min(0).max(15),
+});
+export type VideoRecipe = z.infer<typeof VideoRecipe>;
+
+export const AudioRecipe = z.strictObject({
+  pilot: z.number().int(),
+  language: z.string().length(3),
+  sampleRate: z.number().int(),
+  channels: z.number().int().min(1).max(2),
+  kbps: z.number().int(),
+  /** Length in samples of the raw sound. */
+  samples: z.number().int().positive(),
+});
+export type AudioRecipe = z.infer<typeof AudioRecipe>;
+
+/** One media file: tracks in order, then what is done to the container. */
+export const FileRecipe = z.strictObject({
+  file: z.string(),
+  video: VideoRecipe.optional(),
+  audio: z.array(AudioRecipe).default([]),
+  /** ffmpeg arguments for the output file. */
+  output: z.array(z.string()).default(['-movflags', '+faststart']),
+  /** A second pass that copies the streams, as ffmpeg arguments: [before the input, after it]. */
+  remux: z.tuple([z.array(z.string()), z.array(z.string())]).optional(),
+});
+export type FileRecipe = z.infer<typeof FileRecipe>;
+
+/** One element of the server manifest. */
+export const ElementRecipe = z.strictObject({
+  kind: z.enum(['video', 'audio']),
+  src: z.string(),
+  trackId: z.number().int(),
+  bitrate: z.number().int().optional(),
+  trackName: z.string().optional(),
+  title: z.string().optional(),
+  language: z.string().optional(),
+  roles: z.array(z.string()).default([]),
+  accessibility: z.array(z.string()).default([]),
+});
+export type ElementRecipe = z.infer<typeof ElementRecipe>;
+
+export const AssetRecipe = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]+$/),
+  title: z.string(),
+  class: HonestyClass,
+  purpose: z.array(z.string()),
+  /** `ffmpeg` encodes `files`; `seed` writes the seed document's asset byte by byte. */
+  maker: z.enum(['ffmpeg', 'seed']),
+  files: z.array(FileRecipe).default([]),
+  /** Name of the server manifest, without .ism. */
+  name: z.string(),
+  /** Form of the stored server manifest: as the encoder writes it, bare sources, classic with client manifest and byte order mark, or none. */
+  ism: z.enum(['encoder', 'bare', 'classic', 'none']),
+  elements: z.array(ElementRecipe).default([]),
+});
+export type AssetRecipe = z.infer<typeof AssetRecipe>;
