@@ -2,8 +2,16 @@
  * The format table. Each of the six outputs is one row; shared code reads a row's properties and never
  * compares tags.
  */
+import { fragmentBytes, planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
+import { muxedAudio, planTransport, planTransportKeyFrame } from './formats/transport.ts';
 import type { ManifestParameters } from './manifest/common.ts';
+import { writeMpdCmaf, writeMpdCsf } from './manifest/dash.ts';
+import { writeKeyFramePlaylist, writeMaster, writeMediaPlaylist } from './manifest/hls.ts';
+import type { Sizes } from './manifest/rates.ts';
+import { writeSmooth } from './manifest/smooth.ts';
 import type { Presentation, SwitchingSet, Track } from './model/presentation.ts';
+import { presentationTime } from './model/samples.ts';
+import { toHns } from './time.ts';
 
 /** A run of stored bytes in a track's source. */
 export type ByteRange = { readonly source: string; readonly offset: number; readonly length: number };
@@ -55,3 +63,132 @@ export type Format = {
   planKeyFrame?(set: SwitchingSet, track: Track, time: bigint): SegmentPlan | null;
   mimeOf(set: SwitchingSet): { readonly init: string; readonly segment: string };
 };
+
+const HLS_MIME = 'application/vnd.apple.mpegurl';
+const TS_MIME = (): { init: string; segment: string } => ({ init: '', segment: 'video/mp2t' });
+const MP4_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => {
+  const mime = kind === 'text' ? 'application/mp4' : `${kind}/mp4`;
+  return { init: mime, segment: mime };
+};
+const CSF_FORM: FragmentForm = { hns: true, cmaf: false, segmentBrand: null };
+const CMAF_FORM: FragmentForm = { hns: false, cmaf: true, segmentBrand: 'cmfs' };
+
+/** What CMAF outputs share: DASH and HLS give the same bytes under both URLs (media-rules 4.5). */
+const CMAF = {
+  container: 'fmp4',
+  sampleForm: 'cmaf',
+  muxed: false,
+  writeInit: (set, track) => writeCmafInit(set, track),
+  planSegment: (_, __, track, segment) => planFragment(track, segment, CMAF_FORM),
+  mimeOf: MP4_MIME,
+} satisfies Partial<Format>;
+
+const CMAF_SIZES: Sizes = {
+  segmentBytes: (track, segment) => fragmentBytes(track, track.cuts[segment], track.cuts[segment + 1], CMAF_FORM),
+  keyFrameBytes: (track, keyFrame) => {
+    const sample = keySample(track, keyFrame);
+    return fragmentBytes(track, sample, sample + 1, CMAF_FORM);
+  },
+};
+
+const TRANSPORT = { container: 'ts', sampleForm: 'ts', mimeOf: TS_MIME } as const;
+
+export const FORMATS: readonly Format[] = [
+  {
+    ...TRANSPORT,
+    id: 'hls-v4',
+    tags: ['m3u8-aapl', 'm3u8-aapl-v4'],
+    title: 'HLS V4',
+    manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
+    muxed: false,
+    writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 4 }),
+    writePlaylist: (presentation, set, track, parameters) => writeMediaPlaylist(presentation, set, track, parameters, 4),
+    writeKeyFramePlaylist: (presentation, set, track, parameters) => writeKeyFramePlaylist(presentation, set, track, parameters, 4),
+    planSegment: (_, set, track, segment) => planTransport(set, track, segment, null),
+    planKeyFrame: (_, track, time) => withKeyFrame(track, time, (sample, index) => planTransportKeyFrame(track, sample, index)),
+  },
+  {
+    ...TRANSPORT,
+    id: 'hls-v3',
+    tags: ['m3u8-aapl-v3'],
+    title: 'HLS V3',
+    manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
+    muxed: true,
+    writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 3 }),
+    writePlaylist: (presentation, set, track, parameters) => writeMediaPlaylist(presentation, set, track, parameters, 3),
+    planSegment: (presentation, set, track, segment, parameters) => planTransport(set, track, segment, muxedAudio(presentation, audioTrackOf(parameters))),
+  },
+  {
+    ...CMAF,
+    id: 'hls-cmaf',
+    tags: ['m3u8-cmaf'],
+    title: 'HLS CMAF',
+    manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
+    writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 7, sizes: CMAF_SIZES }),
+    writePlaylist: (presentation, set, track, parameters) => writeMediaPlaylist(presentation, set, track, parameters, 7),
+    writeKeyFramePlaylist: (presentation, set, track, parameters) => writeKeyFramePlaylist(presentation, set, track, parameters, 7),
+    planKeyFrame: (_, track, time) => withKeyFrame(track, time, (sample, index) => planKeyFrameFragment(track, sample, index, CMAF_FORM)),
+  },
+  {
+    id: 'dash-csf',
+    tags: ['mpd-time-csf'],
+    title: 'MPEG-DASH CSF',
+    manifest: { kind: 'mpd', mime: 'application/dash+xml', suffix: '.mpd' },
+    container: 'fmp4',
+    sampleForm: 'stored',
+    muxed: false,
+    writeManifest: writeMpdCsf,
+    writeInit: writeCsfInit,
+    planSegment: (_, __, track, segment) => planFragment(track, segment, CSF_FORM),
+    mimeOf: MP4_MIME,
+  },
+  {
+    ...CMAF,
+    id: 'dash-cmaf',
+    tags: ['mpd-time-cmaf'],
+    title: 'MPEG-DASH CMAF',
+    manifest: { kind: 'mpd', mime: 'application/dash+xml', suffix: '.mpd' },
+    writeManifest: (presentation, parameters) => writeMpdCmaf(presentation, parameters, CMAF_SIZES),
+  },
+  {
+    id: 'smooth',
+    tags: ['', 'fmp4', 'fmp4-v20'],
+    title: 'Smooth Streaming',
+    manifest: { kind: 'ssm', mime: 'application/vnd.ms-sstr+xml', suffix: '' },
+    container: 'fmp4',
+    sampleForm: 'stored',
+    muxed: false,
+    writeManifest: (presentation, { format }) => writeSmooth(presentation, { version: format === 'fmp4-v20' ? 0 : 2 }),
+    planSegment: (_, __, track, segment) => planFragment(track, segment, CSF_FORM),
+    mimeOf: MP4_MIME,
+  },
+];
+
+/** The row for a value of `format=` in lower case; undefined for unknown ones. */
+export function findFormat(tag: string): Format | undefined {
+  return FORMATS.find(({ tags }) => tags.includes(tag));
+}
+
+function audioTrackOf({ extra }: ChildParameters): string | null {
+  return extra.find(([name]) => name.toLowerCase() === 'audiotrack')?.[1] ?? null;
+}
+
+function keySample({ samples }: Track, keyFrame: number): number {
+  return samples.sync === null ? keyFrame : samples.sync[keyFrame];
+}
+
+/** Runs `plan` for the key frame whose presentation time, floored to 10 MHz, is `time`. */
+function withKeyFrame(track: Track, time: bigint, plan: (sample: number, index: number) => SegmentPlan): SegmentPlan | null {
+  const { samples, timescale } = track;
+  let low = 0;
+  let high = (samples.sync?.length ?? samples.count) - 1;
+  while (low <= high) {
+    const middle = (low + high) >>> 1;
+    const sample = keySample(track, middle);
+    const name = toHns(samples.base + BigInt(presentationTime(samples, sample)), timescale);
+    if (name === time) return plan(sample, middle);
+    if (name < time) low = middle + 1;
+    else high = middle - 1;
+  }
+  return null;
+}

@@ -1,0 +1,264 @@
+/** From stored bytes to a Presentation: the server manifest, the movies it names, and what is left out and why. */
+import { createHash } from 'node:crypto';
+import { holdsSets } from '../codec/nal.ts';
+import { IsomerError, withWhere } from '../errors.ts';
+import type { Movie, MovieTrack } from '../isobmff/movie.ts';
+import { readSampleEntry } from '../isobmff/sampleentry.ts';
+import type { Codec } from '../model/codec.ts';
+import type { Presentation } from '../model/presentation.ts';
+import { buildPresentation, measuredBitrate, type TrackInput } from '../model/sets.ts';
+import { joinPath } from '../storage/paths.ts';
+import type { Source, Storage } from '../storage/storage.ts';
+import { findTracks, kindOf } from './folder.ts';
+import { MAX_MANIFEST_BYTES, readIsm, type Ism, type IsmTrack } from './ism.ts';
+import { matchStream, readIsmc, type ClientStream } from './ismc.ts';
+
+export type Asset = {
+  readonly presentation: Presentation;
+  /** Open sources by the names that tracks carry. */
+  readonly sources: ReadonlyMap<string, Source>;
+  /** What was left out or done beyond the letter, for the log. */
+  readonly notes: readonly string[];
+  /** Files that decide what the asset is, with the versions that were read: paths in the storage. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Estimate of the memory that the index holds. */
+  readonly bytes: number;
+  close(): Promise<void>;
+};
+
+export type OpenOptions = {
+  readonly segmentSeconds: number;
+  /** Reads a movie, from the sidecar index when that is fresh. */
+  readonly readMovie: (path: string, source: Source) => Promise<Movie>;
+};
+
+/** Movies that are read at the same time. */
+const PARALLEL = 4;
+/** Of the first key frame, read to see whether samples hold parameter sets. */
+const PROBE_BYTES = 4 * 1024 * 1024;
+/** Refusals that concern one track; the rest of the asset is still delivered. */
+const LEFT_OUT = new Set(['MPE_AUDIO_ENCODING_NOT_SUPPORTED', 'MPE_VIDEO_ENCODING_NOT_SUPPORTED', 'MPE_MEDIA_TYPE_NOT_SUPPORTED']);
+
+/** Opens `NAME.ism` in a folder, or, where there is no such file, the MP4 files themselves (folder.ts). */
+export async function openAsset(storage: Storage, folder: string, name: string, options: OpenOptions): Promise<Asset> {
+  const opening = new Opening(storage, folder, options);
+  try {
+    return await opening.run(name);
+  } catch (error) {
+    await opening.close();
+    throw error;
+  }
+}
+
+type Candidate = { readonly want: IsmTrack; readonly file: string; readonly movie: Movie; readonly track: MovieTrack };
+
+class Opening {
+  readonly #storage: Storage;
+  readonly #folder: string;
+  readonly #options: OpenOptions;
+  readonly #sources = new Map<string, Source>();
+  readonly #movies = new Map<string, Promise<Movie>>();
+  readonly #files = new Map<string, string>();
+  readonly #notes: string[] = [];
+  /** Over the manifests' bytes: they are small, and edits within one clock tick must count. */
+  readonly #content = createHash('sha256');
+
+  constructor(storage: Storage, folder: string, options: OpenOptions) {
+    this.#storage = storage;
+    this.#folder = folder;
+    this.#options = options;
+  }
+
+  async run(name: string): Promise<Asset> {
+    const manifest = await this.#readManifest(`${name}.ism`);
+    const ism = manifest ?? (await this.#listFiles(name));
+    const streams = await this.#readClientManifest(ism);
+    const wanted = ism.tracks.filter((track) => {
+      if (track.kind === 'text') this.#notes.push(`${track.src}: text tracks are not delivered yet; left out`);
+      return track.kind !== 'text';
+    });
+    await runBounded([...new Set(wanted.map(({ src }) => src))], (file) => this.#movie(file));
+    const candidates = await Promise.all(wanted.map((want) => this.#locate(want)));
+
+    const inputs: TrackInput[] = [];
+    let firstRefusal: unknown = null;
+    for (const candidate of candidates) {
+      try {
+        inputs.push(await this.#input(candidate, matchStream(streams, candidate.want, ism.tracks)));
+      } catch (error) {
+        if (!(error instanceof IsomerError) || !LEFT_OUT.has(error.code)) throw withWhere(error, candidate.file);
+        firstRefusal ??= withWhere(error, candidate.file);
+        this.#notes.push(`${candidate.file}: ${error.message}; left out`);
+      }
+    }
+    if (inputs.length === 0) throw firstRefusal ?? new IsomerError('MPE_FORMAT_NOT_SUPPORTED', { where: `${name}.ism`, expected: 'video or audio', found: 'none' });
+
+    const version = this.#version();
+    const chosen = manifest === null ? withoutCopies(inputs) : inputs;
+    const { presentation, notes } = buildPresentation(chosen, { asset: joinPath(this.#folder, name), version, segmentSeconds: this.#options.segmentSeconds });
+    return {
+      presentation,
+      sources: this.#sources,
+      notes: [...this.#notes, ...notes],
+      files: this.#files,
+      bytes: 4096 + inputs.reduce((sum, { samples }) => sum + samples.count * 24, 0),
+      close: () => this.close(),
+    };
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#movies.values()]);
+    await Promise.allSettled([...this.#sources.values()].map((source) => source.close()));
+    this.#sources.clear();
+  }
+
+  async #readManifest(file: string): Promise<Ism | null> {
+    try {
+      return readIsm(await this.#readSmall(file), file);
+    } catch (error) {
+      if (error instanceof IsomerError && error.code === 'MPE_STORAGE_RESOURCE_NOT_FOUND') return null;
+      throw error;
+    }
+  }
+
+  async #readClientManifest({ clientManifest }: Ism): Promise<readonly ClientStream[]> {
+    if (clientManifest === null) return [];
+    try {
+      return readIsmc(await this.#readSmall(clientManifest), clientManifest);
+    } catch (error) {
+      if (!(error instanceof IsomerError)) throw error;
+      // Names and languages come from elsewhere too. Encoders name a client manifest that they never store.
+      if (error.kind !== 'not-found') this.#notes.push(`${clientManifest}: ${error.message}; ignored`);
+      return [];
+    }
+  }
+
+  async #readSmall(file: string): Promise<Uint8Array> {
+    const path = joinPath(this.#folder, file);
+    const source = await this.#storage.open(path);
+    try {
+      if (source.size > MAX_MANIFEST_BYTES) throw new IsomerError('ISOMER_ISM_MALFORMED', { where: file, expected: `at most ${MAX_MANIFEST_BYTES} bytes`, found: String(source.size) });
+      const bytes = new Uint8Array(source.size);
+      await source.read(0, bytes);
+      this.#files.set(path, source.version);
+      this.#content.update(bytes);
+      return bytes;
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #listFiles(name: string): Promise<Ism> {
+    const entries = await this.#storage.list(this.#folder);
+    const tracks = await findTracks(this.#folder, name, entries, (file) => this.#movie(file));
+    return { formats: '', clientManifest: null, tracks };
+  }
+
+  #movie(file: string): Promise<Movie> {
+    let movie = this.#movies.get(file);
+    if (movie === undefined) {
+      movie = this.#openMovie(file);
+      movie.catch(() => undefined);
+      this.#movies.set(file, movie);
+    }
+    return movie;
+  }
+
+  async #openMovie(file: string): Promise<Movie> {
+    const path = joinPath(this.#folder, file);
+    try {
+      const source = await this.#storage.open(path);
+      this.#sources.set(file, source);
+      this.#files.set(path, source.version);
+      return await this.#options.readMovie(path, source);
+    } catch (error) {
+      // Storage names the path already; the reader does not know its file.
+      throw error instanceof IsomerError && error.kind !== 'malformed' && error.detail.where?.includes(file) === true ? error : withWhere(error, file);
+    }
+  }
+
+  async #locate(want: IsmTrack): Promise<Candidate> {
+    const movie = await this.#movie(want.src);
+    const ofKind = movie.tracks.filter((track) => kindOf(track) === want.kind);
+    const track = want.trackId === null ? ofKind[0] : movie.tracks.find(({ id }) => id === want.trackId);
+    if (track !== undefined && kindOf(track) === want.kind) return { want, file: want.src, movie, track };
+    throw new IsomerError('ISOMER_ISM_MALFORMED', {
+      what: want.trackId === null ? `${want.kind} element` : `trackID of a ${want.kind} element`,
+      where: want.src,
+      expected: ofKind.length === 0 ? `a file with ${want.kind}` : `one of ${ofKind.map(({ id }) => id).join(', ')}`,
+      found: want.trackId === null ? movie.tracks.map((other) => other.handler).join(', ') || 'no track' : String(want.trackId),
+    });
+  }
+
+  async #input({ want, file, movie, track }: Candidate, stream: ClientStream | null): Promise<TrackInput> {
+    if (track.sampleEntries.length !== 1) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { what: 'stsd', where: `track ${track.id}`, expected: 'one sample entry', found: String(track.sampleEntries.length) });
+    const [sampleEntry] = track.sampleEntries;
+    const { codec } = readSampleEntry(sampleEntry);
+    if (track.samples.count === 0) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { where: `track ${track.id}`, expected: 'samples', found: movie.fragmented ? 'movie fragments only' : 'none' });
+    const isVideo = codec.kind === 'video';
+    return {
+      kind: want.kind,
+      file,
+      timescale: track.timescale,
+      movieTimescale: track.movieTimescale,
+      edits: track.edits,
+      samples: track.samples,
+      codec,
+      sampleEntry,
+      inBandSets: isVideo && (await this.#holdsSets(file, track, codec)),
+      source: file,
+      name: want.trackName ?? (isVideo ? null : (want.title ?? stream?.name ?? null)),
+      label: want.title,
+      language: isVideo ? '' : (want.language ?? stream?.language ?? storedLanguage(track)),
+      roles: want.roles,
+      accessibility: want.accessibility,
+      bitrate: want.bitrate,
+    };
+  }
+
+  /** avc3 and hev1 samples may hold parameter sets anywhere; for the others the first key frame shows the encoder's habit. */
+  async #holdsSets(file: string, { samples }: MovieTrack, codec: Codec): Promise<boolean> {
+    if (codec.kind !== 'video') return false;
+    if (codec.sampleEntry === 'avc3' || codec.sampleEntry === 'hev1') return true;
+    const size = samples.sizes[0];
+    if (size > PROBE_BYTES) return true;
+    const sample = new Uint8Array(size);
+    await this.#sources.get(file)?.read(samples.offsets[0], sample);
+    return holdsSets(sample, codec.nalLengthSize, codec.family);
+  }
+
+  #version(): string {
+    for (const [path, version] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) this.#content.update(`${path}\0${version}\n`);
+    return this.#content.digest('hex').slice(0, 16);
+  }
+}
+
+/** "und" in a media header means that nobody said anything. */
+function storedLanguage({ language }: MovieTrack): string {
+  return language === 'und' ? '' : language;
+}
+
+/**
+ * Files of a ladder without a server manifest often repeat one audio track in each of them. Of audio tracks that share
+ * language, codec, rate and channels the one with the highest bitrate is kept.
+ */
+function withoutCopies(inputs: readonly TrackInput[]): readonly TrackInput[] {
+  const best = new Map<string, { input: TrackInput; bitrate: number }>();
+  for (const input of inputs) {
+    if (input.codec.kind !== 'audio') continue;
+    const key = JSON.stringify([input.language, input.codec.rfc6381, input.codec.sampleRate, input.codec.channels]);
+    const bitrate = measuredBitrate(input);
+    const known = best.get(key);
+    if (known === undefined || bitrate > known.bitrate) best.set(key, { input, bitrate });
+  }
+  const kept = new Set([...best.values()].map(({ input }) => input));
+  return inputs.filter((input) => input.codec.kind !== 'audio' || kept.has(input));
+}
+
+async function runBounded<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length) await work(items[next++]);
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
+}

@@ -1,0 +1,172 @@
+/**
+ * Index cache: what was read of a movie, under --cache-dir and never in the asset. A file is believed only when its
+ * checksum and every bound hold; anything else is ignored and written anew.
+ *
+ * Layout: magic, u32 version, u32 bytes of JSON, the JSON (tables as [offset, length] in the tail), padding to 8, the
+ * typed arrays in this machine's byte order, SHA-256 of all before.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { endianness } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Movie, MovieTrack } from '../isobmff/movie.ts';
+import type { Source } from '../storage/storage.ts';
+
+const MAGIC = Buffer.from('ISOMERIX');
+const VERSION = 1;
+const CHECKSUM_BYTES = 32;
+/** Of the media file's start, hashed into the key: another file with the same name, size and time is told apart. */
+const IDENTITY_BYTES = 4096;
+
+const Span = z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]);
+const Track = z.strictObject({
+  id: z.number().int(),
+  handler: z.string(),
+  language: z.string(),
+  timescale: z.number().int().positive(),
+  movieTimescale: z.number().int().nonnegative(),
+  edits: z.array(z.strictObject({ segmentDuration: z.string(), mediaTime: z.string(), rate: z.number() })),
+  sampleEntries: z.array(Span),
+  count: z.number().int().nonnegative(),
+  base: z.string(),
+  shift: z.number(),
+  sizes: Span,
+  offsets: Span,
+  composition: Span.nullable(),
+  sync: Span.nullable(),
+  first: Span,
+  time: Span,
+  delta: Span,
+});
+const Header = z.strictObject({ endianness: z.string(), size: z.number(), brands: z.array(z.string()), timescale: z.number(), fragmented: z.boolean(), tracks: z.array(Track) });
+
+export type SidecarCache = {
+  /** The stored index, or null; never rejects. */
+  load(path: string, source: Source): Promise<Movie | null>;
+  /** Stores an index; a folder that cannot be written is reported once and then left alone. */
+  store(path: string, source: Source, movie: Movie): Promise<void>;
+};
+
+/** `scope` tells storages apart that share the folder, e.g. the root's path. */
+export function createSidecarCache(folder: string, scope: string, warn: (message: string) => void): SidecarCache {
+  let warned = false;
+  let serial = 0;
+  return {
+    async load(path, source) {
+      try {
+        return decodeMovie(await readFile(join(folder, await fileName(scope, path, source))), source.size);
+      } catch {
+        return null;
+      }
+    },
+    async store(path, source, movie) {
+      try {
+        await mkdir(folder, { recursive: true });
+        const target = join(folder, await fileName(scope, path, source));
+        const temporary = `${target}.${process.pid}.${serial++}.tmp`;
+        await writeFile(temporary, encodeMovie(movie, source.size), { flag: 'wx' });
+        await rename(temporary, target);
+      } catch (error) {
+        if (!warned) warn(`the index cache cannot be written (${(error as NodeJS.ErrnoException).code ?? 'error'}); assets are indexed at every start`);
+        warned = true;
+      }
+    },
+  };
+}
+
+async function fileName(scope: string, path: string, source: Source): Promise<string> {
+  const start = new Uint8Array(Math.min(IDENTITY_BYTES, source.size));
+  await source.read(0, start);
+  const hash = createHash('sha256').update(JSON.stringify([scope, path, source.size, source.version])).update(start);
+  return `${hash.digest('hex').slice(0, 40)}.idx`;
+}
+
+export function encodeMovie(movie: Movie, size: number): Buffer {
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  const span = (values: { buffer: ArrayBufferLike; byteOffset: number; byteLength: number }): [number, number] => {
+    const start = at;
+    parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    const padding = -values.byteLength & 7;
+    if (padding > 0) parts.push(new Uint8Array(padding));
+    at += values.byteLength + padding;
+    return [start, values.byteLength];
+  };
+  const tracks = movie.tracks.map((track): z.input<typeof Track> => {
+    const { samples } = track;
+    return {
+      id: track.id,
+      handler: track.handler,
+      language: track.language,
+      timescale: track.timescale,
+      movieTimescale: track.movieTimescale,
+      edits: track.edits.map(({ segmentDuration, mediaTime, rate }) => ({ segmentDuration: String(segmentDuration), mediaTime: String(mediaTime), rate })),
+      sampleEntries: track.sampleEntries.map(span),
+      count: samples.count,
+      base: String(samples.base),
+      shift: samples.shift,
+      sizes: span(samples.sizes),
+      offsets: span(samples.offsets),
+      composition: samples.composition === null ? null : span(samples.composition),
+      sync: samples.sync === null ? null : span(samples.sync),
+      first: span(samples.decode.first),
+      time: span(samples.decode.time),
+      delta: span(samples.decode.delta),
+    };
+  });
+  const json = Buffer.from(JSON.stringify({ endianness: endianness(), size, brands: [...movie.brands], timescale: movie.timescale, fragmented: movie.fragmented, tracks } satisfies z.input<typeof Header>));
+  const head = Buffer.alloc(MAGIC.length + 8);
+  MAGIC.copy(head);
+  head.writeUInt32LE(VERSION, MAGIC.length);
+  head.writeUInt32LE(json.length, MAGIC.length + 4);
+  const body = Buffer.concat([head, json, new Uint8Array(-(head.length + json.length) & 7), ...parts]);
+  return Buffer.concat([body, createHash('sha256').update(body).digest()]);
+}
+
+/** Rejects (throws) whatever is not exactly what `encodeMovie` writes for a media file of `size` bytes. */
+export function decodeMovie(file: Buffer, size: number): Movie {
+  const bodyBytes = file.length - CHECKSUM_BYTES;
+  check(bodyBytes >= 16 && file.subarray(0, 8).equals(MAGIC) && file.readUInt32LE(8) === VERSION, 'magic');
+  check(createHash('sha256').update(file.subarray(0, bodyBytes)).digest().equals(file.subarray(bodyBytes)), 'checksum');
+  const jsonBytes = file.readUInt32LE(12);
+  check(16 + jsonBytes <= bodyBytes, 'header length');
+  const header = Header.parse(JSON.parse(file.toString('utf8', 16, 16 + jsonBytes)));
+  check(header.endianness === endianness() && header.size === size, 'header');
+  const start = 16 + jsonBytes + (-(16 + jsonBytes) & 7);
+  // One aligned copy; the tables are views of it.
+  const tail = new Uint8Array(bodyBytes - start);
+  tail.set(file.subarray(start, bodyBytes));
+  const bytesOf = ([offset, length]: readonly [number, number], unit: number): [ArrayBuffer, number, number] => {
+    check(offset % 8 === 0 && length % unit === 0 && offset + length <= tail.length, 'table bounds');
+    return [tail.buffer, offset, length / unit];
+  };
+  const tracks = header.tracks.map((track): MovieTrack => {
+    const sizes = new Uint32Array(...bytesOf(track.sizes, 4));
+    const offsets = new Float64Array(...bytesOf(track.offsets, 8));
+    const composition = track.composition === null ? null : new Int32Array(...bytesOf(track.composition, 4));
+    const sync = track.sync === null ? null : new Uint32Array(...bytesOf(track.sync, 4));
+    const decode = { first: new Uint32Array(...bytesOf(track.first, 4)), time: new Float64Array(...bytesOf(track.time, 8)), delta: new Uint32Array(...bytesOf(track.delta, 4)) };
+    const { count } = track;
+    check(sizes.length === count && offsets.length === count && (composition === null || composition.length === count), 'sample counts');
+    check(decode.first.length === decode.time.length && decode.first.length === decode.delta.length && (count === 0 || decode.first[0] === 0), 'time runs');
+    for (let i = 0; i < count; i++) check(offsets[i] >= 0 && offsets[i] + sizes[i] <= size, 'sample range');
+    for (let i = 1; i < decode.first.length; i++) check(decode.first[i] > decode.first[i - 1] && decode.first[i] < count, 'time runs');
+    if (sync !== null) for (let i = 0; i < sync.length; i++) check(sync[i] < count && (i === 0 || sync[i] > sync[i - 1]), 'sync samples');
+    return {
+      id: track.id,
+      handler: track.handler,
+      language: track.language,
+      timescale: track.timescale,
+      movieTimescale: track.movieTimescale,
+      edits: track.edits.map(({ segmentDuration, mediaTime, rate }) => ({ segmentDuration: BigInt(segmentDuration), mediaTime: BigInt(mediaTime), rate })),
+      sampleEntries: track.sampleEntries.map((entry) => new Uint8Array(...bytesOf(entry, 1))),
+      samples: { count, base: BigInt(track.base), sizes, offsets, decode, composition, sync, shift: track.shift },
+    };
+  });
+  return { brands: header.brands, timescale: header.timescale, fragmented: header.fragmented, tracks };
+}
+
+function check(holds: boolean, what: string): asserts holds {
+  if (!holds) throw new Error(`index file: ${what}`);
+}

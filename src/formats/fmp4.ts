@@ -1,0 +1,82 @@
+/** Presentation to movie fragments (media-rules 1.4 and 4). */
+import { withoutSets } from '../codec/nal.ts';
+import { writeFragmentHead, type FragmentHead } from '../isobmff/fragment.ts';
+import { writeInit } from '../isobmff/init.ts';
+import { cmafSampleEntry } from '../isobmff/sampleentry.ts';
+import type { SegmentPlan } from '../formats.ts';
+import { endOf } from '../model/cuts.ts';
+import type { SwitchingSet, Track } from '../model/presentation.ts';
+import { isSync, presentationTime } from '../model/samples.ts';
+import { sampleTimes } from '../model/timing.ts';
+import { HNS_PER_SECOND } from '../time.ts';
+import { sampleRanges } from './ranges.ts';
+
+/** How one format writes its fragments. */
+export type FragmentForm = {
+  /** Times in 10 MHz (CSF, Smooth) instead of the media timescale (CMAF). */
+  readonly hns: boolean;
+  /** Parameter sets out of the samples. */
+  readonly cmaf: boolean;
+  /** Brand of a styp box before the fragment, or null for none. */
+  readonly segmentBrand: string | null;
+};
+
+/** One segment of the track. */
+export function planFragment(track: Track, segment: number, form: FragmentForm): SegmentPlan {
+  return planSamples(track, track.cuts[segment], track.cuts[segment + 1], segment + 1, form);
+}
+
+/** The samples [first, end) as one fragment; `sequence` is the mfhd's. */
+export function planSamples(track: Track, first: number, end: number, sequence: number, form: FragmentForm, until?: number): SegmentPlan {
+  const { samples, codec } = track;
+  const times = sampleTimes(samples, track.timescale, first, end, form.hns, until);
+  const head: FragmentHead = {
+    sequence,
+    trackId: 1,
+    baseMediaDecodeTime: times.start,
+    durations: times.durations,
+    compositions: times.compositions,
+    sizes: samples.sizes.subarray(first, end),
+    sync: samples.sync === null ? null : (i) => isSync(samples, first + i),
+    styp: form.segmentBrand,
+  };
+  const ranges = sampleRanges(track, first, end);
+  if (!form.cmaf || !track.inBandSets || codec.kind !== 'video') return { kind: 'copy', head: writeFragmentHead(head), ranges };
+  return {
+    kind: 'build',
+    ranges,
+    build(payload) {
+      const filtered = withoutSets(payload, head.sizes, codec.nalLengthSize, codec.family, codec.parameterSets);
+      return [writeFragmentHead({ ...head, sizes: filtered.sizes }), filtered.payload];
+    },
+  };
+}
+
+/** Bytes of samples [first, end) as they are sent; with in-band sets an upper bound. */
+export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm): number {
+  const plan = planSamples(track, first, end, 1, { ...form, cmaf: false });
+  return plan.kind === 'copy' ? plan.head.length + plan.ranges.reduce((sum, { length }) => sum + length, 0) : 0;
+}
+
+/** One key frame alone, shown until the next one (media-rules 6). `index` counts the key frames. */
+export function planKeyFrameFragment(track: Track, sample: number, index: number, form: FragmentForm): SegmentPlan {
+  const { samples } = track;
+  const next = samples.sync === null ? sample + 1 : samples.sync[index + 1];
+  const until = next !== undefined && next < samples.count ? presentationTime(samples, next) : endOf(samples, sample);
+  return planSamples(track, sample, sample + 1, index + 1, form, until);
+}
+
+/** CSF: the stored sample entry, times in 10 MHz. */
+export function writeCsfInit(set: SwitchingSet, track: Track): Uint8Array {
+  return writeInit({ brand: 'ccff', timescale: HNS_PER_SECOND, sampleEntry: track.sampleEntry, ...common(set, track) });
+}
+
+/** CMAF: parameter sets in the sample entry, the media's own timescale. */
+export function writeCmafInit(set: SwitchingSet, track: Track): Uint8Array {
+  return writeInit({ brand: 'cmfc', timescale: track.timescale, sampleEntry: cmafSampleEntry(track.sampleEntry, track.codec), ...common(set, track) });
+}
+
+function common({ kind, language }: SwitchingSet, { codec }: Track): { kind: SwitchingSet['kind']; language: string; width: number; height: number } {
+  const { width, height } = codec.kind === 'video' ? codec : { width: 0, height: 0 };
+  return { kind, language: language === '' ? 'und' : language, width, height };
+}

@@ -1,0 +1,168 @@
+/**
+ * Sample tables (ISO/IEC 14496-12:2022 8.6 and 8.7) straight into typed arrays: one pass per table, no object per sample.
+ * Counts are checked against the box before anything is allocated for them.
+ */
+import type { SampleTable, TimeRuns } from '../model/samples.ts';
+import { findBox, malformed, needBox, needBytes, type RawBox } from './walk.ts';
+
+/** A day at 1000 samples a second. */
+const MAX_SAMPLES = 86_400_000;
+
+/** `fileSize` bounds every sample's position; `stbl` is the container's content. */
+export function readSampleTable(stbl: readonly RawBox[], path: string, fileSize: number): SampleTable {
+  const sizes = readSizes(stbl, path);
+  const count = sizes.length;
+  return {
+    count,
+    base: 0n,
+    sizes,
+    offsets: readOffsets(stbl, path, sizes, fileSize),
+    decode: readDecodeTimes(needBox(stbl, 'stts', path), count),
+    composition: readCompositions(findBox(stbl, 'ctts'), count),
+    sync: readSync(findBox(stbl, 'stss'), count),
+    shift: 0,
+  };
+}
+
+/** Entries of a full box's table: the count, checked against the bytes that follow `header` bytes of fields. */
+function entryCount(box: RawBox, header: number, entryBytes: number): { view: DataView; count: number } {
+  const view = needBytes(box, header);
+  const count = view.getUint32(header - 4);
+  const room = Math.floor((box.body.length - header) / entryBytes);
+  if (count > room) throw malformed(`entries of ${box.type}`, `${box.path}, byte ${box.position}`, `at most ${room} in ${box.body.length} bytes`, count);
+  return { view, count };
+}
+
+function place(box: RawBox, offset: number): string {
+  return `${box.path}, byte ${box.bodyPosition + offset}`;
+}
+
+/** stsz 8.7.3.2, stz2 8.7.3.3. */
+function readSizes(stbl: readonly RawBox[], path: string): Uint32Array {
+  const compact = findBox(stbl, 'stz2');
+  if (compact !== undefined && findBox(stbl, 'stsz') === undefined) return readCompactSizes(compact);
+  const box = needBox(stbl, 'stsz', path);
+  const view = needBytes(box, 12);
+  const fixed = view.getUint32(4);
+  const count = view.getUint32(8);
+  if (count > MAX_SAMPLES) throw malformed('sample_count', place(box, 8), `at most ${MAX_SAMPLES}`, count);
+  if (fixed !== 0) return new Uint32Array(count).fill(fixed);
+  entryCount(box, 12, 4);
+  const sizes = new Uint32Array(count);
+  for (let i = 0, at = 12; i < count; i++, at += 4) sizes[i] = view.getUint32(at);
+  return sizes;
+}
+
+function readCompactSizes(box: RawBox): Uint32Array {
+  const view = needBytes(box, 12);
+  const bits = view.getUint8(7);
+  const count = view.getUint32(8);
+  if (bits !== 4 && bits !== 8 && bits !== 16) throw malformed('field_size', place(box, 7), '4, 8 or 16', bits);
+  if (Math.ceil((count * bits) / 8) > box.body.length - 12) throw malformed('sample_count', place(box, 8), `at most ${Math.floor(((box.body.length - 12) * 8) / bits)}`, count);
+  return Uint32Array.from({ length: count }, (_, i) => {
+    if (bits === 16) return view.getUint16(12 + 2 * i);
+    if (bits === 8) return view.getUint8(12 + i);
+    const pair = view.getUint8(12 + (i >> 1));
+    return i % 2 === 0 ? pair >> 4 : pair & 15;
+  });
+}
+
+/** stts 8.6.1.2 as runs. */
+function readDecodeTimes(box: RawBox, count: number): TimeRuns {
+  const { view, count: entries } = entryCount(box, 8, 8);
+  const first = new Uint32Array(entries);
+  const time = new Float64Array(entries);
+  const delta = new Uint32Array(entries);
+  let runs = 0;
+  let sample = 0;
+  let at = 0;
+  for (let i = 0; i < entries; i++) {
+    const length = view.getUint32(8 + 8 * i);
+    const duration = view.getUint32(12 + 8 * i);
+    if (length === 0) continue;
+    if (sample + length > count) throw malformed('samples in stts', place(box, 8 + 8 * i), `${count}, as in stsz`, sample + length);
+    if (runs > 0 && delta[runs - 1] === duration) {
+      sample += length;
+    } else {
+      first[runs] = sample;
+      time[runs] = at;
+      delta[runs] = duration;
+      runs++;
+      sample += length;
+    }
+    at += length * duration;
+    if (at > Number.MAX_SAFE_INTEGER) throw malformed('sum of sample durations', place(box, 8 + 8 * i), 'below 2^53', at);
+  }
+  if (sample !== count) throw malformed('samples in stts', place(box, 4), `${count}, as in stsz`, sample);
+  return { first: first.subarray(0, runs), time: time.subarray(0, runs), delta: delta.subarray(0, runs) };
+}
+
+/** ctts 8.6.1.3. Version 0 is read as signed too: real files carry negative offsets in it. */
+function readCompositions(box: RawBox | undefined, count: number): Int32Array | null {
+  if (box === undefined) return null;
+  const { view, count: entries } = entryCount(box, 8, 8);
+  const offsets = new Int32Array(count);
+  let sample = 0;
+  let any = false;
+  for (let i = 0; i < entries; i++) {
+    const length = view.getUint32(8 + 8 * i);
+    const offset = view.getInt32(12 + 8 * i);
+    if (length > count - sample) throw malformed('samples in ctts', place(box, 8 + 8 * i), `${count}, as in stsz`, sample + length);
+    if (offset !== 0) {
+      any = true;
+      offsets.fill(offset, sample, sample + length);
+    }
+    sample += length;
+  }
+  if (sample !== count) throw malformed('samples in ctts', place(box, 4), `${count}, as in stsz`, sample);
+  return any ? offsets : null;
+}
+
+/** stss 8.6.2: no box means that every sample is a sync sample. */
+function readSync(box: RawBox | undefined, count: number): Uint32Array | null {
+  if (box === undefined) return null;
+  const { view, count: entries } = entryCount(box, 8, 4);
+  const sync = new Uint32Array(entries);
+  for (let i = 0; i < entries; i++) {
+    const number = view.getUint32(8 + 4 * i);
+    if (number === 0 || number > count || (i > 0 && number - 1 <= sync[i - 1])) throw malformed('sample_number', place(box, 8 + 4 * i), `ascending numbers from 1 to ${count}`, number);
+    sync[i] = number - 1;
+  }
+  return entries === count ? null : sync;
+}
+
+/** stsc 8.7.4 and stco or co64 8.7.5. */
+function readOffsets(stbl: readonly RawBox[], path: string, sizes: Uint32Array, fileSize: number): Float64Array {
+  const large = findBox(stbl, 'co64');
+  const chunkBox = large ?? needBox(stbl, 'stco', path);
+  const { view: chunks, count: chunkCount } = entryCount(chunkBox, 8, large === undefined ? 4 : 8);
+  const box = needBox(stbl, 'stsc', path);
+  const { view, count: entries } = entryCount(box, 8, 12);
+  const count = sizes.length;
+  const offsets = new Float64Array(count);
+  let sample = 0;
+  for (let i = 0; i < entries; i++) {
+    const at = 8 + 12 * i;
+    const first = view.getUint32(at);
+    const next = i + 1 < entries ? view.getUint32(at + 12) : chunkCount + 1;
+    const perChunk = view.getUint32(at + 4);
+    if ((i === 0 && first !== 1) || next <= first || next > chunkCount + 1) {
+      if (sample === count && i > 0) break;
+      throw malformed('first_chunk', place(box, at), `ascending chunk numbers from 1 to ${chunkCount}`, i === 0 ? first : next);
+    }
+    if (perChunk > count) throw malformed('samples_per_chunk', place(box, at + 4), `at most ${count}`, perChunk);
+    if (view.getUint32(at + 8) !== 1) throw malformed('sample_description_index', place(box, at + 8), '1', view.getUint32(at + 8));
+    for (let chunk = first - 1; chunk < next - 1 && sample < count; chunk++) {
+      const field = 8 + (large === undefined ? 4 : 8) * chunk;
+      let offset = large === undefined ? chunks.getUint32(field) : chunks.getUint32(field) * 0x1_0000_0000 + chunks.getUint32(field + 4);
+      for (let k = Math.min(perChunk, count - sample); k > 0; k--) {
+        const size = sizes[sample];
+        if (offset + size > fileSize) throw malformed(`end of sample ${sample + 1}`, place(chunkBox, field), `at most ${fileSize}, the file's size`, offset + size);
+        offsets[sample++] = offset;
+        offset += size;
+      }
+    }
+  }
+  if (sample !== count) throw malformed('samples in stsc', place(box, 4), `${count}, as in stsz`, sample);
+  return offsets;
+}
