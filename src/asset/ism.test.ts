@@ -73,7 +73,7 @@ describe('server manifests that are refused', () => {
     ['a negative bitrate', smil('<video src="a.mp4" systemBitrate="-5"/>'), 'ISOMER_ISM_MALFORMED', /systemBitrate.*line 4/],
     ['an absurd bitrate', smil('<video src="a.mp4" systemBitrate="99999999999999"/>'), 'ISOMER_ISM_MALFORMED', /systemBitrate/],
     ['a track ID of 0', smil('<video src="a.mp4"><param name="trackID" value="0"/></video>'), 'ISOMER_ISM_MALFORMED', /trackID/],
-    ['a live archive', smil('<video src="a.mp4"/>', '<head><meta name="formats" content="vod-fmp4"/></head>'), 'ISOMER_ISM_UNSUPPORTED', /vod-fmp4/],
+    ['an event that still runs', smil('<video src="a.mp4"/>', '<head><meta name="formats" content="live-fmp4"/></head>'), 'ISOMER_ISM_UNSUPPORTED', /live-fmp4/],
     ['Windows Media', smil('<video src="a.wmv"/>'), 'ISOMER_ISM_UNSUPPORTED', /wmv/],
     ['a name that breaks out of quotes', smil("<audio src='a.mp4' title='x\"y'/>"), 'ISOMER_ISM_MALFORMED', /track name/],
     ['another encoding than declared', ENCODER.replace('utf-8', 'utf-16'), 'ISOMER_ISM_MALFORMED', /encoding/],

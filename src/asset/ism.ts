@@ -30,8 +30,8 @@ export type Ism = {
 
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const KINDS: Readonly<Record<string, IsmTrack['kind']>> = { video: 'video', audio: 'audio', textstream: 'text' };
-/** Forms of the stored media that are read. Live archives have one blob per fragment. */
-const STORED_FORMATS = new Set(['', 'mp4', 'mp4-v2', 'mp4-v3', 'fmp4']);
+/** Forms of the stored media that are read; not those of events that still run. */
+const STORED_FORMATS = new Set(['', 'mp4', 'mp4-v2', 'mp4-v3', 'fmp4', 'vod-fmp4', 'vod-cmaf']);
 
 export function readIsm(bytes: Uint8Array, file: string): Ism {
   const malformed = (detail: ErrorDetail): IsomerError => new IsomerError('ISOMER_ISM_MALFORMED', detail);

@@ -9,6 +9,7 @@ import type { Presentation } from '../model/presentation.ts';
 import { buildPresentation, measuredBitrate, type TrackInput } from '../model/sets.ts';
 import { joinPath } from '../storage/paths.ts';
 import type { Source, Storage } from '../storage/storage.ts';
+import { ARCHIVE_FORMATS, openArchiveTrack } from './archive.ts';
 import { findTracks, kindOf } from './folder.ts';
 import { MAX_MANIFEST_BYTES, readIsm, type Ism, type IsmTrack } from './ism.ts';
 import { matchStream, readIsmc, type ClientStream } from './ismc.ts';
@@ -60,6 +61,7 @@ class Opening {
   readonly #movies = new Map<string, Promise<Movie>>();
   readonly #files = new Map<string, string>();
   readonly #notes: string[] = [];
+  #archive = false;
   /** Over the manifests' bytes: they are small, and edits within one clock tick must count. */
   readonly #content = createHash('sha256');
 
@@ -72,6 +74,7 @@ class Opening {
   async run(name: string): Promise<Asset> {
     const manifest = await this.#readManifest(`${name}.ism`);
     const ism = manifest ?? (await this.#listFiles(name));
+    this.#archive = ARCHIVE_FORMATS.has(ism.formats);
     const streams = await this.#readClientManifest(ism);
     const wanted = ism.tracks.filter((track) => {
       if (track.kind === 'text') this.#notes.push(`${track.src}: text tracks are not delivered yet; left out`);
@@ -167,9 +170,11 @@ class Opening {
   async #openMovie(file: string): Promise<Movie> {
     const path = joinPath(this.#folder, file);
     try {
-      const source = await this.#storage.open(path);
+      const source = this.#archive ? await openArchiveTrack(this.#storage, this.#folder, file) : await this.#storage.open(path);
       this.#sources.set(file, source);
-      this.#files.set(path, source.version);
+      // A folder's version cannot be looked at as a file's can: archives are taken as finished.
+      if (this.#archive) this.#content.update(`${path}\0${source.version}\n`);
+      else this.#files.set(path, source.version);
       return await this.#options.readMovie(path, source);
     } catch (error) {
       // Storage names the path already; the reader does not know its file.

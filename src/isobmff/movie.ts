@@ -2,6 +2,7 @@
 import { fourccAt, viewOf } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import type { SampleTable } from '../model/samples.ts';
+import { readExtends, readFragments } from './fragments.ts';
 import { readSampleTable } from './tables.ts';
 import { childBoxes, findBox, malformed, needBox, needBytes, printable, unsupported, type RawBox } from './walk.ts';
 
@@ -21,14 +22,14 @@ export type MovieTrack = {
   readonly edits: readonly MovieEdit[];
   /** Whole sample entry boxes. */
   readonly sampleEntries: readonly Uint8Array[];
-  /** With shift 0 and base 0; empty in fragmented files. */
+  /** With shift 0; base is not 0 where a recording's times are large. */
   readonly samples: SampleTable;
 };
 
 export type Movie = {
   readonly brands: readonly string[];
   readonly timescale: number;
-  /** There is a movie extends box: samples are in movie fragments. */
+  /** There is a movie extends box: samples are in movie fragments, too. */
   readonly fragmented: boolean;
   readonly tracks: readonly MovieTrack[];
 };
@@ -52,7 +53,10 @@ export async function readMovie(read: ReadAt, size: number): Promise<Movie> {
   const tracks = traks.map((trak) => readTrack(trak, timescale, size));
   const ids = new Set(tracks.map(({ id }) => id));
   if (ids.size !== tracks.length) throw malformed('track_ID', 'moov', 'a different one in every trak', tracks.map(({ id }) => id).join(', '));
-  return { brands: top.brands, timescale, fragmented: findBox(boxes, 'mvex') !== undefined, tracks };
+  const mvex = findBox(boxes, 'mvex');
+  if (mvex === undefined) return { brands: top.brands, timescale, fragmented: false, tracks };
+  const tables = await readFragments(read, top.moov.position + top.moov.length, size, new Map(tracks.map(({ id, samples }) => [id, samples])), readExtends(mvex));
+  return { brands: top.brands, timescale, fragmented: true, tracks: tracks.map((track) => ({ ...track, samples: tables.get(track.id) ?? track.samples })) };
 }
 
 type Place = { readonly position: number; readonly length: number };
