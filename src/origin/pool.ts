@@ -1,0 +1,82 @@
+/** Buffers for windows. Large fresh buffers cost page faults, so used ones are kept, a bounded number of them. */
+import assert from 'node:assert';
+import { IsomerError } from '../errors.ts';
+
+export type PooledBuffer = {
+  /** Exactly as long as asked for. Not zeroed. */
+  readonly bytes: Uint8Array;
+  /** Back to the pool; the bytes must not be touched afterwards. Exactly once. */
+  give(): void;
+};
+
+export type PoolStats = {
+  /** Bytes of all buffers that are out now, and the most that ever were. */
+  readonly heldBytes: number;
+  readonly peakBytes: number;
+  /** Bytes of all reservations. */
+  readonly reserved: number;
+  /** Buffers that are out. */
+  readonly held: number;
+  /** Buffers that wait for use. */
+  readonly idle: number;
+};
+
+export type BufferPool = {
+  take(bytes: number): PooledBuffer;
+  /** Room for memory that is not pooled; MPE_STORAGE_SERVER_BUSY when too much is out. The result gives it back, once. */
+  reserve(bytes: number): () => void;
+  stats(): PoolStats;
+};
+
+/** Buffers come in these sizes; larger ones are made for one use. */
+const SIZES = [16 * 1024, 128 * 1024, 256 * 1024];
+const MAX_IDLE = 32;
+const MAX_RESERVED_BYTES = 512 * 1024 * 1024;
+
+/** What a buffer of `bytes` really takes. */
+export function pooledSize(bytes: number): number {
+  return bytes === 0 ? 0 : (SIZES.find((size) => bytes <= size) ?? bytes);
+}
+
+export function createPool(maxIdle = MAX_IDLE, maxReserved = MAX_RESERVED_BYTES): BufferPool {
+  const idle = SIZES.map((): Uint8Array[] => []);
+  let held = 0;
+  let heldBytes = 0;
+  let peakBytes = 0;
+  let reserved = 0;
+
+  return {
+    take(bytes) {
+      const shelf = SIZES.findIndex((size) => bytes <= size);
+      const size = pooledSize(bytes);
+      const whole = size === 0 ? new Uint8Array(0) : (idle[shelf]?.pop() ?? Buffer.allocUnsafeSlow(size));
+      let out = true;
+      held++;
+      heldBytes += size;
+      peakBytes = Math.max(peakBytes, heldBytes);
+      return {
+        bytes: whole.subarray(0, bytes),
+        give() {
+          assert(out, 'a buffer is given back once');
+          out = false;
+          held--;
+          heldBytes -= size;
+          if (size > 0 && shelf !== -1 && idle[shelf].length < maxIdle) idle[shelf].push(whole);
+        },
+      };
+    },
+    reserve(bytes) {
+      if (reserved + bytes > maxReserved) {
+        throw new IsomerError('MPE_STORAGE_SERVER_BUSY', { what: 'memory for segments made as a whole', expected: `at most ${maxReserved} bytes`, found: `${reserved + bytes} bytes` });
+      }
+      reserved += bytes;
+      let out = true;
+      return () => {
+        assert(out, 'a reservation is given back once');
+        out = false;
+        reserved -= bytes;
+      };
+    },
+    stats: () => ({ reserved, held, heldBytes, peakBytes, idle: idle.reduce((sum, shelf) => sum + shelf.length, 0) }),
+  };
+}
