@@ -42,19 +42,25 @@ export class Packetizer {
   #index = 0;
   #naturals = 0;
   #tailBytes = 0;
+  /** The packet in progress between two outputs. */
+  readonly #kept = new Uint8Array(PACKET_BYTES);
+  #keptBytes = 0;
   readonly #counters = new Map<number, number>();
 
-  /** Continues in `out` from its start; the packet in progress is carried over. */
+  /** Continues in `out` from its start, with what `finishOutput` kept. */
   setOutput(out: Uint8Array): void {
-    const started = this.#wanted > 0 ? PACKET_BYTES - this.#wanted : 0;
-    out.set(this.#out.subarray(this.#at - started, this.#at));
+    out.set(this.#kept.subarray(0, this.#keptBytes));
     this.#out = out;
-    this.#at = started;
+    this.#at = this.#keptBytes;
+    this.#keptBytes = 0;
   }
 
-  /** Bytes of complete packets in the current output. */
-  get complete(): number {
-    return this.#wanted > 0 ? this.#at - (PACKET_BYTES - this.#wanted) : this.#at;
+  /** Bytes of complete packets in the current output, which is not looked at any more: its buffer may be used again. */
+  finishOutput(): number {
+    const started = this.#wanted > 0 ? PACKET_BYTES - this.#wanted : 0;
+    this.#kept.set(this.#out.subarray(this.#at - started, this.#at));
+    this.#keptBytes = started;
+    return this.#at - started;
   }
 
   /** Appends whole packets made elsewhere. */

@@ -208,7 +208,7 @@ function makeWindow(input: TsInput, pieces: readonly Piece[], inputBytes: number
       packetizer.setOutput(buffer.subarray(0, outputBytes));
       if (tables !== null) packetizer.append(tables);
       pieces.forEach((piece, i) => feed(piece, buffer, starts[i]));
-      return buffer.subarray(0, packetizer.complete);
+      return buffer.subarray(0, packetizer.finishOutput());
     },
   };
 }
