@@ -29,7 +29,7 @@ const errorOf = async (promise: Promise<unknown>): Promise<IsomerError> => {
     (caught: unknown) => caught,
   );
   if (error instanceof IsomerError) return error;
-  throw error ?? new Error('nothing was refused');
+  throw new Error(`nothing was refused: ${String(error)}`);
 };
 /** Closing goes on behind the release that causes it. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -93,7 +93,7 @@ describe('openAsset', () => {
     ['no key frame at the start', { 'x.ism': smil('<video src="v.mp4"/>'), 'v.mp4': mp4File({ tracks: [videoTrack(60, 60, { sync: [5] })] }) }, 'ISOMER_NO_KEY_FRAME', /v\.mp4/],
     ['a broken manifest', { 'x.ism': text('<smil>') }, 'ISOMER_ISM_MALFORMED', /x\.ism/],
   ])('refuses %s and closes everything', async (_, files, code, message) => {
-    const storage = storageOf(files as Record<string, Uint8Array>);
+    const storage = storageOf(files);
     const error = await errorOf(open(storage));
     expect([error.code, error.message]).toEqual([code, expect.stringMatching(message)]);
     expect(storage.opened).toBe(0);

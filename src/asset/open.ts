@@ -84,17 +84,18 @@ class Opening {
     const candidates = await Promise.all(wanted.map((want) => this.#locate(want)));
 
     const inputs: TrackInput[] = [];
-    let firstRefusal: unknown = null;
+    let firstRefusal: Error | null = null;
     for (const candidate of candidates) {
       try {
         inputs.push(await this.#input(candidate, matchStream(streams, candidate.want, ism.tracks)));
       } catch (error) {
         if (!(error instanceof IsomerError) || !LEFT_OUT.has(error.code)) throw withWhere(error, candidate.file);
-        firstRefusal ??= withWhere(error, candidate.file);
+        firstRefusal ??= withWhere(error, candidate.file) as IsomerError;
         this.#notes.push(`${candidate.file}: ${error.message}; left out`);
       }
     }
-    if (inputs.length === 0) throw firstRefusal ?? new IsomerError('MPE_FORMAT_NOT_SUPPORTED', { where: `${name}.ism`, expected: 'video or audio', found: 'none' });
+    if (firstRefusal !== null && inputs.length === 0) throw firstRefusal;
+    if (inputs.length === 0) throw new IsomerError('MPE_FORMAT_NOT_SUPPORTED', { where: `${name}.ism`, expected: 'video or audio', found: 'none' });
 
     const version = this.#version();
     const chosen = manifest === null ? withoutCopies(inputs) : inputs;
@@ -111,7 +112,7 @@ class Opening {
 
   async close(): Promise<void> {
     await Promise.allSettled([...this.#movies.values()]);
-    await Promise.allSettled([...this.#sources.values()].map((source) => source.close()));
+    await Promise.allSettled(Array.from(this.#sources.values(), (source) => source.close()));
     this.#sources.clear();
   }
 

@@ -35,7 +35,7 @@ export function readXml(bytes: Uint8Array, file: string, code: ErrorCode, limits
   parser.on('opentag', (tag) => {
     if (++elements > limits.elements) fail(`at most ${limits.elements} elements`, 'more');
     if (open.length >= limits.depth) fail(`at most ${limits.depth} levels`, 'more');
-    const attributes = new Map(Object.entries(tag.attributes).map(([name, value]) => [localName(name), String(value)]));
+    const attributes = new Map(Object.entries(tag.attributes).map(([name, value]) => [localName(name), value]));
     open.push({ name: localName(tag.name), attributes, children: [], line });
   });
   parser.on('closetag', () => {

@@ -72,8 +72,8 @@ export function makeLibrary(config: Config, root: string, storage: Storage, log:
 function leasing(library: Library): HandlerDeps['library'] {
   return {
     async open(folder, name) {
-      const { asset, release } = await library.open(folder, name);
-      return { presentation: asset.presentation, sources: asset.sources, release };
+      const lease = await library.open(folder, name);
+      return { presentation: lease.asset.presentation, sources: lease.asset.sources, release: () => lease.release() };
     },
   };
 }

@@ -56,7 +56,7 @@ function videoJob(video: SourceVideo, layer: Layer, preset: EncodePreset, baseNa
       ...['-c:v', 'libx264', '-profile:v', layer.profile, '-preset', 'medium', '-b:v', `${kbps}k`, '-maxrate', `${Math.round(kbps * 1.1)}k`, '-bufsize', `${kbps * 5}k`],
       ...['-bf', String(layer.bFrames), '-refs', '3', '-sc_threshold', '0', '-flags', '+cgop'],
       ...['-g', String(Math.ceil(video.frameRate * gop * 4)), '-force_key_frames', `expr:gte(t,n_forced*${gop})`],
-      ...(video.variable ? ['-fps_mode', 'vfr', '-video_track_timescale', '90000'] : ['-fps_mode', 'cfr', '-r', String(nominalRate(video.frameRate))]),
+      ...(video.variable ? ['-fps_mode', 'vfr', '-video_track_timescale', '90000'] : ['-fps_mode', 'cfr', '-r', nominalRate(video.frameRate)]),
     ],
   };
 }

@@ -105,7 +105,11 @@ function makeSet(name: string, group: readonly TrackInput[], { timeline, cuts }:
       found: `${tracks[i].bitrate} in both`,
     });
   }
-  return { name, kind, language, label, roles, accessibility, timeline, tracks: tracks.map(({ file: _, ...track }) => track) };
+  return { name, kind, language, label, roles, accessibility, timeline, tracks: tracks.map(withoutFile) };
+}
+
+function withoutFile({ file: _file, ...track }: Track & { readonly file: string }): Track {
+  return track;
 }
 
 /** floor(8 x payload bytes / duration), media-rules 3.3. */

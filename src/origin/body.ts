@@ -67,10 +67,10 @@ export async function planBody(plan: SegmentPlan, { sources, pool, release }: Pl
   }
 }
 
-async function buildParts({ ranges, build }: Extract<SegmentPlan, { kind: 'build' }>, sources: ReadableSources): Promise<readonly Uint8Array[]> {
-  const payload = new Uint8Array(bytesOf(ranges));
-  await readAll(packRanges(ranges), payload, sources);
-  return build(payload);
+async function buildParts(plan: Extract<SegmentPlan, { kind: 'build' }>, sources: ReadableSources): Promise<readonly Uint8Array[]> {
+  const payload = new Uint8Array(bytesOf(plan.ranges));
+  await readAll(packRanges(plan.ranges), payload, sources);
+  return plan.build(payload);
 }
 
 /** The same body, bytes [start, start + length) of it. */

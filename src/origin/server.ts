@@ -138,7 +138,7 @@ type Served = { readonly method: string; readonly path: string; readonly id: str
 function logRequest(log: Log, { failure, ...fields }: Served): void {
   if (failure === null) log.info('request', fields);
   else if (failure instanceof ClientGone) log.info('request', { ...fields, aborted: true });
-  else log.error('response broke off', { ...fields, reason: failure instanceof Error ? failure.message : String(failure) });
+  else log.error('response broke off', { ...fields, reason: failure instanceof Error ? failure.message : 'unknown' });
 }
 
 /** Resolves when the process is asked to stop. */
