@@ -43,7 +43,7 @@ const FORBIDDEN: readonly (readonly [path: string, text: string, reason: RegExp]
   ['conformance/checks/mpd.ts', `export { toHns } from '../../src/time.ts';`, /conformance does not import time/],
   ['conformance/checks/mpd.ts', `export * from '../../src/time.ts';`, /conformance does not import time/],
   ['conformance/checks/mpd.ts', `\n${IMPORT} {\n  toHns,\n  type Ticks,\n} from '../../src/time.ts';`, /:2: conformance does not import time/],
-  ['corpus/make.ts', `${IMPORT} { ROOMS } from '../spec/layers.ts';`, /only types of spec/],
+  ['corpus/make.ts', `${IMPORT} { replay } from '../conformance/player/replay.ts';`, /corpus does not import conformance/],
   ['corpus/make.test.ts', `${IMPORT} { toHns } from '../src/time.ts';`, /corpus does not import time/],
   ['corpus/make.ts', `${IMPORT} { z } from 'zod';`, /corpus does not import the package zod/],
   ['spec/truth.ts', `${IMPORT} { ERRORS } from '../src/errors.ts';`, /spec does not import errors/],
