@@ -30,6 +30,10 @@ export type Io = {
   count32(list: ArrayLike<unknown>): number;
   /** `count` items of at least `least` bytes each. */
   list<T>(count: number, least: number, items: readonly T[], item: (value: T) => T): readonly T[];
+  /** Items of at least `least` bytes each, up to the end of the range. */
+  listToEnd<T>(least: number, items: readonly T[], item: (value: T) => T): readonly T[];
+  /** Bytes whose length a Reader gets by looking ahead at the rest of the range. */
+  ahead(value: Uint8Array, lengthOf: (rest: Uint8Array) => number): Uint8Array;
   /** `count` rows of 32-bit columns: one typed array per column, no object per row. */
   rows(count: number, width: number, columns: readonly Uint32Array[]): readonly Uint32Array[];
   /** `count` 64-bit values that stay below 2^53. */
@@ -179,6 +183,16 @@ export class Reader implements Io {
     return items;
   }
 
+  listToEnd<T>(least: number, _items: readonly T[], item: (value: T) => T): readonly T[] {
+    const items: T[] = [];
+    while (this.left >= least) items.push(item(unread<T>()));
+    return items;
+  }
+
+  ahead(_value: Uint8Array, lengthOf: (rest: Uint8Array) => number): Uint8Array {
+    return this.bytes(lengthOf(this.#bytes.subarray(this.position, this.end)));
+  }
+
   rows(count: number, width: number): readonly Uint32Array[] {
     this.#room(count, 4 * width);
     const at = this.#take(4 * width * count);
@@ -322,6 +336,14 @@ export class Writer implements Io {
     return items;
   }
 
+  listToEnd<T>(_least: number, items: readonly T[], item: (value: T) => T): readonly T[] {
+    return this.list(items.length, 0, items, item);
+  }
+
+  ahead(value: Uint8Array): Uint8Array {
+    return this.rest(value);
+  }
+
   rows(count: number, width: number, columns: readonly Uint32Array[]): readonly Uint32Array[] {
     const stride = 4 * width;
     for (let column = 0; column < width; column++) {
@@ -429,6 +451,14 @@ export class Sizer implements Io {
   list<T>(_count: number, _least: number, items: readonly T[], item: (value: T) => T): readonly T[] {
     for (const value of items) item(value);
     return items;
+  }
+
+  listToEnd<T>(_least: number, items: readonly T[], item: (value: T) => T): readonly T[] {
+    return this.list(items.length, 0, items, item);
+  }
+
+  ahead(value: Uint8Array): Uint8Array {
+    return this.rest(value);
   }
 
   rows(count: number, width: number, columns: readonly Uint32Array[]): readonly Uint32Array[] {
