@@ -32,7 +32,7 @@ export const serve: Command<Config> = async (config, deps) => {
   const pool = createPool();
   const handler: HandlerDeps = {
     catalog: FOLDER_CATALOG,
-    library: leasing(library),
+    library,
     formats: FORMATS,
     page,
     pagePolicy: PAGE_POLICY,
@@ -66,16 +66,6 @@ export function makeLibrary(config: Config, root: string, storage: Storage, log:
     now,
     note: (name, notes) => notes.forEach((note) => log.warn(note, { asset: name })),
   });
-}
-
-/** The handler sees of an asset what it needs. */
-function leasing(library: Library): HandlerDeps['library'] {
-  return {
-    async open(folder, name) {
-      const lease = await library.open(folder, name);
-      return { presentation: lease.asset.presentation, sources: lease.asset.sources, release: () => lease.release() };
-    },
-  };
 }
 
 async function listAssets(storage: Storage, library: Library): Promise<readonly PageAsset[]> {

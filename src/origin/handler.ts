@@ -26,7 +26,7 @@ export type Request = {
 export type Reply = { readonly status: number; readonly headers: Headers; readonly body: Uint8Array | string | BodyPlan | null };
 
 /** An open asset. The sources stay readable until `release`, which is called exactly once. */
-export type Lease = { readonly presentation: Presentation; readonly sources: ReadableSources; release(): void };
+export type Lease = { readonly asset: { readonly presentation: Presentation; readonly sources: ReadableSources }; release(): void };
 export type Library = { open(folder: string, name: string): Promise<Lease> };
 
 /** Files of the demo page by path. `immutable`: the path names the version. */
@@ -139,7 +139,7 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
     const found = findContent(stream, format, lease, release, deps);
     const prefetch = header(request.headers, 'cdn-origin-assist-prefetch-enabled') === '1' ? found.next : null;
     const { settings } = deps;
-    const etag = entityTag(settings.generation, lease.presentation.version, printUrl(stream));
+    const etag = entityTag(settings.generation, lease.asset.presentation.version, printUrl(stream));
     const headers = {
       'Content-Type': found.mime,
       ...found.headers,
@@ -186,7 +186,7 @@ type Found = Pick<Content, 'makeBody'> & { readonly mime: string; readonly heade
 /** All look-ups: what this returns exists, and only its bytes are still to be made. */
 function findContent(stream: StreamRequest, format: Format, lease: Lease, release: () => void, deps: HandlerDeps): Found {
   const { resource } = stream;
-  const { presentation, sources } = lease;
+  const { presentation, sources } = lease.asset;
   const parameters = childParameters(stream, format, presentation, deps.settings);
   const text = (write: () => string | Uint8Array, mime: string): Found => ({ mime, headers: {}, next: null, makeBody: () => releasing(write, release) });
   if (resource.kind === 'manifest') return text(() => format.writeManifest(presentation, parameters), format.manifest.mime);
