@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { IsomerError } from '../errors.ts';
 import { decodePath, MAX_PATH_BYTES, parseUrl, printUrl, type Resource, type StreamRequest } from './url.ts';
@@ -49,6 +49,16 @@ function refusal(url: string): IsomerError {
   throw new Error(`${url} was accepted`);
 }
 
+/** The line as it holds for the URL: equal to the example's when that is right. */
+function outcome(url: string, line: string): string {
+  const [sign, code, ...words] = line.split(' ');
+  if (sign === '=>') return `=> ${printUrl(parseUrl(url))}`;
+  if (sign === 'is') return `is ${requestText(parseUrl(url))}`;
+  const error = refusal(url);
+  const missing = words.join(' ').split(', ').filter((text) => !error.message.includes(text));
+  return missing.length === 0 && error.code === code ? line : `!! ${error.code} without ${missing.join(', ')}: ${error.message}`;
+}
+
 describe('the examples of spec/url.md', () => {
   const examples = readExamples();
 
@@ -58,17 +68,7 @@ describe('the examples of spec/url.md', () => {
   });
 
   test.each(examples.map(({ url, says }) => [url, says] as const))('%s', (url, says) => {
-    for (const line of says) {
-      const [sign, ...rest] = line.split(' ');
-      if (sign === '=>') expect(printUrl(parseUrl(url))).toBe(rest.join(' '));
-      else if (sign === 'is') expect(requestText(parseUrl(url))).toBe(rest.join(' '));
-      else {
-        expect(sign).toBe('!!');
-        const error = refusal(url);
-        expect(error.code).toBe(rest[0]);
-        for (const words of rest.slice(1).join(' ').split(', ')) expect(error.message).toContain(words);
-      }
-    }
+    expect(says.map((line) => outcome(url, line))).toEqual(says);
   });
 });
 
@@ -101,10 +101,10 @@ describe('limits', () => {
   });
 });
 
-const nameCharacters = fc.constantFrom(...'abzAZ059_-.~!*;:@&$+%é日😀" \'<>[]{}|^`');
+const nameCharacters = fc.constantFrom(...Array.from('abzAZ059_-.~!*;:@&$+%é日😀" \'<>[]{}|^`'));
 const name = fc.string({ unit: nameCharacters, minLength: 1, maxLength: 12 }).filter((text) => text.trim() === text && text !== '.' && text !== '..');
 const filterName = name.map((text) => text.replaceAll(';', 'x'));
-const lower = fc.string({ unit: fc.constantFrom(...'abm38-_'), minLength: 1, maxLength: 14 });
+const lower = fc.string({ unit: fc.constantFrom('a', 'b', 'm', '3', '8', '-', '_'), minLength: 1, maxLength: 14 });
 const bitrate = fc.oneof(fc.nat(), fc.maxSafeNat());
 const time = fc.oneof(fc.constant(2n ** 64n - 1n), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }));
 
@@ -140,18 +140,23 @@ test('printUrl and parseUrl are inverse of each other', () => {
   );
 });
 
+function escapeAll(text: string): string {
+  return [...Buffer.from(text)].map((byte) => (byte === 0x2f ? '/' : `%${byte.toString(16)}`)).join('');
+}
+
 test('escaping any part of a URL changes nothing', () => {
-  const escape = (text: string): string => [...Buffer.from(text)].map((byte) => (byte === 0x2f ? '/' : `%${byte.toString(16)}`)).join('');
   fc.assert(
-    fc.property(request, (value) => void expect(parseUrl(escape(decodeURIComponent(printUrl(value))))).toEqual(value)),
+    fc.property(request, (value) => {
+      expect(parseUrl(escapeAll(decodeURIComponent(printUrl(value))))).toEqual(value);
+    }),
     { seed: SEED, numRuns: 500 },
   );
 });
 
 const piece = fc.constantFrom(
-  ...['', '/', 'l', 'x.ism', '.isml', 'manifest', 'Manifest', 'QualityLevels', 'Fragments', 'KeyFrames', '(', ')', '=', ',', ';', ' ', 'video', '0', '1'],
-  ...['i', 'format=', 'm3u8-aapl', 'filter=', 'audioTrack=', 'type=keyframes', '.m3u8', '.ts', '?', '#', '%28', '%29', '%2C', '%', '%00', '%ff', '..', '.', '\\'],
-  ...['%2e', '-1', '18446744073709551616', '\u0000', '\ud800', 'é', '/l/x.ism/', 'QualityLevels(1)/', 'manifest('],
+  '', '/', 'l', 'x.ism', '.isml', 'manifest', 'Manifest', 'QualityLevels', 'Fragments', 'KeyFrames', '(', ')', '=', ',', ';', ' ', 'video', '0', '1',
+  'i', 'format=', 'm3u8-aapl', 'filter=', 'audioTrack=', 'type=keyframes', '.m3u8', '.ts', '?', '#', '%28', '%29', '%2C', '%', '%00', '%ff', '..', '.', '\\',
+  '%2e', '-1', '18446744073709551616', '\u0000', '\ud800', 'é', '/l/x.ism/', 'QualityLevels(1)/', 'manifest(',
 );
 const edit = fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), drop: fc.nat(3), insert: piece });
 
@@ -179,6 +184,6 @@ test('10 000 near-URLs are read or refused with a code of the contract', () => {
     }),
     { seed: SEED, numRuns: 10_000 },
   );
-  expect([...counts.keys()].sort()).toEqual(['MPE_BAD_URL_SYNTAX', 'MPE_RESOURCE_NOT_FOUND', 'read']);
+  expect([...counts.keys()].toSorted()).toEqual(['MPE_BAD_URL_SYNTAX', 'MPE_RESOURCE_NOT_FOUND', 'read']);
   for (const count of counts.values()) expect(count).toBeGreaterThan(50);
 });
