@@ -1,0 +1,150 @@
+/** All outputs of one asset against each other: the same atoms, arranged differently. */
+import type { FormatId } from '../../spec/requirement.ts';
+import { formatRow } from '../formats.ts';
+import { allDelivered, comparableHash, delivered, samplesOf } from '../media.ts';
+import { inapplicable, type AssetCheck, type Context, type Finding } from '../model.ts';
+import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
+import { canonicalLanguage, judged, problem } from './helpers.ts';
+
+export const CROSS_CHECKS: readonly AssetCheck[] = [
+  {
+    id: 'cross/same-tracks',
+    requirements: ['XPROT-001'],
+    title: 'all outputs offer the same tracks; muxed HLS the same video',
+    level: 'must',
+    amsOnly: true,
+    scope: 'asset',
+    run: (context) =>
+      eachPair(context, (first, other) => {
+        const wanted = namesOf(first, other.format);
+        const actual = namesOf(other, other.format);
+        const missing = wanted.filter((name) => !actual.includes(name));
+        const extra = actual.filter((name) => !wanted.includes(name));
+        if (missing.length + extra.length === 0) return [];
+        return [problem(pairPath(first, other), 'the outputs offer different tracks', { wanted: wanted.join(' '), actual: actual.join(' '), at: other.manifest })];
+      }),
+  },
+  {
+    id: 'cross/same-times',
+    requirements: ['XPROT-001', 'ISO-003'],
+    title: 'the same times name the segments of a track in all outputs',
+    level: 'must',
+    amsOnly: true,
+    scope: 'asset',
+    run: (context) =>
+      eachTrackPair(context, isAlways, (a, b, path) => {
+        const [wanted, actual] = [a, b].map(({ segments }) => segments.map(({ time }) => String(time)));
+        const bad = wanted.findIndex((time, i) => actual[i] !== time);
+        if (bad < 0 && wanted.length === actual.length) return [];
+        return [problem(path, 'segments have different names', { wanted: wanted.slice(Math.max(0, bad)).slice(0, 3).join(' '), actual: actual.slice(Math.max(0, bad)).slice(0, 3).join(' '), at: b.segments[0]?.exchange ?? null })];
+      }),
+  },
+  {
+    id: 'cross/same-languages',
+    requirements: ['XPROT-001'],
+    title: 'a track has the same language in all outputs',
+    level: 'must',
+    amsOnly: true,
+    scope: 'asset',
+    run: (context) =>
+      eachTrackPair(context, ({ kind }) => kind === 'audio', (a, b, path) => {
+        // An audio-only variant without rendition says no language.
+        if (b.source.kind === 'hls' && b.source.media === null) return null;
+        if (a.source.kind === 'hls' && a.source.media === null) return null;
+        const [wanted, actual] = [canonicalLanguage(a.language), canonicalLanguage(b.language)];
+        return wanted === actual ? [] : [problem(path, 'the outputs differ in language', { wanted, actual })];
+      }),
+  },
+  {
+    id: 'cross/same-samples',
+    requirements: ['XPROT-001', 'BMFF-009'],
+    title: 'outputs of one sample form hold the same samples, segment by segment',
+    level: 'must',
+    scope: 'asset',
+    run: (context) =>
+      eachTrackPair(context, isAlways, (a, b, path, [first, other]) => {
+        if (!comparable(first, other, a) || !allDelivered(a) || !allDelivered(b)) return null;
+        const [wanted, actual] = [samplesOf(context.reader, a), samplesOf(context.reader, b)];
+        const bad = wanted.findIndex((sample, i) => actual[i] === undefined || comparableHash(first, a, sample) !== comparableHash(other, b, actual[i]) || sample.segment.index !== actual[i].segment.index);
+        if (bad < 0 && wanted.length === actual.length) return [];
+        const where = actual[bad]?.segment ?? b.segments[0];
+        return [problem(path, 'the outputs hold different samples', { wanted: `${wanted.length} samples`, actual: `${actual.length}, first difference at ${bad + 1}`, at: where.exchange, pointer: segmentPath(b, where) })];
+      }),
+  },
+  {
+    id: 'cross/cmaf-bytes',
+    requirements: ['XPROT-002', 'ISO-015'],
+    title: 'CMAF headers and segments have the same bytes under DASH and HLS URLs',
+    level: 'must',
+    amsOnly: true,
+    scope: 'asset',
+    run(context) {
+      const [dash, hls] = [context.views.get('dash-cmaf'), context.views.get('hls-cmaf')];
+      if (dash === undefined || hls === undefined) return [inapplicable('all', 'not both CMAF outputs were captured')];
+      return fullTracks(dash).flatMap((track) => {
+        const other = sameTrack(hls, track);
+        if (other === undefined) return [];
+        const pairs = [[track.init, other.init] as const, ...track.segments.map((segment) => [segment, other.segments.find(({ time }) => time === segment.time)] as const)];
+        return pairs.flatMap(([a, b], i) => {
+          if (a == null || b == null || !delivered(a.exchange) || !delivered(b.exchange)) return [];
+          const path = i === 0 ? `init/${trackName(track)}` : segmentPath(track, track.segments[i - 1]);
+          return judged(path, a.exchange.body.sha256 === b.exchange.body.sha256 ? [] : [problem(path, 'DASH and HLS deliver different bytes', { wanted: a.exchange.body.sha256, actual: b.exchange.body.sha256, at: b.exchange })]);
+        });
+      });
+    },
+  },
+];
+
+function isAlways(): boolean {
+  return true;
+}
+
+/** HLS v3 carries its audio inside the video: of audio it lists at most an audio-only variant. */
+function isMuxed(format: FormatId): boolean {
+  return format === 'hls-v3';
+}
+
+function namesOf(view: View, against: FormatId): readonly string[] {
+  const tracks = fullTracks(view).filter(({ kind }) => (isMuxed(against) ? kind === 'video' : true));
+  return [...new Set(tracks.map(trackName))].toSorted();
+}
+
+function pairPath(first: View, other: View): string {
+  return `${first.format}/${other.format}`;
+}
+
+/** The first readable output against every other. */
+function eachPair(context: Context, judge: (first: View, other: View) => readonly Finding[]): readonly Finding[] {
+  const views = [...context.views.values()].filter(({ document }) => document !== null);
+  const reference = views.find(({ format }) => !isMuxed(format)) ?? views[0];
+  if (reference === undefined || views.length < 2) return [inapplicable('all', 'fewer than two outputs were captured')];
+  return views.filter((view) => view !== reference).flatMap((other) => judged(pairPath(reference, other), judge(reference, other)));
+}
+
+/** Every track that two outputs share, each pair of outputs once. Null: nothing to compare. */
+function eachTrackPair(context: Context, wanted: (track: TrackView) => boolean, judge: (a: TrackView, b: TrackView, path: string, views: readonly [View, View]) => readonly Finding[] | null): readonly Finding[] {
+  const views = [...context.views.values()].filter(({ document }) => document !== null);
+  const findings = views.flatMap((first, i) =>
+    views.slice(i + 1).flatMap((other) =>
+      fullTracks(first).filter(wanted).flatMap((track) => {
+        if ((isMuxed(first.format) || isMuxed(other.format)) && track.kind !== 'video') return [];
+        const match = sameTrack(other, track);
+        if (match === undefined) return [];
+        const path = `${pairPath(first, other)}/${trackName(track)}`;
+        const problems = judge(track, match, path, [first, other]);
+        return problems === null ? [] : judged(path, problems);
+      }),
+    ),
+  );
+  return findings.length === 0 ? [inapplicable('all', 'no two outputs share a track')] : findings;
+}
+
+function sameTrack(view: View, track: TrackView): TrackView | undefined {
+  return fullTracks(view).find(({ set, bitrate }) => set === track.set && bitrate === track.bitrate);
+}
+
+/** Audio samples are the same in all fMP4 outputs; video where the sample form is. */
+function comparable(a: View, b: View, { kind }: TrackView): boolean {
+  const [x, y] = [formatRow(a.format), formatRow(b.format)];
+  return x.container === 'fmp4' && y.container === 'fmp4' && (kind === 'audio' || x.samples === y.samples);
+}

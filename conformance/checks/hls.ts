@@ -1,0 +1,435 @@
+/** HLS playlists (RFC 8216): the rules of one playlist, then playlists against each other and against the media. */
+import { readAmsUrl } from '../formats.ts';
+import { allDelivered, delivered, framingOf, headerTrack, initOf, mediaSegments, mediaTimescale, sampleEntryOf, segmentOf, transportOf } from '../media.ts';
+import { HLS, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
+import { codecString, isRandomAccess, nalUnits } from '../oracle/codecs.ts';
+import { durationOf, isSync, sampleBytes } from '../oracle/fragments.ts';
+import { HLS_RULES, judgeByRule, type HlsRule } from '../oracle/hls-rules.ts';
+import { attributeOf, nanosecondsOf, type HlsDocument, type Tag } from '../oracle/m3u8.ts';
+import { hlsParserComplaint, m3u8ParserWarnings } from '../oracle/opinions.ts';
+import { adtsFrames, annexBUnits } from '../oracle/ts.ts';
+import type { Exchange } from '../trace.ts';
+import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
+import { canonicalLanguage, eachTrack, exchangePath, judged, problem, trackPath } from './helpers.ts';
+
+const WITH_RENDITIONS = ['hls-v4', 'hls-cmaf'] as const;
+const NANOSECONDS = 1_000_000_000n;
+
+export const HLS_CHECKS: readonly FormatCheck[] = [
+  ...HLS_RULES.map(ruleCheck),
+  playlistCheck('hls/second-opinions', ['HLS-081'], 'hls-parser in strict mode and m3u8-parser accept the playlist', ({ text }) => {
+    const strict = hlsParserComplaint(text);
+    const warnings = m3u8ParserWarnings(text);
+    return [...(strict === null ? [] : [{ line: 1, message: 'hls-parser refuses the playlist', actual: strict }]), ...warnings.map((warning) => ({ line: 1, message: 'm3u8-parser warns', actual: warning }))];
+  }),
+  {
+    ...playlistCheck('hls/version-of-format', ['HLS-006'], 'the playlist declares the version of its format', ({ playlist, context }) => {
+      const version = Number(playlist.tags.find(({ name }) => name === 'EXT-X-VERSION')?.value ?? '1');
+      const right = context.format === 'hls-v3' ? version === 3 : context.format === 'hls-v4' ? version === 4 : version === 6 || version === 7;
+      return right ? [] : [{ line: 1, message: 'the version is not the one of the format', actual: String(version) }];
+    }),
+    amsOnly: true,
+  },
+  {
+    id: 'hls/same-target-duration',
+    requirements: ['HLS-051', 'ISO-011'],
+    title: 'all media playlists have one target duration',
+    level: 'must',
+    scope: 'format',
+    formats: HLS,
+    run({ view }) {
+      const targets = mediaPlaylists(view).flatMap(({ document, exchange }) => (document.tags.some(({ name }) => name === 'EXT-X-I-FRAMES-ONLY') ? [] : [{ exchange, target: targetOf(document) }]));
+      const [first] = targets;
+      if (first === undefined) return [];
+      const different = targets.find(({ target }) => target !== first.target);
+      return judged('playlists', different === undefined ? [] : [problem('playlists', 'target durations differ', { wanted: String(first.target), actual: String(different.target), at: different.exchange })]);
+    },
+  },
+  {
+    id: 'hls/target-is-ceiling',
+    requirements: ['ISO-011'],
+    title: 'the target duration is the ceiling of the longest segment of all playlists',
+    level: 'must',
+    amsOnly: true,
+    scope: 'format',
+    formats: HLS,
+    run({ view }) {
+      const lists = mediaPlaylists(view);
+      const longest = lists.flatMap(({ document }) => document.segments.map(({ duration }) => nanosecondsOf(duration ?? '') ?? 0n)).reduce((most, length) => (length > most ? length : most), 0n);
+      const wanted = (longest + NANOSECONDS - 1n) / NANOSECONDS;
+      return lists.flatMap(({ document, exchange }) => {
+        const actual = BigInt(targetOf(document) ?? 0);
+        const path = exchange === null ? 'playlist' : exchangePath(exchange);
+        // Key frame lists hold shorter entries and may keep the value of the list they serve.
+        return judged(path, actual === wanted ? [] : [problem(path, 'the target duration is not the ceiling of the longest segment', { wanted: String(wanted), actual: String(actual), at: exchange })]);
+      });
+    },
+  },
+  {
+    id: 'hls/extinf-is-duration',
+    requirements: ['HLS-012'],
+    title: 'EXTINF is the duration of the segment within one frame',
+    level: 'should',
+    scope: 'format',
+    formats: HLS,
+    run(context) {
+      return fullTracks(context.view).flatMap((track) =>
+        measuredDurations(context, track).flatMap(({ index, seconds, frame }) => {
+          const segment = track.segments[index];
+          const told = Number(segment.duration) / 1e9;
+          return judged(segmentPath(track, segment), Math.abs(told - seconds) <= frame + 1e-6 ? [] : [problem(segmentPath(track, segment), 'EXTINF is off by more than a frame', { wanted: seconds.toFixed(6), actual: told.toFixed(6), at: segment.exchange })]);
+        }),
+      );
+    },
+  },
+  {
+    id: 'hls/extinf-does-not-drift',
+    requirements: ['HLS-013'],
+    title: 'the sum of EXTINF stays within half a frame of the media',
+    level: 'must',
+    scope: 'format',
+    formats: HLS,
+    run: (context) =>
+      eachTrack(context, (track) => {
+        const measured = measuredDurations(context, track);
+        if (!allDelivered(track) || measured.length !== track.segments.length) return null;
+        let told = 0;
+        let real = 0;
+        for (const { index, seconds, frame } of measured) {
+          told += Number(track.segments[index].duration) / 1e9;
+          real += seconds;
+          if (Math.abs(told - real) > frame / 2 + 1e-6 * measured.length) return [problem(trackPath(track), 'EXTINF drifts away from the media', { wanted: real.toFixed(6), actual: told.toFixed(6), at: playlistOf(track), pointer: `line ${track.segments[index].line}` })];
+        }
+        return [];
+      }),
+  },
+  {
+    id: 'hls/codecs',
+    requirements: ['HLS-038'],
+    title: 'CODECS lists the codecs of the variant and its renditions, as the media say them',
+    level: 'should',
+    scope: 'format',
+    formats: HLS,
+    run(context) {
+      const { view } = context;
+      return variantsOf(view).flatMap(({ tag, track }) => {
+        const path = `variant/${trackName(track)}`;
+        const group = attributeOf(tag, 'AUDIO');
+        const renditions = view.tracks.filter(({ source }) => source.kind === 'hls' && source.media !== null && group !== null && attributeOf(source.media, 'GROUP-ID') === group);
+        const real = new Set([track, ...(track.kind === 'video' && !track.keyFrames ? renditions : [])].flatMap((each) => measuredCodecs(context, each)));
+        if (real.size === 0) return [];
+        const told = new Set((attributeOf(tag, 'CODECS') ?? '').split(',').map((codec) => codec.trim().toLowerCase()).filter((codec) => codec !== ''));
+        const missing = [...real].filter((codec) => !told.has(codec));
+        const extra = [...told].filter((codec) => !real.has(codec));
+        return judged(path, missing.length + extra.length === 0 ? [] : [problem(path, 'CODECS and the media differ', { wanted: [...real].join(','), actual: [...told].join(','), at: view.manifest, pointer: `line ${tag.line}` })]);
+      });
+    },
+  },
+  {
+    id: 'hls/resolution',
+    requirements: ['HLS-039'],
+    title: 'RESOLUTION stands on every video variant and is the size of the pictures',
+    level: 'should',
+    scope: 'format',
+    formats: HLS,
+    run(context) {
+      return variantsOf(context.view).flatMap(({ tag, track }) => {
+        if (track.kind !== 'video') return [];
+        const path = `variant/${trackName(track)}`;
+        const told = attributeOf(tag, 'RESOLUTION');
+        const entry = sampleEntryOf(context.reader, track);
+        const real = entry === null ? null : `${entry.width}x${entry.height}`;
+        return judged(path, told !== null && (real === null || told === real) ? [] : [problem(path, 'RESOLUTION is missing or wrong', { wanted: real ?? 'a value', actual: told ?? '', at: context.view.manifest, pointer: `line ${tag.line}` })]);
+      });
+    },
+  },
+  {
+    id: 'hls/bandwidth-covers-peak',
+    requirements: ['HLS-036'],
+    title: 'BANDWIDTH is not below the measured peak of the variant with its renditions',
+    level: 'must',
+    scope: 'format',
+    formats: HLS,
+    run: (context) => bandwidths(context, (told, { peak }) => (told >= peak ? null : { message: 'BANDWIDTH is below the measured peak', wanted: `${peak} or more` })),
+  },
+  {
+    id: 'hls/bandwidth-near-peak',
+    requirements: ['HLS-064'],
+    title: 'BANDWIDTH is at most a tenth above the measured peak',
+    level: 'should',
+    scope: 'format',
+    formats: HLS,
+    run: (context) => bandwidths(context, (told, { peak }) => (told <= peak * 1.1 + 1 ? null : { message: 'BANDWIDTH is far above the measured peak', wanted: `${Math.ceil(peak * 1.1)} or less` })),
+  },
+  {
+    id: 'hls/average-bandwidth',
+    requirements: ['HLS-037', 'HLS-069'],
+    title: 'AVERAGE-BANDWIDTH stands on every variant and is the measured average within a tenth',
+    level: 'should',
+    scope: 'format',
+    formats: ['hls-cmaf'],
+    run: (context) =>
+      bandwidths(context, (_, { average, tag }) => {
+        const told = Number(attributeOf(tag, 'AVERAGE-BANDWIDTH') ?? '0');
+        return Math.abs(told - average) <= average / 10 ? null : { message: 'AVERAGE-BANDWIDTH is missing or wrong', wanted: String(average), actual: String(told) };
+      }),
+  },
+  {
+    id: 'hls/independent-segments',
+    requirements: ['HLS-069'],
+    title: 'the multivariant playlist or every media playlist says EXT-X-INDEPENDENT-SEGMENTS',
+    level: 'should',
+    scope: 'format',
+    formats: ['hls-cmaf'],
+    run({ view }) {
+      if (view.document?.kind !== 'hls') return [];
+      const says = (document: HlsDocument): boolean => document.tags.some(({ name }) => name === 'EXT-X-INDEPENDENT-SEGMENTS');
+      const right = says(view.document.hls) || mediaPlaylists(view).every(({ document }) => says(document));
+      return judged('manifest', right ? [] : [problem('manifest', 'EXT-X-INDEPENDENT-SEGMENTS is missing', { at: view.manifest })]);
+    },
+  },
+  {
+    id: 'hls/maps',
+    requirements: ['HLS-030', 'HLS-055'],
+    title: 'every fMP4 segment is covered by EXT-X-MAP',
+    level: 'must',
+    scope: 'format',
+    formats: ['hls-cmaf'],
+    run({ view }) {
+      return mediaPlaylists(view).flatMap(({ document, exchange }) => {
+        const path = exchange === null ? 'playlist' : exchangePath(exchange);
+        const bare = document.segments.find(({ map }) => map === null);
+        return judged(path, bare === undefined ? [] : [problem(path, 'a segment has no EXT-X-MAP', { at: exchange, pointer: `line ${bare.line}` })]);
+      });
+    },
+  },
+  {
+    id: 'hls/key-frame-lists',
+    requirements: ['HLS-066'],
+    title: 'key-frame-only playlists are offered',
+    level: 'must',
+    scope: 'format',
+    formats: WITH_RENDITIONS,
+    run({ view }) {
+      if (view.document?.kind !== 'hls' || !view.tracks.some(({ kind }) => kind === 'video')) return [];
+      return judged('manifest', view.document.hls.keyFrameVariants.length > 0 ? [] : [problem('manifest', 'there is no EXT-X-I-FRAME-STREAM-INF', { at: view.manifest })]);
+    },
+  },
+  {
+    id: 'hls/key-frames',
+    requirements: ['HLS-049', 'ISO-021'],
+    title: 'a key-frame playlist says so, and each entry is one key frame that lasts to the next',
+    level: 'must',
+    scope: 'format',
+    formats: WITH_RENDITIONS,
+    run(context) {
+      return context.view.tracks.filter(({ keyFrames }) => keyFrames).flatMap((track) => keyFrameFindings(context, track));
+    },
+  },
+  {
+    id: 'hls/child-urls',
+    requirements: ['HLS-079'],
+    title: 'child URIs have the form of the original service, relative to the manifest',
+    level: 'must',
+    amsOnly: true,
+    scope: 'format',
+    formats: HLS,
+    run({ view, format }) {
+      if (view.document?.kind !== 'hls') return [];
+      const { hls } = view.document;
+      const token = { 'hls-v3': 'm3u8-aapl-v3', 'hls-v4': 'm3u8-aapl', 'hls-cmaf': 'm3u8-cmaf' }[format as 'hls-v3' | 'hls-v4' | 'hls-cmaf'];
+      const form = new RegExp(`^QualityLevels\\(\\d+\\)/Manifest\\([^,()]+,format=${token}(,[a-z-]+=[^,()]+)*\\)$`);
+      const uris = [...hls.variants.map(({ tag, uri }) => ({ line: tag.line, uri })), ...[...hls.media, ...hls.keyFrameVariants].flatMap((tag) => ({ line: tag.line, uri: attributeOf(tag, 'URI') ?? '' }))];
+      const masters = uris.filter(({ uri }) => uri !== '').flatMap(({ line, uri }) => judged(`manifest/line ${line}`, form.test(uri) ? [] : [problem(`manifest/line ${line}`, 'a child URI has another form', { actual: uri, at: view.manifest, pointer: `line ${line}` })]));
+      const children = mediaPlaylists(view).flatMap(({ document, exchange }) =>
+        document.segments.slice(0, 1).flatMap(({ uri, line }) => {
+          const path = exchange === null ? 'playlist' : exchangePath(exchange);
+          return judged(path, new RegExp(`^(Fragments|KeyFrames)\\([^=]+=\\d+,format=${token}(,[a-z-]+=[^,()]+)*\\)$`).test(uri) ? [] : [problem(path, 'a segment URI has another form', { actual: uri, at: exchange, pointer: `line ${line}` })]);
+        }),
+      );
+      return [...masters, ...children];
+    },
+  },
+  {
+    id: 'hls/language',
+    requirements: ['HLS-044'],
+    title: 'LANGUAGE is a language tag in its shortest form',
+    level: 'must',
+    scope: 'format',
+    formats: WITH_RENDITIONS,
+    run({ view }) {
+      if (view.document?.kind !== 'hls') return [];
+      return view.document.hls.media.flatMap((tag) => {
+        const told = attributeOf(tag, 'LANGUAGE');
+        if (told === null) return [];
+        return judged(`rendition/line ${tag.line}`, canonicalLanguage(told) === told ? [] : [problem(`rendition/line ${tag.line}`, 'LANGUAGE is not the shortest form', { wanted: canonicalLanguage(told), actual: told, at: view.manifest, pointer: `line ${tag.line}` })]);
+      });
+    },
+  },
+];
+
+function mediaPlaylists(view: View): readonly { readonly exchange: Exchange | null; readonly document: HlsDocument }[] {
+  return view.playlists.flatMap(({ exchange, document }) => (document === null ? [] : [{ exchange, document }]));
+}
+
+type PlaylistProblem = { readonly line: number; readonly message: string; readonly actual?: string };
+type Playlist = { readonly playlist: HlsDocument; readonly text: string; readonly exchange: Exchange; readonly context: FormatContext };
+
+/** One verdict for the multivariant playlist and one for each media playlist. */
+function playlistCheck(id: string, requirements: readonly string[], title: string, judge: (input: Playlist) => readonly PlaylistProblem[] | null): FormatCheck {
+  return {
+    id,
+    requirements,
+    title,
+    level: 'must',
+    scope: 'format',
+    formats: HLS,
+    run(context) {
+      const { view, reader } = context;
+      const top = view.document?.kind === 'hls' && view.manifest !== null ? [{ exchange: view.manifest, document: view.document.hls }] : [];
+      return [...top, ...mediaPlaylists(view)].flatMap(({ exchange, document }) => {
+        if (exchange === null) return [];
+        const problems = judge({ playlist: document, text: new TextDecoder().decode(reader.body(exchange)), exchange, context });
+        if (problems === null) return [];
+        return judged(exchangePath(exchange), problems.slice(0, 5).map(({ line, message, actual }) => problem(exchangePath(exchange), message, { ...(actual === undefined ? {} : { actual }), at: exchange, pointer: `line ${line}` })));
+      });
+    },
+  };
+}
+
+function ruleCheck(rule: HlsRule): FormatCheck {
+  return playlistCheck(`hls/${rule.name}`, [rule.requirement], rule.title, ({ playlist }) => (rule.kind === 'any' || rule.kind === playlist.kind ? judgeByRule(rule, playlist) : null));
+}
+
+function targetOf(document: HlsDocument): number | null {
+  const value = document.tags.find(({ name }) => name === 'EXT-X-TARGETDURATION')?.value;
+  return value === undefined ? null : Number(value);
+}
+
+function playlistOf({ source }: TrackView): Exchange | null {
+  return source.kind === 'hls' ? source.playlist.exchange : null;
+}
+
+/** Duration of each segment as the media say it: from trun, or from the first stamps of neighbouring TS segments. */
+function measuredDurations({ reader }: FormatContext, track: TrackView): readonly { readonly index: number; readonly seconds: number; readonly frame: number }[] {
+  const timescale = mediaTimescale(reader, track);
+  if (timescale !== null) {
+    return mediaSegments(reader, track).map(({ segment, facts }) => {
+      const samples = facts.fragments.flatMap((fragment) => fragment.samples);
+      return { index: segment.index, seconds: Number(durationOf({ samples })) / timescale, frame: Math.max(...samples.map(({ duration }) => duration)) / timescale };
+    });
+  }
+  const starts = track.segments.map((segment) => {
+    const transport = transportOf(reader, segment);
+    const stamps = (transport?.pes ?? []).filter(({ streamId, pts }) => pts !== null && (track.kind !== 'video' || (streamId & 0xf0) === 0xe0)).map(({ pts }) => pts ?? 0);
+    return stamps.length === 0 ? null : { first: Math.min(...stamps), frame: stamps.length < 2 ? 0.1 : (Math.max(...stamps) - Math.min(...stamps)) / (stamps.length - 1) / 90_000 };
+  });
+  return starts.flatMap((start, index) => {
+    const next = starts[index + 1] ?? null;
+    return start === null || next === null ? [] : [{ index, seconds: (next.first - start.first) / 90_000, frame: start.frame }];
+  });
+}
+
+function variantsOf(view: View): readonly { readonly tag: Tag; readonly track: TrackView }[] {
+  if (view.document?.kind !== 'hls') return [];
+  const { hls } = view.document;
+  const at = (uri: string | null, keyFrames: boolean): TrackView | undefined =>
+    uri === null || !URL.canParse(uri, view.url) ? undefined : view.tracks.find(({ source, keyFrames: own }) => own === keyFrames && source.kind === 'hls' && source.playlist.url === new URL(uri, view.url).href);
+  return [...hls.variants.map(({ tag, uri }) => ({ tag, track: at(uri, false) })), ...hls.keyFrameVariants.map((tag) => ({ tag, track: at(attributeOf(tag, 'URI'), true) }))].flatMap(({ tag, track }) => (track === undefined ? [] : [{ tag, track }]));
+}
+
+/** Codec strings of the media: from the sample entry, or from the parameter sets and ADTS headers of a TS segment. */
+function measuredCodecs({ reader }: FormatContext, track: TrackView): readonly string[] {
+  const entry = sampleEntryOf(reader, track);
+  if (entry !== null) return [codecString(entry)].flatMap((codec) => (codec === null ? [] : [codec.toLowerCase()]));
+  const segment = track.segments.find(({ exchange }) => delivered(exchange));
+  const transport = segment === undefined ? null : transportOf(reader, segment);
+  return (transport?.streams ?? []).flatMap(({ pid, streamType }) => {
+    const payload = transport?.pes.find((unit) => unit.pid === pid)?.payload;
+    if (payload === undefined) return [];
+    if (streamType === 0x1b) {
+      const sps = annexBUnits(payload).find((unit) => (unit[0] & 31) === 7);
+      return sps === undefined ? [] : [`avc1.${Buffer.from(sps.subarray(1, 4)).toString('hex')}`];
+    }
+    const frames = streamType === 0x0f ? adtsFrames(payload) : 'other';
+    return typeof frames === 'string' || frames.length === 0 ? [] : [`mp4a.40.${frames[0].objectType}`];
+  });
+}
+
+type Rates = { readonly peak: number; readonly average: number; readonly tag: Tag };
+
+/** Measured rates of every variant whose media are all at hand (RFC 8216 4.3.4.2). */
+function bandwidths(context: FormatContext, judge: (told: number, rates: Rates) => { readonly message: string; readonly wanted: string; readonly actual?: string } | null): readonly Finding[] {
+  const { view } = context;
+  const findings = variantsOf(view).flatMap(({ tag, track }) => {
+    if (!allDelivered(track)) return [];
+    const group = attributeOf(tag, 'AUDIO');
+    const renditions = track.keyFrames || track.kind === 'audio' ? [] : view.tracks.filter(({ source }) => source.kind === 'hls' && source.media !== null && group !== null && attributeOf(source.media, 'GROUP-ID') === group);
+    if (!renditions.every(allDelivered)) return [];
+    const own = ratesOf(track);
+    const others = renditions.map(ratesOf);
+    const add = (name: 'peak' | 'average'): number => own[name] + Math.max(0, ...others.map((rates) => rates[name]));
+    const path = `variant/${trackName(track)}`;
+    const told = Number(attributeOf(tag, 'BANDWIDTH') ?? '0');
+    const fault = judge(told, { peak: Math.ceil(add('peak')), average: Math.ceil(add('average')), tag });
+    return judged(path, fault === null ? [] : [problem(path, fault.message, { wanted: fault.wanted, actual: fault.actual ?? String(told), at: view.manifest, pointer: `line ${tag.line}` })]);
+  });
+  return findings.length === 0 ? [inapplicable('manifest', 'not all media of a variant were captured')] : findings;
+}
+
+/** The peak is the largest rate of a run of segments that lasts half to one and a half target durations. */
+function ratesOf(track: TrackView): { readonly peak: number; readonly average: number } {
+  const bits = track.segments.map(({ exchange }) => 8 * (exchange?.body?.size ?? 0));
+  const seconds = track.segments.map(({ duration }) => Number(duration) / 1e9);
+  const document = track.source.kind === 'hls' ? track.source.playlist.document : null;
+  const target = (document === null ? null : targetOf(document)) ?? 1;
+  const sum = (list: readonly number[]): number => list.reduce((total, value) => total + value, 0);
+  let peak = 0;
+  for (let first = 0; first < bits.length; first++) {
+    let [size, length] = [0, 0];
+    for (let last = first; last < bits.length; last++) {
+      size += bits[last];
+      length += seconds[last];
+      if (length > 1.5 * target) break;
+      if (length >= 0.5 * target) peak = Math.max(peak, size / length);
+    }
+  }
+  const average = sum(bits) / Math.max(1e-9, sum(seconds));
+  return { peak: Math.max(peak, average), average };
+}
+
+function keyFrameFindings(context: FormatContext, track: TrackView): readonly Finding[] {
+  const { reader } = context;
+  const path = `playlist/${trackName(track)}`;
+  const document = track.source.kind === 'hls' ? track.source.playlist.document : null;
+  if (document === null) return [];
+  const findings: Finding[] = [...judged(path, document.tags.some(({ name }) => name === 'EXT-X-I-FRAMES-ONLY') ? [] : [problem(path, 'EXT-X-I-FRAMES-ONLY is missing', { at: playlistOf(track) })])];
+  const framing = headerTrack(initOf(reader, track)) === null ? null : framingOf(reader, track);
+  track.segments.forEach((segment, i) => {
+    if (!delivered(segment.exchange)) return;
+    const own = segmentPath(track, segment);
+    const problems: Finding[] = [];
+    const fault = (message: string): void => {
+      problems.push(problem(own, message, { at: segment.exchange }));
+    };
+    const facts = track.init === null ? null : segmentOf(reader, track, segment);
+    if (facts !== null) {
+      const samples = facts.fragments.flatMap((fragment) => fragment.samples);
+      if (samples.length !== 1 || !isSync(samples[0])) fault('the entry is not one sync sample');
+      else if (framing !== null && nalUnits(sampleBytes(facts, samples[0]), framing.lengthSize)?.some((unit) => isRandomAccess(unit, framing.codec)) !== true) fault('the entry holds no random access picture');
+    } else {
+      const transport = transportOf(reader, segment);
+      const video = (transport?.pes ?? []).filter(({ streamId }) => (streamId & 0xf0) === 0xe0);
+      const codec = transport?.streams.some(({ streamType }) => streamType === 0x24) === true ? 'hevc' : 'avc';
+      if (video.length !== 1) fault('the entry is not one access unit');
+      else if (!annexBUnits(video[0].payload).some((unit) => isRandomAccess(unit, codec))) fault('the entry holds no random access picture');
+    }
+    const next = track.segments[i + 1];
+    if (next !== undefined && segment.time !== null && next.time !== null && readAmsUrl(segment.url)?.noun === 'KeyFrames') {
+      const wanted = Number(next.time - segment.time) / 1e7;
+      if (Math.abs(wanted - Number(segment.duration) / 1e9) > 1e-5) problems.push(problem(own, 'EXTINF is not the time to the next key frame', { wanted: wanted.toFixed(6), actual: (Number(segment.duration) / 1e9).toFixed(6), at: segment.exchange }));
+    }
+    findings.push(...judged(own, problems));
+  });
+  return findings;
+}

@@ -1,0 +1,150 @@
+/** HTTP: what every answer has to look like, and how the origin answers what is not there (RFC 9110, Fetch, AMS error codes). */
+import { formatRow } from '../formats.ts';
+import { delivered } from '../media.ts';
+import { ALL, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
+import type { Exchange, ProbeKind } from '../trace.ts';
+import { exchangePath, exchangesOf, judged, probesOf, problem } from './helpers.ts';
+
+const MEDIA_TYPES = { video: ['video/mp4'], audio: ['audio/mp4', 'video/mp4'], text: ['application/mp4'], other: [] } as const;
+const TS_TYPES = ['video/mp2t'];
+
+/** Three days: what the old service gave fragments and on-demand manifests. A day is the least that makes a shared cache useful. */
+const LEAST_MAX_AGE = 86_400;
+
+export const HTTP_CHECKS: readonly FormatCheck[] = [
+  {
+    id: 'http/delivered',
+    requirements: ['HLS-075', 'DASH-027', 'MSS-028'],
+    title: 'every listed URL answers 200 with a body',
+    level: 'must',
+    scope: 'format',
+    formats: ALL,
+    run: (context) =>
+      exchangesOf(context).flatMap((exchange) =>
+        judged(exchangePath(exchange), delivered(exchange) ? [] : [problem(exchangePath(exchange), 'a listed URL is not delivered', { wanted: '200 with a body', actual: exchange.error ?? `${exchange.status}, ${exchange.body?.size ?? 0} bytes`, at: exchange })]),
+      ),
+  },
+  {
+    id: 'http/content-type',
+    requirements: ['HLS-001', 'DASH-058', 'MSS-002'],
+    title: 'the Content-Type tells what the body is',
+    level: 'must',
+    scope: 'format',
+    formats: ALL,
+    run: (context) =>
+      exchangesOf(context)
+        .filter(delivered)
+        .flatMap((exchange) => {
+          const wanted = typesOf(context, exchange);
+          const actual = (exchange.headers['content-type'] ?? '').split(';')[0].trim().toLowerCase();
+          return judged(exchangePath(exchange), wanted.includes(actual) ? [] : [problem(exchangePath(exchange), 'the Content-Type does not fit', { wanted: wanted.join(' or '), actual, at: exchange })]);
+        }),
+  },
+  {
+    id: 'http/cors',
+    requirements: ['HTTP-002', 'DASH-060'],
+    title: 'every answer may be read by pages of any origin',
+    level: 'must',
+    scope: 'format',
+    formats: ALL,
+    run: (context) => eachHeader(context, 'access-control-allow-origin', (value) => value === '*', 'Access-Control-Allow-Origin is not *', '*'),
+  },
+  {
+    id: 'http/no-sniffing',
+    requirements: ['HTTP-007'],
+    title: 'answers forbid content sniffing',
+    level: 'should',
+    scope: 'format',
+    formats: ALL,
+    run: (context) => eachHeader(context, 'x-content-type-options', (value) => value === 'nosniff', 'X-Content-Type-Options is not nosniff', 'nosniff'),
+  },
+  {
+    id: 'http/cache-control',
+    requirements: ['HTTP-003'],
+    title: 'on-demand answers may be cached for a day at least',
+    level: 'should',
+    scope: 'format',
+    formats: ALL,
+    run: (context) =>
+      eachHeader(
+        context,
+        'cache-control',
+        (value) => !/no-store|private/.test(value) && Number(/max-age=(\d+)/.exec(value)?.[1] ?? '0') >= LEAST_MAX_AGE,
+        'Cache-Control gives no useful max-age',
+        `max-age=${LEAST_MAX_AGE} or more`,
+      ),
+  },
+  probe('http/preflight', ['HTTP-002'], 'a preflight for Range is granted', 'preflight', (answer) => {
+    const headers = answer.headers['access-control-allow-headers'] ?? '';
+    const granted = answer.status >= 200 && answer.status < 300 && answer.headers['access-control-allow-origin'] === '*' && (headers === '*' || /\brange\b/i.test(headers));
+    return granted ? null : { message: 'the preflight is not granted', wanted: '2xx, allow-origin *, allow-headers range', actual: `${answer.status}, ${headers}` };
+  }),
+  probe('http/head', ['HTTP-001'], 'HEAD answers with the headers of GET', 'head', (answer, original) => {
+    const names = ['content-type', 'content-length', 'etag', 'cache-control'];
+    const different = answer.status === original.status ? names.filter((name) => answer.headers[name] !== original.headers[name]) : ['status'];
+    return different.length === 0 ? null : { message: 'HEAD and GET differ', wanted: different.map((name) => original.headers[name] ?? String(original.status)).join(' '), actual: different.map((name) => answer.headers[name] ?? String(answer.status)).join(' ') };
+  }),
+  probe('http/range', ['HTTP-001'], 'a byte range is answered with 206 and exactly those bytes', 'range', (answer, original, context) => {
+    const [first, last] = (/bytes=(\d+)-(\d+)/.exec(answer.requestHeaders['range'] ?? '') ?? []).slice(1).map(Number);
+    const wanted = context.reader.body(original).subarray(first, last + 1);
+    const right = answer.status === 206 && Buffer.compare(wanted, context.reader.body(answer)) === 0 && answer.headers['content-range'] === `bytes ${first}-${last}/${original.body?.size}`;
+    return right ? null : { message: 'the range is not answered with its bytes', wanted: `206, bytes ${first}-${last}/${original.body?.size}`, actual: `${answer.status}, ${answer.headers['content-range'] ?? ''}` };
+  }),
+  probe('http/range-outside', ['HTTP-001'], 'a range behind the end is answered with 416', 'range-outside', (answer) => (answer.status === 416 ? null : { message: 'a range behind the end is not refused', wanted: '416', actual: String(answer.status) })),
+  probe('http/conditional', ['HTTP-001'], 'If-None-Match with the entity tag is answered with 304', 'conditional', (answer) => (answer.status === 304 ? null : { message: 'the entity tag is not recognised', wanted: '304', actual: String(answer.status) })),
+  probe('http/repeatable', ['BMFF-010', 'HLS-076'], 'the same request gets the same bytes', 'repeat', (answer, original) =>
+    answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? null : { message: 'a second GET gets other bytes', wanted: `200 ${original.body?.sha256}`, actual: `${answer.status} ${answer.body?.sha256}` },
+  ),
+  probe('http/escaped', ['DASH-059'], 'percent-encoded parentheses, commas and equals signs mean the same', 'escaped', (answer, original) =>
+    answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? null : { message: 'the percent-encoded URL gets another answer', wanted: `200 ${original.body?.sha256}`, actual: `${answer.status} ${answer.body?.sha256}` },
+  ),
+  refusal('http/unknown-time', ['HTTP-005', 'DASH-027', 'MSS-028'], 'a time that no segment starts at is answered with 404', 'unknown-time', 404),
+  refusal('http/unknown-bitrate', ['HTTP-005'], 'a bitrate that is not in the manifest is answered with 404', 'unknown-bitrate', 404),
+  refusal('http/bad-syntax', ['HTTP-004'], 'a URL that breaks the grammar is answered with 400', 'bad-syntax', 400),
+  refusal('http/unknown-format', ['HTTP-004'], 'a format that does not exist is answered with 415', 'unknown-format', 415),
+];
+
+function typesOf({ format, view }: FormatContext, { role, url }: Exchange): readonly string[] {
+  const { manifestTypes, container } = formatRow(format);
+  if (role.kind === 'manifest' || role.kind === 'playlist') return manifestTypes;
+  if (container === 'ts') return TS_TYPES;
+  const track = view.tracks.find(({ init, segments }) => init?.url === url || segments.some((segment) => segment.url === url));
+  return MEDIA_TYPES[track?.kind ?? 'other'];
+}
+
+function eachHeader(context: FormatContext, name: string, right: (value: string) => boolean, message: string, wanted: string): readonly Finding[] {
+  return exchangesOf(context)
+    .filter(delivered)
+    .flatMap((exchange) => {
+      const value = exchange.headers[name] ?? '';
+      return judged(exchangePath(exchange), right(value) ? [] : [problem(exchangePath(exchange), message, { wanted, actual: value, at: exchange })]);
+    });
+}
+
+type ProbeFault = { readonly message: string; readonly wanted: string; readonly actual: string };
+
+function probe(id: string, requirements: readonly string[], title: string, kind: ProbeKind, judge: (answer: Exchange, original: Exchange, context: FormatContext) => ProbeFault | null): FormatCheck {
+  return {
+    id,
+    requirements,
+    title,
+    level: 'must',
+    scope: 'format',
+    formats: ALL,
+    run(context) {
+      const answers = probesOf(context, kind);
+      if (answers.length === 0) return [inapplicable('probe', 'the origin was not asked')];
+      return answers.map((answer) => {
+        const original = answer.role.kind === 'probe' ? context.reader.find(answer.role.of) : null;
+        const path = `${exchangePath(answer)}/${original === null ? '' : exchangePath(original)}`;
+        if (original === null) return problem(path, 'the request that the probe repeats is not in the trace', { at: answer });
+        const fault = judge(answer, original, context);
+        return fault === null ? pass(path) : problem(path, fault.message, { wanted: fault.wanted, actual: fault.actual, at: answer });
+      });
+    },
+  };
+}
+
+function refusal(id: string, requirements: readonly string[], title: string, kind: ProbeKind, status: number): FormatCheck {
+  return { ...probe(id, requirements, title, kind, (answer) => (answer.status === status ? null : { message: 'the refusal has another status', wanted: String(status), actual: answer.error ?? String(answer.status) })), amsOnly: true };
+}

@@ -1,0 +1,146 @@
+/** MPEG-2 transport streams (ISO/IEC 13818-1:2019). The reader names its faults; each check owns some of the names. */
+import { transportOf } from '../media.ts';
+import { type Finding, type FormatCheck } from '../model.ts';
+import { clockDistance, joinFaults, type TsFault, type TsSegment } from '../oracle/ts.ts';
+import { fullTracks, segmentPath } from '../view.ts';
+import { judged, problem, trackPath } from './helpers.ts';
+
+const TRANSPORT = ['hls-v3', 'hls-v4'] as const;
+/** Clock references count at 90 kHz here: their base without the extension. */
+const PCR_CLOCK = 90_000;
+
+type FaultRow = { readonly id: string; readonly requirements: readonly string[]; readonly title: string; readonly kinds: readonly TsFault['kind'][] };
+
+const FAULT_ROWS: readonly FaultRow[] = [
+  { id: 'ts/packets', requirements: ['TS-001'], title: 'a segment is whole packets of 188 bytes in sync, without error or scrambling marks', kinds: ['length', 'sync-byte', 'transport-error', 'scrambled', 'adaptation'] },
+  { id: 'ts/continuity', requirements: ['TS-002'], title: 'continuity counters run on within a segment', kinds: ['continuity'] },
+  { id: 'ts/tables', requirements: ['TS-003', 'HLS-054'], title: 'program tables are readable and list every stream', kinds: ['pat', 'pmt', 'section-crc', 'unknown-pid'] },
+  { id: 'ts/pes', requirements: ['TS-005'], title: 'PES packets are whole, and decoding stamps rise and precede presentation', kinds: ['pes', 'stamp-order'] },
+  { id: 'ts/clock', requirements: ['TS-004'], title: 'clock references are on the announced PID, at most 100 ms apart, ahead of decoding', kinds: ['pcr'] },
+  { id: 'ts/annex-b', requirements: ['TS-006'], title: 'video access units are NAL units with start codes, delimiter first, sets before key frames', kinds: ['annex-b'] },
+  { id: 'ts/adts', requirements: ['TS-007'], title: 'AAC frames are in ADTS', kinds: ['adts'] },
+];
+
+export const TS_CHECKS: readonly FormatCheck[] = [
+  ...FAULT_ROWS.map(({ id, requirements, title, kinds }): FormatCheck => ({
+    id,
+    requirements,
+    title,
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      view.tracks.flatMap((track) =>
+        track.segments.flatMap((segment) => {
+          const transport = transportOf(reader, segment);
+          if (transport === null) return [];
+          const faults = transport.faults.filter(({ kind }) => kinds.includes(kind)).slice(0, 3);
+          return judged(segmentPath(track, segment), faults.map(({ kind, packet, pid, message }) => problem(segmentPath(track, segment), `the transport stream has a fault of kind ${kind}`, { actual: message, at: segment.exchange, pointer: `packet ${packet}, PID ${pid}` })));
+        }),
+      ),
+  })),
+  {
+    id: 'ts/continuity-over-segments',
+    requirements: ['TS-002', 'HLS-058'],
+    title: 'continuity counters run on from segment to segment',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      fullTracks(view).flatMap((track) => {
+        const segments = track.segments.map((segment) => transportOf(reader, segment));
+        if (segments.some((segment) => segment === null)) return [];
+        const faults = joinFaults(segments.filter((segment): segment is TsSegment => segment !== null)).slice(0, 3);
+        return judged(trackPath(track), faults.map(({ segment, pid, message }) => problem(segmentPath(track, track.segments[segment]), 'a continuity counter jumps at a segment border', { actual: message, at: track.segments[segment].exchange, pointer: `PID ${pid}` })));
+      }),
+  },
+  {
+    id: 'ts/tables-first',
+    requirements: ['HLS-054'],
+    title: 'every segment begins with PAT and PMT',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      view.tracks.flatMap((track) =>
+        track.segments.flatMap((segment) => {
+          const transport = transportOf(reader, segment);
+          if (transport === null) return [];
+          const listed = new Set(transport.streams.map(({ pid }) => pid));
+          const right = transport.firstPids[0] === 0 && transport.firstPids[1] !== undefined && !listed.has(transport.firstPids[1]) && listed.size > 0;
+          return judged(segmentPath(track, segment), right ? [] : [problem(segmentPath(track, segment), 'the segment does not begin with PAT and PMT', { actual: transport.firstPids.join(' '), at: segment.exchange })]);
+        }),
+      ),
+  },
+  {
+    id: 'ts/clock-gaps',
+    requirements: ['TS-004'],
+    title: 'clock references are at most 100 ms apart, across segments too',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      fullTracks(view).flatMap((track) => {
+        let before: number | null = null;
+        const findings: Finding[] = [];
+        for (const segment of track.segments) {
+          const transport = transportOf(reader, segment);
+          if (transport === null) {
+            before = null;
+            continue;
+          }
+          let worst = 0;
+          for (const { value } of transport.pcrs) {
+            if (before !== null) worst = Math.max(worst, value - before);
+            before = value;
+          }
+          const path = segmentPath(track, segment);
+          if (transport.pcrs.length === 0) findings.push(problem(path, 'the segment has no clock reference', { at: segment.exchange }));
+          else findings.push(...judged(path, worst <= PCR_CLOCK / 10 ? [] : [problem(path, 'clock references are too far apart', { wanted: '100 ms', actual: `${Math.round((worst * 1000) / PCR_CLOCK)} ms`, at: segment.exchange })]));
+        }
+        return findings;
+      }),
+  },
+  {
+    id: 'ts/muxed',
+    requirements: ['TS-009'],
+    title: 'every segment of a muxed variant carries audio and video',
+    level: 'must',
+    scope: 'format',
+    formats: ['hls-v3'],
+    run: ({ view, reader }) => {
+      if (!view.tracks.some(({ kind }) => kind === 'audio')) return [];
+      return fullTracks(view).filter(({ kind }) => kind === 'video').flatMap((track) =>
+        track.segments.flatMap((segment) => {
+          const transport = transportOf(reader, segment);
+          if (transport === null) return [];
+          const carrying = new Set(transport.pes.map(({ streamId }) => streamId & 0xf0));
+          return judged(segmentPath(track, segment), carrying.has(0xe0) && carrying.has(0xc0) ? [] : [problem(segmentPath(track, segment), 'the segment lacks audio or video', { at: segment.exchange })]);
+        }),
+      );
+    },
+  },
+  {
+    id: 'ts/stamps-advance',
+    requirements: ['HLS-058', 'TS-005'],
+    title: 'time stamps of a stream go on from segment to segment',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      fullTracks(view).flatMap((track) =>
+        track.segments.slice(1).flatMap((segment, i) => {
+          const [before, after] = [transportOf(reader, track.segments[i]), transportOf(reader, segment)];
+          if (before === null || after === null) return [];
+          const problems = after.streams.flatMap(({ pid }) => {
+            const last = before.pes.findLast((unit) => unit.pid === pid && unit.pts !== null);
+            const first = after.pes.find((unit) => unit.pid === pid && unit.pts !== null);
+            const [from, to] = [last?.dts ?? last?.pts ?? null, first?.dts ?? first?.pts ?? null];
+            if (from === null || to === null || clockDistance(from, to) > 0) return [];
+            return [problem(segmentPath(track, segment), 'decoding stamps do not rise over the segment border', { wanted: `more than ${from}`, actual: String(to), at: segment.exchange, pointer: `PID ${pid}` })];
+          });
+          return judged(segmentPath(track, segment), problems);
+        }),
+      ),
+  },
+];

@@ -1,0 +1,135 @@
+/** Media of a view, read once: initialization segments, segments, samples. Checks share what is read here. */
+import { formatRow } from './formats.ts';
+import { findAll, readInit, type InitFacts, type SampleEntryFacts, type TrackFacts } from './oracle/boxes.ts';
+import { nalCodecOf, parameterSets, type NalCodec } from './oracle/codecs.ts';
+import { presentationTimes, readSegment, sampleBytes, type FragmentSample, type SegmentFacts, type TrackFragment } from './oracle/fragments.ts';
+import { readTs, type TsSegment } from './oracle/ts.ts';
+import { normalisedHash, shortHash } from './oracle/truth.ts';
+import type { Exchange, TraceReader } from './trace.ts';
+import type { SegmentView, TrackView, View } from './view.ts';
+
+const inits = new WeakMap<Exchange, InitFacts>();
+const segments = new WeakMap<Exchange, SegmentFacts>();
+const transports = new WeakMap<Exchange, TsSegment>();
+
+export function delivered(exchange: Exchange | null): exchange is Exchange & { readonly body: NonNullable<Exchange['body']> } {
+  return exchange !== null && exchange.status === 200 && exchange.body !== null && exchange.body.size > 0;
+}
+
+function remembered<T>(cache: WeakMap<Exchange, T>, exchange: Exchange, read: () => T): T {
+  const known = cache.get(exchange);
+  if (known !== undefined) return known;
+  const fresh = read();
+  cache.set(exchange, fresh);
+  return fresh;
+}
+
+/** Null when the track has no initialization segment, or it was not delivered. */
+export function initOf(reader: TraceReader, track: TrackView): InitFacts | null {
+  const exchange = track.init?.exchange ?? null;
+  return delivered(exchange) ? remembered(inits, exchange, () => readInit(reader.body(exchange))) : null;
+}
+
+export function headerTrack(init: InitFacts | null): TrackFacts | null {
+  return init?.tracks[0] ?? null;
+}
+
+export function sampleEntryOf(reader: TraceReader, track: TrackView): SampleEntryFacts | null {
+  return headerTrack(initOf(reader, track))?.entries[0] ?? null;
+}
+
+export function segmentOf(reader: TraceReader, track: TrackView, segment: SegmentView): SegmentFacts | null {
+  const { exchange } = segment;
+  return delivered(exchange) ? remembered(segments, exchange, () => readSegment(reader.body(exchange), initOf(reader, track)?.defaults)) : null;
+}
+
+export function transportOf(reader: TraceReader, segment: SegmentView): TsSegment | null {
+  const { exchange } = segment;
+  return delivered(exchange) ? remembered(transports, exchange, () => readTs(reader.body(exchange))) : null;
+}
+
+export type MediaSegment = {
+  readonly track: TrackView;
+  readonly segment: SegmentView;
+  readonly facts: SegmentFacts;
+  readonly fragment: TrackFragment | null;
+};
+
+/** Delivered fMP4 segments of a track in order. */
+export function mediaSegments(reader: TraceReader, track: TrackView): readonly MediaSegment[] {
+  return track.segments.flatMap((segment) => {
+    const facts = segmentOf(reader, track, segment);
+    return facts === null ? [] : [{ track, segment, facts, fragment: facts.fragments[0] ?? null }];
+  });
+}
+
+export function allDelivered(track: TrackView): boolean {
+  return track.segments.length > 0 && track.segments.every(({ exchange }) => delivered(exchange));
+}
+
+/** Ticks per second inside the media: from the header, or from the Smooth manifest, whose fragments have none. */
+export function mediaTimescale(reader: TraceReader, track: TrackView): number | null {
+  if (track.source.kind === 'smooth') return track.source.stream.timescale;
+  const timescale = headerTrack(initOf(reader, track))?.timescale ?? 0;
+  return timescale > 0 ? timescale : null;
+}
+
+/** How video samples of the track are framed; null for anything else. Smooth has no header: H.264 with 4 bytes unless it says so. */
+export function framingOf(reader: TraceReader, track: TrackView): { readonly codec: NalCodec; readonly lengthSize: number } | null {
+  if (track.kind !== 'video') return null;
+  if (track.source.kind === 'smooth') {
+    const { attributes } = track.source.quality.node;
+    const codec = /^(H264|AVC1)$/i.test(attributes['FourCC'] ?? '') ? 'avc' : /^(HVC1|HEV1|HEVC|H265)$/i.test(attributes['FourCC'] ?? '') ? 'hevc' : null;
+    return codec === null ? null : { codec, lengthSize: Number(attributes['NALUnitLengthField'] ?? '4') };
+  }
+  const entry = sampleEntryOf(reader, track);
+  const codec = entry === null ? null : nalCodecOf(entry.type);
+  if (entry === null || codec === null) return null;
+  return { codec, lengthSize: parameterSets(entry)?.lengthSize ?? 4 };
+}
+
+export type ServedSample = FragmentSample & {
+  /** In media ticks; null without tfdt. */
+  readonly time: bigint | null;
+  readonly segment: SegmentView;
+  readonly lastOfSegment: boolean;
+  readonly raw: string;
+  /** Null for audio, and when the sample is not made of NAL units. */
+  readonly normalised: string | null;
+};
+
+const sampleLists = new WeakMap<TrackView, readonly ServedSample[]>();
+
+/** All delivered samples of an fMP4 track in order, hashed once. */
+export function samplesOf(reader: TraceReader, track: TrackView): readonly ServedSample[] {
+  const known = sampleLists.get(track);
+  if (known !== undefined) return known;
+  const framing = framingOf(reader, track);
+  const list = mediaSegments(reader, track).flatMap(({ segment, facts }) =>
+    facts.fragments.flatMap((fragment, index) => {
+      const times = presentationTimes(fragment);
+      return fragment.samples.map((sample, i): ServedSample => {
+        const bytes = sampleBytes(facts, sample);
+        return {
+          ...sample,
+          time: times[i] ?? null,
+          segment,
+          lastOfSegment: index === facts.fragments.length - 1 && i === fragment.samples.length - 1,
+          raw: shortHash(bytes),
+          normalised: framing === null ? null : normalisedHash(bytes, framing.lengthSize, framing.codec),
+        };
+      });
+    }),
+  );
+  sampleLists.set(track, list);
+  return list;
+}
+
+/** The hash that a format's sample form keeps: raw for audio and stored samples, else normalised. */
+export function comparableHash(view: View, track: TrackView, sample: { readonly raw: string; readonly normalised: string | null }): string | null {
+  return track.kind === 'video' && formatRow(view.format).samples === 'normalised' ? sample.normalised : sample.raw;
+}
+
+export function mdatRanges({ tree }: SegmentFacts): readonly { readonly from: number; readonly to: number }[] {
+  return findAll(tree.boxes, 'mdat').map(({ start, header, size }) => ({ from: start + header, to: start + size }));
+}

@@ -1,0 +1,77 @@
+/** Other people's parsers as second opinions. They never make a pass by themselves: each is lenient in its own way. */
+import { createRequire } from 'node:module';
+import hls from 'hls-parser';
+import { createFile, Log, MP4BoxBuffer } from 'mp4box';
+import type { Box } from './boxes.ts';
+
+type Parser = { push(text: string): void; end(): void; on(name: 'warn' | 'info', listener: (event: { message: string }) => void): void };
+// The package's types are missing and its ES build needs a bundler; the CommonJS one is complete.
+const m3u8Parser = createRequire(import.meta.url)('m3u8-parser') as { Parser: new () => Parser };
+
+/** hls-parser in strict mode: null when it accepts the playlist, else what it says. */
+export function hlsParserComplaint(text: string): string | null {
+  hls.setOptions({ strictMode: true, silent: true });
+  try {
+    hls.parse(text);
+    return null;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** m3u8-parser never rejects; its warnings are its opinion. An exception inside it is one too. */
+export function m3u8ParserWarnings(text: string): readonly string[] {
+  const warnings: string[] = [];
+  const parser = new m3u8Parser.Parser();
+  parser.on('warn', ({ message }) => warnings.push(message));
+  try {
+    parser.push(text);
+    parser.end();
+  } catch (error) {
+    warnings.push(error instanceof Error ? error.message : String(error));
+  }
+  return warnings;
+}
+
+export type ForeignBox = { readonly type: string; readonly start: number; readonly size: number };
+
+type Mp4boxNode = { type: string; start: number; size: number; boxes?: Mp4boxNode[] };
+
+/** All boxes that mp4box sees, in document order. Box parse only: it neither needs the media nor the initialization segment. */
+export function mp4boxTree(bytes: Uint8Array): readonly ForeignBox[] {
+  // It writes its warnings to the console: they are no findings.
+  Log.setLogLevel((module, message) => Log.error(module, message));
+  const file = createFile(false);
+  const copy = new ArrayBuffer(bytes.length);
+  new Uint8Array(copy).set(bytes);
+  file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(copy, 0), true);
+  file.flush();
+  const list: ForeignBox[] = [];
+  const visit = (boxes: readonly Mp4boxNode[]): void => {
+    for (const { type, start, size, boxes: children } of boxes) {
+      list.push({ type, start, size });
+      visit(children ?? []);
+    }
+  };
+  visit(file.boxes as unknown as Mp4boxNode[]);
+  return list;
+}
+
+/** The first place where our walk and mp4box's differ; null when both see the same boxes as far as both look inside. */
+export function differenceFromMp4box(ours: readonly Box[], theirs: readonly ForeignBox[]): string | null {
+  const mine = new Map<string, Box>();
+  const visit = (boxes: readonly Box[]): void => {
+    for (const box of boxes) {
+      mine.set(`${box.type}@${box.start}`, box);
+      visit(box.children);
+    }
+  };
+  visit(ours);
+  const other = new Set(theirs.map(({ type, start, size }) => `${type}@${start}+${size}`));
+  for (const box of ours) if (!other.has(`${box.type}@${box.start}+${box.size}`)) return `mp4box sees no ${box.type} of ${box.size} bytes at ${box.start}`;
+  for (const { type, start, size } of theirs) {
+    const match = mine.get(`${type}@${start}`);
+    if (match !== undefined && match.size !== size) return `mp4box gives ${type} at ${start} ${size} bytes, not ${match.size}`;
+  }
+  return null;
+}

@@ -1,0 +1,96 @@
+/** What the content really is, per track and sample. Comes from the corpus, never from what was served. */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as z from 'zod';
+import { Truth, type HonestyClass, type TruthTrack } from '../../spec/truth.ts';
+import { SuiteFault } from '../fault.ts';
+import { isAccessUnitDelimiter, isParameterSet, nalUnits, type NalCodec } from './codecs.ts';
+
+export type TruthSample = {
+  readonly size: number;
+  /** `shortHash` of the stored sample. */
+  readonly raw: string;
+  /** `normalisedHash` of the sample; null for anything but video. */
+  readonly normalised: string | null;
+  /** Presentation time in the track's timescale. */
+  readonly time: bigint;
+  readonly duration: bigint;
+  readonly sync: boolean;
+};
+
+export type TruthTrackView = Pick<TruthTrack, 'kind' | 'bitrate' | 'name' | 'trackId' | 'timescale' | 'language' | 'codec'> & {
+  /** Absolute path of the source file. */
+  readonly file: string;
+  /** Presented samples in decoding order: those that an edit removes are left out. */
+  readonly samples: readonly TruthSample[];
+  readonly editedOut: number;
+};
+
+export type TruthView = {
+  readonly asset: string;
+  readonly honesty: HonestyClass;
+  /** Name of the server manifest. */
+  readonly manifest: string;
+  readonly tracks: readonly TruthTrackView[];
+};
+
+/** Null when the folder has no truth file: the content is unknown then. */
+export function loadTruth(folder: string): TruthView | null {
+  const file = join(folder, 'truth.json');
+  if (!existsSync(file)) return null;
+  const parsed = Truth.safeParse(JSON.parse(readFileSync(file, 'utf8')));
+  if (!parsed.success) throw new SuiteFault('usage', `${file}: ${z.prettifyError(parsed.error)}`);
+  return truthView(parsed.data, folder);
+}
+
+export function truthView({ asset, class: honesty, manifest, tracks }: Truth, folder: string): TruthView {
+  return {
+    asset,
+    honesty,
+    manifest,
+    tracks: tracks.map((track) => {
+      const { samples, editedOut } = track;
+      const sync = track.sync === null ? null : new Set(track.sync);
+      const all = samples.size.map((size, i): TruthSample => ({
+        size,
+        raw: samples.raw[i],
+        normalised: samples.normalised?.[i] ?? null,
+        time: BigInt(samples.pt[i]),
+        duration: BigInt(samples.duration[i]),
+        sync: sync === null || sync.has(i),
+      }));
+      return { ...track, file: join(folder, track.file), samples: all.slice(editedOut), editedOut };
+    }),
+  };
+}
+
+/** The form of hashes in truth files. */
+export function shortHash(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+}
+
+/** The hash of a video sample that is the same whatever the packaging did to its framing; null when it is not made of NAL units. */
+export function normalisedHash(sample: Uint8Array, lengthSize: number, codec: NalCodec): string | null {
+  const units = nalUnits(sample, lengthSize);
+  return units === null ? null : hashOfUnits(units, codec);
+}
+
+export function hashOfUnits(units: readonly Uint8Array[], codec: NalCodec): string {
+  const hash = createHash('sha256');
+  for (const unit of units) if (!isParameterSet(unit, codec) && !isAccessUnitDelimiter(unit, codec)) hash.update(unit);
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** The truth of a served track: by bitrate when the asset states it, else by name. Null when neither decides. */
+export function truthOfTrack(truth: TruthView, track: { readonly kind: string; readonly bitrate: number | null; readonly set: string }): TruthTrackView | null {
+  const ofKind = truth.tracks.filter(({ kind }) => kind === track.kind);
+  const byName = ofKind.filter(({ name }) => name === track.set);
+  const byBoth = byName.filter(({ bitrate }) => bitrate === track.bitrate);
+  if (byBoth.length === 1) return byBoth[0];
+  const unstated = byName.filter(({ bitrate }) => bitrate === null);
+  if (unstated.length === 1) return unstated[0];
+  const byBitrate = ofKind.filter(({ bitrate }) => bitrate !== null && bitrate === track.bitrate);
+  if (byBitrate.length === 1) return byBitrate[0];
+  return ofKind.length === 1 ? ofKind[0] : null;
+}

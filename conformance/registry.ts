@@ -1,0 +1,53 @@
+/** All checks and all requirements, and the rules that they obey themselves. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { requirementsFileSchema, type Requirement } from '../spec/requirement.ts';
+import { CROSS_CHECKS } from './checks/cross.ts';
+import { FMP4_CHECKS } from './checks/fmp4.ts';
+import { HLS_CHECKS } from './checks/hls.ts';
+import { HTTP_CHECKS } from './checks/http.ts';
+import { MEDIA_CHECKS } from './checks/media.ts';
+import { MPD_CHECKS } from './checks/mpd.ts';
+import { SMOOTH_CHECKS } from './checks/smooth.ts';
+import { TS_CHECKS } from './checks/ts.ts';
+import type { Check } from './model.ts';
+
+export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...CROSS_CHECKS];
+
+const REQUIREMENTS_FOLDER = new URL('../spec/requirements/', import.meta.url);
+
+export function loadRequirements(): readonly Requirement[] {
+  return readdirSync(REQUIREMENTS_FOLDER)
+    .filter((name) => name.endsWith('.json'))
+    .toSorted()
+    .flatMap((name) => requirementsFileSchema.parse(JSON.parse(readFileSync(new URL(name, REQUIREMENTS_FOLDER), 'utf8'))));
+}
+
+export const MAX_TITLE = 100;
+
+/** What is wrong with the registry itself; empty when nothing is. */
+export function registryFaults(checks: readonly Check[], requirements: readonly Requirement[]): readonly string[] {
+  const faults: string[] = [];
+  const known = new Map(requirements.map((requirement) => [requirement.id, requirement]));
+  const twice = (values: readonly string[], what: string): void => {
+    for (const value of values.filter((each, i) => values.indexOf(each) !== i)) faults.push(`${what} occurs twice: ${value}`);
+  };
+  twice(checks.map(({ id }) => id), 'check id');
+  twice(checks.map(({ title }) => title), 'check title');
+  twice(requirements.map(({ id }) => id), 'requirement id');
+  for (const { id, title, requirements: covered } of checks) {
+    if (title.length > MAX_TITLE) faults.push(`${id}: the title is longer than ${MAX_TITLE} characters`);
+    if (/\b(must|should|shall)\b/i.test(title)) faults.push(`${id}: a title states a fact`);
+    if (covered.length === 0) faults.push(`${id}: no requirement`);
+    for (const requirement of covered) if (!known.has(requirement)) faults.push(`${id}: unknown requirement ${requirement}`);
+  }
+  const used = new Set(checks.flatMap(({ requirements: covered }) => covered));
+  for (const { id } of requirements) if (!used.has(id)) faults.push(`${id}: no check`);
+  return faults;
+}
+
+/** Changes whenever checks or requirements change, so that two reports can be compared. */
+export function registryHash(checks: readonly Check[], requirements: readonly Requirement[]): string {
+  const text = JSON.stringify([checks.map(({ id, title, level, requirements: covered }) => [id, title, level, covered]), requirements]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}

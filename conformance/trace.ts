@@ -1,0 +1,48 @@
+/**
+ * A trace: every request that was made of an origin and what came back. Bodies are named by hash and stored once, so a vendor
+ * can send a trace instead of opening its network.
+ */
+import type { FormatId } from '../spec/requirement.ts';
+
+/** What a request was made for. */
+export type Role =
+  | { readonly kind: 'manifest' | 'playlist' | 'init' | 'segment' | 'keyframe'; readonly asset: string; readonly format: FormatId; readonly set: string; readonly track: string; readonly time: string | null }
+  | { readonly kind: 'probe'; readonly asset: string; readonly format: FormatId; readonly probe: ProbeKind; readonly of: string };
+
+export type ProbeKind = 'head' | 'range' | 'range-outside' | 'conditional' | 'preflight' | 'repeat' | 'escaped' | 'unknown-time' | 'unknown-bitrate' | 'unknown-format' | 'bad-syntax';
+
+export type Exchange = {
+  readonly id: number;
+  readonly method: string;
+  /** Absolute, as requested. */
+  readonly url: string;
+  readonly requestHeaders: Readonly<Record<string, string>>;
+  /** 0 when no response came; `error` then says why. */
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: { readonly sha256: string; readonly size: number } | null;
+  readonly error: string | null;
+  readonly role: Role;
+};
+
+export type ManifestTarget = { readonly asset: string; readonly format: FormatId; readonly url: string };
+
+export type Trace = {
+  readonly schema: 'isomer-trace/1';
+  readonly target: { readonly kind: 'self' | 'origin'; readonly profile: Profile };
+  readonly manifests: readonly ManifestTarget[];
+  readonly exchanges: readonly Exchange[];
+};
+
+/** `ams`: the URL grammar and manifest shapes of Azure Media Services are expected; `generic`: only the standards. */
+export type Profile = 'ams' | 'generic';
+
+/** A trace with its bodies at hand. */
+export type TraceReader = {
+  readonly trace: Trace;
+  /** The plain GET of this URL. */
+  find(url: string): Exchange | null;
+  /** Throws when the body is missing or does not match its hash: a damaged trace is no evidence. */
+  body(exchange: Exchange): Uint8Array;
+};
