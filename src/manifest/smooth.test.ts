@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { IsomerError } from '../errors.ts';
+import type { IsomerError } from '../errors.ts';
 import { timelineOf } from '../model/timeline.ts';
 import { writeSmooth } from './smooth.ts';
 import { aacCodec, audioSet, audioTrack, avcCodec, bytesOf, eac3Codec, goldenAudio, goldenVideo, hevcCodec, presentationOf, videoSet, videoTrack } from './testing.ts';
