@@ -83,13 +83,30 @@ const CMAF = {
   mimeOf: MP4_MIME,
 } satisfies Partial<Format>;
 
+/** Sizes are looked up for every manifest and never change while an asset is open: each is reckoned once. */
 const CMAF_SIZES: Sizes = {
-  segmentBytes: (track, segment) => fragmentBytes(track, track.cuts[segment], track.cuts[segment + 1], CMAF_FORM),
-  keyFrameBytes: (track, keyFrame) => {
-    const sample = keySample(track, keyFrame);
-    return fragmentBytes(track, sample, sample + 1, CMAF_FORM);
-  },
+  segmentBytes: remembered((track) => track.cuts.length - 1, (track, segment) => fragmentBytes(track, track.cuts[segment], track.cuts[segment + 1], CMAF_FORM)),
+  keyFrameBytes: remembered(
+    ({ samples }) => samples.sync?.length ?? samples.count,
+    (track, keyFrame) => {
+      const sample = keySample(track, keyFrame);
+      return fragmentBytes(track, sample, sample + 1, CMAF_FORM);
+    },
+  ),
 };
+
+function remembered(count: (track: Track) => number, bytesOf: (track: Track, index: number) => number): (track: Track, index: number) => number {
+  const known = new WeakMap<Track, Float64Array>();
+  return (track, index) => {
+    let sizes = known.get(track);
+    if (sizes === undefined) {
+      sizes = new Float64Array(count(track));
+      known.set(track, sizes);
+    }
+    if (sizes[index] === 0) sizes[index] = bytesOf(track, index);
+    return sizes[index];
+  };
+}
 
 const TRANSPORT = { container: 'ts', sampleForm: 'ts', mimeOf: TS_MIME } as const;
 
