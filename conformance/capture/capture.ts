@@ -6,7 +6,7 @@ import type { FormatId } from '../../spec/requirement.ts';
 import { readAmsUrl } from '../formats.ts';
 import type { Exchange, ManifestTarget, ProbeKind, Profile, Role, Trace } from '../trace.ts';
 import { readView, trackName, type TrackView, type View } from '../view.ts';
-import { DEFAULT_LIMITS, request, type Limits } from './request.ts';
+import { DEFAULT_LIMITS, request, type Ask, type Limits } from './request.ts';
 import { traceReader, type BodyStore } from './store.ts';
 
 export type CaptureOptions = {
@@ -17,6 +17,8 @@ export type CaptureOptions = {
   readonly limits?: Limits;
   /** Most segments fetched per track; the rest is left out, evenly. Absent: all. */
   readonly segmentsPerTrack?: number;
+  /** How requests are made; over HTTP when absent. */
+  readonly ask?: Ask;
   progress?(done: number, known: number): void;
 };
 
@@ -25,6 +27,7 @@ type Wanted = { readonly url: string; readonly method: string; readonly headers:
 export async function capture(store: BodyStore, options: CaptureOptions): Promise<Trace> {
   const { manifests, profile, kind } = options;
   const limits = options.limits ?? DEFAULT_LIMITS;
+  const ask = options.ask ?? request;
   const exchanges: Exchange[] = [];
   const asked = new Set<string>();
   let known = 0;
@@ -49,7 +52,7 @@ export async function capture(store: BodyStore, options: CaptureOptions): Promis
   };
 
   const exchangeOf = async ({ url, method, headers, role }: Wanted, id: number): Promise<Exchange> => {
-    const answer = await request(url, method, headers, limits);
+    const answer = await ask(url, method, headers, limits);
     const body = answer.body === null || method === 'HEAD' ? null : store.put(answer.body);
     return { id, method, url, requestHeaders: headers, status: answer.status, headers: answer.headers, body, error: answer.error, role };
   };

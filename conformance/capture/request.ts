@@ -12,10 +12,12 @@ export type Answer = {
   readonly error: string | null;
 };
 
+export type Ask = (url: string, method: string, headers: Readonly<Record<string, string>>, limits: Limits) => Promise<Answer>;
+
 /** Headers that differ from run to run and say nothing about the subject. */
 const VOLATILE_HEADERS = new Set(['date', 'connection', 'keep-alive']);
 
-export async function request(url: string, method: string, headers: Readonly<Record<string, string>>, limits: Limits): Promise<Answer> {
+export const request: Ask = async (url, method, headers, limits) => {
   try {
     // `identity`: sizes and ranges are judged as they are on the wire.
     const response = await fetch(url, { method, headers: { 'accept-encoding': 'identity', ...headers }, redirect: 'manual', signal: AbortSignal.timeout(limits.timeoutMs) });
@@ -26,7 +28,7 @@ export async function request(url: string, method: string, headers: Readonly<Rec
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
     return { status: 0, headers: {}, body: null, error: `${messageOf(error)}${cause}` };
   }
-}
+};
 
 async function readBody(response: Response, maxBytes: number): Promise<Uint8Array | 'too-large'> {
   if (response.body === null) return new Uint8Array();

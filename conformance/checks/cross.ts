@@ -3,6 +3,7 @@ import type { FormatId } from '../../spec/requirement.ts';
 import { formatRow } from '../formats.ts';
 import { allDelivered, comparableHash, delivered, samplesOf } from '../media.ts';
 import { inapplicable, type AssetCheck, type Context, type Finding } from '../model.ts';
+import { attributeOf } from '../oracle/m3u8.ts';
 import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
 import { canonicalLanguage, judged, problem } from './helpers.ts';
 
@@ -72,6 +73,26 @@ export const CROSS_CHECKS: readonly AssetCheck[] = [
       }),
   },
   {
+    id: 'cross/audio-description',
+    requirements: ['DASH-039', 'HLS-047', 'MSS-038'],
+    title: 'audio description is signalled in DASH, Smooth and HLS with CMAF',
+    level: 'must',
+    amsOnly: true,
+    scope: 'asset',
+    run({ truth, views }) {
+      const described = truth?.tracks.filter(({ accessibility }) => accessibility.includes('description')) ?? [];
+      if (described.length === 0) return [inapplicable('all', 'the asset is not known to have audio description')];
+      return described.flatMap(({ name }) =>
+        [...views.values()].flatMap((view) => {
+          const track = fullTracks(view).find(({ set }) => set === name);
+          const told = track === undefined ? null : signalsDescription(track, view.format);
+          const path = `${view.format}/${name}`;
+          return told === null ? [] : judged(path, told ? [] : [problem(path, 'the track is not signalled as audio description', { at: view.manifest })]);
+        }),
+      );
+    },
+  },
+  {
     id: 'cross/cmaf-bytes',
     requirements: ['XPROT-002', 'ISO-015'],
     title: 'CMAF headers and segments have the same bytes under DASH and HLS URLs',
@@ -94,6 +115,18 @@ export const CROSS_CHECKS: readonly AssetCheck[] = [
     },
   },
 ];
+
+/** Null where the format has no way to say it: HLS in transport streams (the original service signalled it from version 7 on). */
+function signalsDescription({ source }: TrackView, format: FormatId): boolean | null {
+  if (source.kind === 'dash') {
+    const { children } = source.representation.adaptationSet.node;
+    const says = (name: string, value: string): boolean => children.some((child) => child.name === name && child.attributes['schemeIdUri'] === 'urn:mpeg:dash:role:2011' && child.attributes['value'] === value);
+    return says('Accessibility', 'description') && says('Role', 'alternate');
+  }
+  if (source.kind === 'smooth') return source.stream.node.attributes['Accessibility'] === 'description' && source.stream.node.attributes['Role'] === 'alternate';
+  if (format !== 'hls-cmaf' || source.media === null) return null;
+  return (attributeOf(source.media, 'CHARACTERISTICS') ?? '').split(',').includes('public.accessibility.describes-video') && attributeOf(source.media, 'AUTOSELECT') === 'YES';
+}
 
 function isAlways(): boolean {
   return true;

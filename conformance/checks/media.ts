@@ -157,7 +157,7 @@ function eachTruth(context: FormatContext, judge: (track: TrackView, truth: Trut
   const { truth, view } = context;
   if (truth === null) return [inapplicable('tracks', 'the content is unknown')];
   return fullTracks(view).flatMap((track) => {
-    const real = truthOfTrack(truth, track);
+    const real = truthOfTrack(truth, track, context.profile);
     return real === null ? [problem(trackPath(track), 'the asset has no such track')] : judged(trackPath(track), judge(track, real));
   });
 }
@@ -171,7 +171,7 @@ function eachTransport(context: FormatContext, judge: (track: TrackView, truth: 
     return transportSamples(reader, track).flatMap(({ kind, name, samples, fault }) => {
       const path = `${trackPath(track)}/${kind}`;
       if (fault !== null) return [problem(path, 'an elementary stream cannot be read', { actual: fault })];
-      const real = kind === track.kind ? truthOfTrack(truth, track) : (truth.tracks.find((each) => each.kind === kind && (name === null || each.name === name)) ?? null);
+      const real = kind === track.kind ? truthOfTrack(truth, track, context.profile) : (truth.tracks.find((each) => each.kind === kind && (name === null || each.name === name)) ?? null);
       return real === null ? [problem(path, 'the asset has no such track')] : judged(path, judge(track, real, samples));
     });
   });
@@ -270,12 +270,12 @@ function offsets(context: FormatContext): readonly Finding[] {
   if (truth === null) return [inapplicable('tracks', 'the content is unknown')];
   const start = (track: TrackView, kind: string): bigint | null => (formatRow(view.format).container === 'ts' ? transportStart(context, track, kind) : startOf(context, track));
   const video = firstOf(view, 'video');
-  const realVideo = video === undefined ? null : truthOfTrack(truth, video);
+  const realVideo = video === undefined ? null : truthOfTrack(truth, video, context.profile);
   if (video === undefined || realVideo === null) return [inapplicable('tracks', 'there is no video to compare with')];
   const muxed = view.format === 'hls-v3';
   return (muxed ? [video] : fullTracks(view).filter(({ kind }) => kind === 'audio')).flatMap((track) => {
     const path = `offset/${trackName(track)}`;
-    const realAudio = muxed ? (truth.tracks.find(({ kind }) => kind === 'audio') ?? null) : truthOfTrack(truth, track);
+    const realAudio = muxed ? (truth.tracks.find(({ kind }) => kind === 'audio') ?? null) : truthOfTrack(truth, track, context.profile);
     if (realAudio === null) return [];
     const [picture, sound] = [start(video, 'video'), start(track, 'audio')];
     if (picture === null || sound === null) return [cantTell(path, 'the start of a track is unknown')];

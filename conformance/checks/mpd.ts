@@ -233,7 +233,7 @@ export const MPD_CHECKS: readonly FormatCheck[] = [
   mediaCheck('mpd/media-timescale', ['DASH-025', 'ISO-003'], 'CSF media count 100 ns; CMAF media keep their own timescale', ({ reader, format, truth }, track) => {
     const actual = headerTrack(initOf(reader, track))?.timescale;
     if (actual === undefined) return null;
-    const own = truth?.tracks.find(({ kind, name, bitrate }) => kind === track.kind && name === track.set && (bitrate === null || bitrate === track.bitrate))?.timescale;
+    const own = truth?.tracks.find(({ kind, name, bitrate }) => kind === track.kind && name === track.set && bitrate === track.bitrate)?.timescale;
     const wanted = format === 'dash-csf' ? 10_000_000 : own;
     if (wanted === undefined) return null;
     return actual === wanted ? [] : [problem(`representation/${trackName(track)}`, 'mdhd has another timescale', { wanted: String(wanted), actual: String(actual), at: track.init?.exchange ?? null, pointer: 'moov/trak/mdia/mdhd' })];

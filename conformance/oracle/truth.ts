@@ -19,7 +19,9 @@ export type TruthSample = {
   readonly sync: boolean;
 };
 
-export type TruthTrackView = Pick<TruthTrack, 'kind' | 'bitrate' | 'name' | 'trackId' | 'timescale' | 'language' | 'codec'> & {
+export type TruthTrackView = Pick<TruthTrack, 'kind' | 'name' | 'trackId' | 'timescale' | 'language' | 'label' | 'roles' | 'accessibility' | 'codec'> & {
+  /** The number that URLs carry. */
+  readonly bitrate: number;
   /** Absolute path of the source file. */
   readonly file: string;
   /** Presented samples in decoding order: those that an edit removes are left out. */
@@ -60,9 +62,17 @@ export function truthView({ asset, class: honesty, manifest, tracks }: Truth, fo
         duration: BigInt(samples.duration[i]),
         sync: sync === null || sync.has(i),
       }));
-      return { ...track, file: join(folder, track.file), samples: all.slice(editedOut), editedOut };
+      const kept = all.slice(editedOut);
+      return { ...track, bitrate: track.bitrate ?? measuredBitrate(kept, track.timescale), file: join(folder, track.file), samples: kept, editedOut };
     }),
   };
+}
+
+/** What URLs carry where the asset states no bitrate: the floor of the presented payload over its duration (media rule 3.3). */
+function measuredBitrate(samples: readonly TruthSample[], timescale: number): number {
+  const bits = 8n * samples.reduce((sum, { size }) => sum + BigInt(size), 0n);
+  const ticks = samples.reduce((sum, { duration }) => sum + duration, 0n);
+  return ticks === 0n ? 0 : Number((bits * BigInt(timescale)) / ticks);
 }
 
 /** The form of hashes in truth files. */
@@ -82,15 +92,12 @@ export function hashOfUnits(units: readonly Uint8Array[], codec: NalCodec): stri
   return hash.digest('hex').slice(0, 16);
 }
 
-/** The truth of a served track: by bitrate when the asset states it, else by name. Null when neither decides. */
-export function truthOfTrack(truth: TruthView, track: { readonly kind: string; readonly bitrate: number | null; readonly set: string }): TruthTrackView | null {
+/** The truth of a served track: by name and bitrate. A generic origin has neither, then the only track of its kind will do. */
+export function truthOfTrack(truth: TruthView, track: { readonly kind: string; readonly bitrate: number | null; readonly set: string }, profile: 'ams' | 'generic'): TruthTrackView | null {
   const ofKind = truth.tracks.filter(({ kind }) => kind === track.kind);
-  const byName = ofKind.filter(({ name }) => name === track.set);
-  const byBoth = byName.filter(({ bitrate }) => bitrate === track.bitrate);
-  if (byBoth.length === 1) return byBoth[0];
-  const unstated = byName.filter(({ bitrate }) => bitrate === null);
-  if (unstated.length === 1) return unstated[0];
-  const byBitrate = ofKind.filter(({ bitrate }) => bitrate !== null && bitrate === track.bitrate);
+  const exact = ofKind.find(({ name, bitrate }) => name === track.set && bitrate === track.bitrate);
+  if (exact !== undefined || profile === 'ams') return exact ?? null;
+  const byBitrate = ofKind.filter(({ bitrate }) => bitrate === track.bitrate);
   if (byBitrate.length === 1) return byBitrate[0];
   return ofKind.length === 1 ? ofKind[0] : null;
 }
