@@ -27,7 +27,7 @@ function flawless(from = 0): Recording {
   }
   return {
     frames, sounds, unreadable: 0, reads: 600, events: [], clockStart: from / RATE, clockEnd: from / RATE + 3, startup: 100,
-    size: { width: 320, height: 180 }, droppedFrames: 0, duration: 12,
+    size: { width: 320, height: 180 }, presented: 75, dropped: 0, duration: 12,
   };
 }
 
@@ -53,7 +53,7 @@ function trailing(by: number): Recording {
 describe('a verdict comes from what was seen and heard', () => {
   test('a flawless replay passes', () => {
     const { observation, verdict } = judge(flawless(), [], TRUTH, LIMITS);
-    expect(verdict).toEqual({ outcome: 'pass', reasons: [] });
+    expect(verdict).toEqual({ outcome: 'pass', reasons: [], maybeSlow: false });
     expect(observation).toMatchObject({ framesSeen: 75, framesExpected: 75, missing: [], offsets: { 0: 75 }, pilots: [5000], sync: { median: 0 } });
   });
 
@@ -71,7 +71,28 @@ describe('a verdict comes from what was seen and heard', () => {
 
   test('a gap fails and is named', () => {
     const recording = flawless();
-    expect(reasonsFor({ ...recording, frames: recording.frames.filter((frame) => frame.counter < 20 || frame.counter > 29) })).toContain('65 of 75 pictures were seen; missing 20-29');
+    const frames = recording.frames.filter((frame) => frame.counter < 20 || frame.counter > 29);
+    expect(reasonsFor({ ...recording, frames, presented: 65 })).toContain('65 of 75 pictures were seen; missing 20-29');
+    expect(reasonsFor({ ...recording, frames, presented: 68, dropped: 6 })).toContain('65 of 75 pictures were seen; missing 20-29');
+  });
+
+  test('pictures that the browser showed unread, or dropped, are neither a pass nor a fail', () => {
+    const recording = flawless();
+    const frames = recording.frames.filter((frame) => frame.counter < 20 || frame.counter > 29);
+    for (const [presented, dropped] of [[75, 0], [65, 10], [70, 5]]) {
+      expect(judge({ ...recording, frames, presented, dropped }, [], TRUTH, LIMITS).verdict).toMatchObject({ outcome: 'unclear', reasons: [expect.stringContaining('10 of 75')] });
+    }
+  });
+
+  test('a slow machine does not excuse anything else', () => {
+    const silent = mapSounds((sound) => ({ ...sound, tone: null, pilot: null }));
+    expect(judge({ ...silent, frames: silent.frames.filter((frame) => frame.counter % 5 !== 0), presented: 75 }, [], TRUTH, LIMITS).verdict.outcome).toBe('fail');
+  });
+
+  test('one reading that raced with the next picture does not bend the timeline, four do', () => {
+    const racing = (until: number) => mapFrames((frame) => ({ ...frame, mediaTime: (frame.counter - (frame.counter < until ? 1 : 0)) / RATE }));
+    expect(reasonsFor(racing(1))).toBe('');
+    expect(reasonsFor(racing(4))).toContain('the timeline bends');
   });
 
   test('a single lost picture is the harness, not the stream', () => {
@@ -119,7 +140,21 @@ describe('a verdict comes from what was seen and heard', () => {
   test('an error the player reports and a stall fail', () => {
     const error = { at: 900, name: 'error', text: 'decode', fatal: true };
     expect(reasonsFor({ ...flawless(), events: [error] })).toContain('the player reported: decode');
-    expect(reasonsFor({ ...flawless(), events: [{ ...error, name: 'waiting', fatal: false }] })).toContain('playback stalled 1 times');
+    expect(reasonsFor({ ...flawless(), events: [{ ...error, at: 1, name: 'playing', fatal: false }, { ...error, name: 'waiting', fatal: false }] })).toContain('playback stalled 1 times');
+  });
+
+  test('waiting before playback has started, or for a seek, is no stall', () => {
+    const event = (at: number, name: string) => ({ at, name, text: '', fatal: false });
+    const events = [event(1, 'waiting'), event(5, 'playing'), event(9, 'seeking'), event(10, 'waiting'), event(40, 'seeked'), event(41, 'playing')];
+    expect(reasonsFor({ ...flawless(), events })).toBe('');
+  });
+
+  test('only what a busy machine can cause is worth asking again', () => {
+    const { frames, ...rest } = flawless();
+    const verdict = (recording: Recording) => judge(recording, [], TRUTH, LIMITS).verdict;
+    expect(verdict({ ...rest, frames: frames.filter((frame) => frame.counter % 10 !== 5), presented: 67 })).toMatchObject({ outcome: 'fail', maybeSlow: true });
+    expect(verdict({ ...rest, frames: frames.filter((frame) => frame.counter < 20 || frame.counter > 40), presented: 54 })).toMatchObject({ outcome: 'fail', maybeSlow: false });
+    expect(verdict({ ...rest, frames: frames.map((frame) => ({ ...frame, rendition: frame.counter % 10 === 5 ? 9 : 1 })) })).toMatchObject({ outcome: 'fail', maybeSlow: false });
   });
 
   test('a seek that lands on another picture fails', () => {

@@ -60,7 +60,9 @@ export const recording = z.strictObject({
   /** Milliseconds from load to the first readable picture; null: never. */
   startup: z.number().nullable(),
   size: z.strictObject({ width: z.number(), height: z.number() }),
-  droppedFrames: z.number().nullable(),
+  /** Pictures that the browser itself says it put on show from the first callback to the last, and those it left out for want of time. */
+  presented: z.int(),
+  dropped: z.int(),
   duration: z.number().nullable(),
 });
 
@@ -77,6 +79,8 @@ export type Limits = {
   readonly frameShare: number;
   /** Frames by which the pixels of a reading may trail the time that came with it. */
   readonly pixelLag: number;
+  /** Largest share of readings that may be one frame off because the picture changed between callback and reading. */
+  readonly raceShare: number;
   /** Most frames between the smallest and the largest (shown time − due time). */
   readonly offsetSpread: number;
   /** Most frames by which all pictures may be early or late: a player may rebase on the reordering delay. */
@@ -109,6 +113,12 @@ export type Observation = {
   readonly errors: readonly string[];
   readonly seeks: { readonly asked: number; readonly right: number };
   readonly clockMoved: number;
+  /** Pictures that the browser showed and the observer missed, or that the browser itself dropped. */
+  readonly unread: number;
 };
 
-export type Verdict = { readonly outcome: 'pass' | 'fail'; readonly reasons: readonly string[] };
+/**
+ * `unclear`: nothing but pictures that this machine was too slow to show or to read. `maybeSlow`: every reason is of a kind
+ * that a busy machine can cause as well as a bad stream, so asking again tells them apart.
+ */
+export type Verdict = { readonly outcome: 'pass' | 'fail' | 'unclear'; readonly reasons: readonly string[]; readonly maybeSlow: boolean };

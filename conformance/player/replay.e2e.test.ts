@@ -1,10 +1,14 @@
 /** The replay proves itself: it passes a good stream in each browser, and fails streams and players made wrong on purpose. */
+import { createServer } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { BROWSERS, launchBrowser } from './drivers/launch.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import { disguise, FIXTURE_TRUTH, openFixture, type Fault, type Fixture } from './fixture.ts';
+import { closeServer, listenOnLoopback } from './listen.ts';
+import { probeBrowser } from './probe.ts';
 import { replay, type ReplayRequest } from './replay.ts';
 import { openStage, type Stage } from './serve.ts';
+import { visit } from './visit.ts';
 
 let fixture: Fixture;
 let stage: Stage;
@@ -33,6 +37,13 @@ function request(stream: keyof typeof MANIFESTS, player: ReplayRequest['player']
 /** The second segment of the video shows what belongs to the fourth. */
 const SWAPPED: Fault = async (path, body, read) => (path === '/dash/chunk-stream0-00002.m4s' ? disguise(await read('/dash/chunk-stream0-00004.m4s'), body) : body);
 
+const LYING_PAGE = `<!doctype html><title>Lies</title><video></video><script>
+  const began = performance.now();
+  const time = () => (performance.now() - began) / 1000;
+  window.isomerPage = { state: () => ({ asset: 'a', output: 'o', player: 'p', state: 'playing', time: time(), width: 320, height: 180, audio: 'eng', languages: [], errors: [] }) };
+  Object.defineProperty(document.querySelector('video'), 'currentTime', { get: time });
+</script>`;
+
 describe.each(BROWSERS)('replay in %s', (name) => {
   let driver: BrowserDriver;
   beforeAll(async () => {
@@ -56,6 +67,25 @@ describe.each(BROWSERS)('replay in %s', (name) => {
     const { verdict } = await replay(driver, stage, request('dash', 'pretender'));
     expect(verdict.outcome).toBe('fail');
     expect(verdict.reasons[0]).toMatch(/^no picture could be read in \d+ looks, while the player's clock moved by \d/);
+  });
+
+  test('a page that says it plays and shows nothing fails', async () => {
+    const server = createServer((_request, response) => response.writeHead(200, { 'content-type': 'text/html' }).end(LYING_PAGE));
+    const url = await listenOnLoopback(server);
+    try {
+      const { verdict, state } = await visit(driver, { url, truth: FIXTURE_TRUTH, patience: 3000 });
+      expect(state).toMatchObject({ state: 'playing', errors: [] });
+      expect(verdict.reasons[0]).toMatch(/^no picture could be read in \d+ looks/);
+    } finally {
+      await closeServer(server);
+    }
+  });
+
+  test('what the browser can decode is asked', async () => {
+    const probe = await probeBrowser(driver, stage);
+    expect(probe.mediaSource['video/mp4; codecs="avc1.64001f"']).toBe(true);
+    expect(probe.mediaSource['audio/mp4; codecs="mp4a.40.2"']).toBe(true);
+    expect(probe.frameCallback).toBe(true);
   });
 
   test('a segment with the content of another under the right time fails', async () => {

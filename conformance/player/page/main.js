@@ -5,7 +5,6 @@ import { within } from './adapters/load.js';
 import { createAdapter as createNative } from './adapters/native.js';
 import { createAdapter as createPretender } from './adapters/pretender.js';
 import { createAdapter as createShaka } from './adapters/shaka.js';
-import { probe } from './probe.js';
 
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
 /** @typedef {import('./adapters/load.js').Adapter} Adapter */
@@ -92,7 +91,6 @@ function finish() {
 }
 
 Reflect.set(globalThis, 'suite', {
-  probe,
   start: (/** @type {Start} */ start) => guard(begin(start)),
   summary,
   finish,

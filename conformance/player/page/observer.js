@@ -31,6 +31,9 @@ export function observeVideo(video, options) {
   let reads = 0;
   let unreadable = 0;
   let stopped = false;
+  let firstPresented = 0;
+  let lastPresented = 0;
+  const droppedBefore = video.getVideoPlaybackQuality().droppedVideoFrames;
   /** @type {number | null} */ let startup = null;
 
   const canvas = document.createElement('canvas');
@@ -69,6 +72,8 @@ export function observeVideo(video, options) {
   function onFrame(_now, metadata) {
     if (stopped) return;
     video.requestVideoFrameCallback(onFrame);
+    if (firstPresented === 0) firstPresented = metadata.presentedFrames;
+    lastPresented = metadata.presentedFrames;
     note(metadata.mediaTime);
   }
   video.requestVideoFrameCallback(onFrame);
@@ -104,7 +109,8 @@ export function observeVideo(video, options) {
       clockEnd: video.currentTime,
       startup,
       size: { width: video.videoWidth, height: video.videoHeight },
-      droppedFrames: video.getVideoPlaybackQuality?.().droppedVideoFrames ?? null,
+      presented: firstPresented === 0 ? 0 : lastPresented - firstPresented + 1,
+      dropped: Math.max(0, video.getVideoPlaybackQuality().droppedVideoFrames - droppedBefore),
       duration: Number.isFinite(video.duration) ? video.duration : null,
     }),
     stop() {

@@ -6,6 +6,8 @@ export async function createDash(video, _kind, files, complain) {
   const { dashjs } = globalThis;
   const player = dashjs.MediaPlayer().create();
   player.updateSettings({ debug: { logLevel: 0 } });
+  // Of equal tracks dash.js would take the one with the higher bitrate; the manifest's order is the publisher's.
+  player.setCustomInitialTrackSelectionFunction((tracks) => tracks.slice(0, 1));
   const initialized = Promise.withResolvers();
   player.on('streamInitialized', () => initialized.resolve(undefined));
   player.on('error', (event) => {

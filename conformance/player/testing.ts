@@ -1,0 +1,37 @@
+/** What the end-to-end tests of this folder share. */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { Truth } from '../../spec/truth.ts';
+import type { ReplayTruth } from './model.ts';
+import { replayTruth } from './truth.ts';
+
+export const CORPUS = fileURLToPath(new URL('../../corpus/.assets/', import.meta.url));
+export const ORIGIN_ENTRY = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
+
+export type CorpusAsset = { readonly id: string; readonly manifest: string; readonly truth: ReplayTruth };
+
+export async function readCorpusAsset(id: string): Promise<CorpusAsset> {
+  const truth = Truth.parse(JSON.parse(await readFile(`${CORPUS}${id}/truth.json`, 'utf8')));
+  return { id, manifest: truth.manifest, truth: replayTruth(truth) };
+}
+
+/** Lets a few run at a time: a browser that has to share two cores with many drops pictures. */
+export function createGate(width: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let free = width;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free--;
+    else {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+      });
+    }
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free++;
+      else next();
+    }
+  };
+}
