@@ -8,7 +8,7 @@ import { startServer, type ServerProcess } from './performance/process.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const ASSETS = join(ROOT, 'corpus/.assets');
-const IDS = ['classic-ismc', 'elst-delay', 'elst-midgop', 'fps25', 'h264-aac-mbr3', 'h264-multiaudio', 'muxed-mbr', 'negative-cts', 'no-ism', 'single-mp4'];
+const IDS = ['classic-ismc', 'elst-delay', 'elst-midgop', 'fps25', 'fragmented', 'h264-aac-mbr3', 'h264-multiaudio', 'muxed-mbr', 'negative-cts', 'no-ism', 'single-mp4', 'smooth-ismv', 'live-archive'];
 const OUTPUTS = [
   { id: 'dash-csf', suffix: '(format=mpd-time-csf)', ffmpeg: true, ascending: false, muxed: false, fragments: true },
   { id: 'dash-cmaf', suffix: '(format=mpd-time-cmaf)', ffmpeg: true, ascending: false, muxed: false, fragments: true },
@@ -41,13 +41,15 @@ const manifestOf = (truth: Truth, suffix: string): string => `${server.origin}/$
 
 describe.each(IDS)('%s', (id) => {
   const truth = truthOf(id);
+  // Its tracks are folders, which no client opens: GStreamer plays what is delivered of them.
+  const hasFiles = id !== 'live-archive';
   const videos = truth.tracks.filter(({ kind }) => kind === 'video');
   const audios = truth.tracks.filter(({ kind }) => kind === 'audio');
   const source = ({ file }: TruthTrack): string => join(ASSETS, id, file);
   // Streams of one file are told apart by their place among those of their kind; files of the corpus have one of each.
   const size = ({ codec }: TruthTrack): number => (codec.width ?? 0) * (codec.height ?? 0);
 
-  test.each(OUTPUTS.filter(({ ffmpeg }) => ffmpeg))('$id: ffmpeg decodes every picture of every quality as from the source', async ({ suffix, ascending, id: output }) => {
+  test.each(OUTPUTS.filter(({ ffmpeg }) => ffmpeg && hasFiles))('$id: ffmpeg decodes every picture of every quality as from the source', async ({ suffix, ascending, id: output }) => {
     const ordered = videos.toSorted((a, b) => (ascending ? size(a) - size(b) : size(b) - size(a)));
     const options = output.startsWith('hls') ? hls : [];
     for (const [i, track] of ordered.entries()) {
@@ -57,11 +59,13 @@ describe.each(IDS)('%s', (id) => {
     }
   });
 
-  test.each(OUTPUTS.filter(({ ffmpeg }) => ffmpeg))('$id: sound is the source’s, and as far from the pictures as there', async ({ suffix, muxed, fragments, ascending, id: output }) => {
+  test.each(OUTPUTS.filter(({ ffmpeg }) => ffmpeg && hasFiles))('$id: sound is the source’s, and as far from the pictures as there', async ({ suffix, muxed, fragments, ascending, id: output }) => {
     const options = output.startsWith('hls') ? hls : [];
     const manifest = manifestOf(truth, suffix);
     for (const [i, track] of (muxed ? audios.slice(0, 1) : audios).entries()) {
-      const [delivered, stored] = await Promise.all([decodeSound(manifest, `0:a:${i}`, options), decodeSound(source(track), '0:a:0')]);
+      const [delivered, whole] = await Promise.all([decodeSound(manifest, `0:a:${i}`, options), decodeSound(source(track), '0:a:0')]);
+      // PIFF files have no edit list that would hide the encoder's priming from ffmpeg.
+      const stored = id === 'smooth-ismv' ? whole.subarray(1024 * track.editedOut) : whole;
       // An edit that moves the start back brings sound in front of what the file's own edit list shows.
       const moved = id === 'elst-midgop' ? delivered.length - stored.length : 0;
       // The first frame lacks the overlap of the priming that is not delivered.

@@ -1,10 +1,10 @@
 /** Server and client manifests of assets, in the forms that real files have. */
 import type { AssetRecipe, ElementRecipe } from '../spec/asset.ts';
 
-export function writeServerManifest({ ism, name }: AssetRecipe, elements: readonly ElementRecipe[]): string | null {
+export function writeServerManifest({ ism, name, archive }: AssetRecipe, elements: readonly ElementRecipe[]): string | null {
   if (ism === 'none') return null;
   if (ism === 'bare') return `<?xml version="1.0" encoding="utf-8"?>\n<smil xmlns="http://www.w3.org/2001/SMIL20/Language"><body><switch>\n${elements.map(({ kind, src }) => `  <${kind} src="${src}"/>`).join('\n')}\n</switch></body></smil>\n`;
-  const metas = ism === 'classic' ? `<meta name="clientManifestRelativePath" content="${name}.ismc" />` : `<meta name="clientManifestRelativePath" content="${name}.ismc" />\n    <meta name="formats" content="mp4-v3" />`;
+  const metas = ism === 'classic' ? `<meta name="clientManifestRelativePath" content="${name}.ismc" />` : `<meta name="clientManifestRelativePath" content="${name}.ismc" />\n    <meta name="formats" content="${archive ? 'vod-fmp4' : 'mp4-v3'}" />`;
   const mark = ism === 'classic' ? '\ufeff' : '';
   return `${mark}<?xml version="1.0" encoding="utf-8" standalone="yes"?>
 <smil xmlns="http://www.w3.org/2001/SMIL20/Language">

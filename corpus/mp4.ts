@@ -1,4 +1,4 @@
-/** The corpus's own reader of progressive MP4 files: plain and complete rather than fast, and shared with nobody. */
+/** The corpus's own reader of MP4 files, progressive and fragmented: plain and complete rather than fast, and shared with nobody. */
 
 export type StoredTrack = {
   readonly id: number;
@@ -28,7 +28,87 @@ export function readTracks(file: Buffer): readonly StoredTrack[] {
   const boxes = children(moov.body);
   const mvhd = one(boxes, 'mvhd');
   const movieTimescale = mvhd[0] === 1 ? mvhd.readUInt32BE(20) : mvhd.readUInt32BE(12);
-  return boxes.filter(({ type }) => type === 'trak').map(({ body }) => readTrack(children(body), movieTimescale));
+  const tracks = boxes.filter(({ type }) => type === 'trak').map(({ body }) => readTrack(children(body), movieTimescale));
+  const mvex = boxes.find(({ type }) => type === 'mvex');
+  if (mvex === undefined) return tracks;
+  const defaults = new Map(children(mvex.body).filter(({ type }) => type === 'trex').map(({ body }) => [body.readUInt32BE(4), { duration: body.readUInt32BE(12), size: body.readUInt32BE(16), flags: body.readUInt32BE(20) }]));
+  return tracks.map((track) => appendFragments(file, track, defaults.get(track.id) ?? { duration: 0, size: 0, flags: 0 }));
+}
+
+/** TFXD of MS-SSTR 2.2.4.4. */
+const TFXD = '6d1d9b0542d544e680e2141daff757b2';
+
+/** Samples of all movie fragments behind those of the moov; times from tfdt or tfxd, both signed. */
+function appendFragments(file: Buffer, track: StoredTrack, trex: { duration: number; size: number; flags: number }): StoredTrack {
+  const [size, offset, dts, duration, composition] = [[...track.size], [...track.offset], [...track.dts], [...track.duration], [...track.composition]];
+  const sync: number[] = track.sync === null ? size.map((_, i) => i) : [...track.sync];
+  for (const { body, start } of topLevel(file)) {
+    for (const traf of children(body).filter(({ type }) => type === 'traf')) {
+      const boxes = children(traf.body);
+      const tfhd = one(boxes, 'tfhd');
+      if (tfhd.readUInt32BE(4) !== track.id) continue;
+      const flags = tfhd.readUIntBE(1, 3);
+      let at = 8;
+      const optional = (flag: number, bytes: number): number | null => {
+        if ((flags & flag) === 0) return null;
+        at += bytes;
+        return bytes === 8 ? Number(tfhd.readBigUInt64BE(at - 8)) : tfhd.readUInt32BE(at - 4);
+      };
+      const base = optional(1, 8) ?? start;
+      optional(2, 4);
+      const standard = { duration: optional(8, 4) ?? trex.duration, size: optional(16, 4) ?? trex.size, flags: optional(32, 4) ?? trex.flags };
+      const rows = boxes.filter(({ type }) => type === 'trun').flatMap(({ body: trun }) => readRun(trun, base, standard));
+      let time = fragmentTime(boxes, rows[0]?.composition ?? 0) ?? (dts.at(-1) ?? 0) + (duration.at(-1) ?? 0);
+      for (const row of rows) {
+        if (row.sync) sync.push(size.length);
+        size.push(row.size);
+        offset.push(row.offset);
+        dts.push(time);
+        duration.push(row.duration);
+        composition.push(row.composition);
+        time += row.duration;
+      }
+    }
+  }
+  return { ...track, size, offset, dts, duration, composition, sync: sync.length === size.length ? null : sync };
+}
+
+function* topLevel(file: Buffer): Generator<{ body: Buffer; start: number }> {
+  for (let at = 0; at + 8 <= file.length; ) {
+    const length = file.readUInt32BE(at) === 1 ? Number(file.readBigUInt64BE(at + 8)) : file.readUInt32BE(at) || file.length - at;
+    if (file.toString('latin1', at + 4, at + 8) === 'moof') yield { body: file.subarray(at + 8, at + length), start: at };
+    at += length;
+  }
+}
+
+function fragmentTime(boxes: readonly Box[], composition: number): number | null {
+  const tfdt = boxes.find(({ type }) => type === 'tfdt');
+  if (tfdt !== undefined) return tfdt.body[0] === 1 ? Number(tfdt.body.readBigInt64BE(4)) : tfdt.body.readUInt32BE(4);
+  const tfxd = boxes.find(({ type, body }) => type === 'uuid' && body.toString('hex', 0, 16) === TFXD);
+  if (tfxd === undefined) return null;
+  return (tfxd.body[16] === 1 ? Number(tfxd.body.readBigInt64BE(20)) : tfxd.body.readUInt32BE(20)) - composition;
+}
+
+type Row = { readonly size: number; readonly offset: number; readonly duration: number; readonly composition: number; readonly sync: boolean };
+
+function readRun(trun: Buffer, base: number, standard: { duration: number; size: number; flags: number }): Row[] {
+  const flags = trun.readUIntBE(1, 3);
+  let at = 8;
+  const next = (flag: number): number | null => {
+    if ((flags & flag) === 0) return null;
+    at += 4;
+    return trun.readInt32BE(at - 4);
+  };
+  let offset = base + (next(1) ?? 0);
+  const first = next(4);
+  return Array.from({ length: trun.readUInt32BE(4) }, (_, i) => {
+    const duration = next(0x100) ?? standard.duration;
+    const size = next(0x200) ?? standard.size;
+    const own = next(0x400) ?? (i === 0 && first !== null ? first : standard.flags);
+    const row = { size, offset, duration, composition: next(0x800) ?? 0, sync: (own & 0x10000) === 0 };
+    offset += size;
+    return row;
+  });
 }
 
 function children(bytes: Buffer): Box[] {

@@ -13,7 +13,9 @@ const run = promisify(execFile);
 
 export async function writeTruth(recipe: AssetRecipe, folder: string, elements: readonly ElementRecipe[]): Promise<Truth> {
   const files = new Map<string, Buffer>();
-  for (const { src } of elements) if (!files.has(src)) files.set(src, await readFile(join(folder, src)));
+  // An archive's elements name folders that are cut from files afterwards.
+  const fileOf = (src: string): string => recipe.files.find(({ file }) => recipe.archive && file.startsWith(`${src}.`))?.file ?? src;
+  for (const { src } of elements) if (!files.has(src)) files.set(src, await readFile(join(folder, fileOf(src))));
   const chosen = elements.map((element) => {
     const bytes = files.get(element.src) as Buffer;
     const stored = readTracks(bytes).find(({ id }) => id === element.trackId);
@@ -22,7 +24,7 @@ export async function writeTruth(recipe: AssetRecipe, folder: string, elements: 
   });
   const shifts = presentationShifts(chosen.map(({ stored }) => stored));
   const tracks = chosen.map(({ element, stored, bytes }, i) => describe(recipe, element, stored, bytes, shifts[i]));
-  for (const [file] of files) await crossCheck(join(folder, file), readTracks(files.get(file) as Buffer));
+  for (const [src] of files) await crossCheck(join(folder, fileOf(src)), readTracks(files.get(src) as Buffer));
   return { schema: 'isomer-truth/1', asset: recipe.id, title: recipe.title, class: recipe.class, manifest: `${recipe.name}.ism`, tracks };
 }
 
@@ -57,7 +59,7 @@ function keyFrames({ sync, size }: StoredTrack): readonly number[] {
 
 function describe(recipe: AssetRecipe, element: ElementRecipe, stored: StoredTrack, bytes: Buffer, { shift, drop }: { shift: number; drop: number }): TruthTrack {
   const isVideo = stored.handler === 'vide';
-  const made = recipe.files.find(({ file }) => file === element.src);
+  const made = recipe.files.find(({ file }) => file === element.src || (recipe.archive && file.startsWith(`${element.src}.`)));
   const audioIndex = stored.id - (made?.video === undefined ? 1 : 2);
   const sample = (i: number): Buffer => bytes.subarray(stored.offset[i], stored.offset[i] + stored.size[i]);
   const kept = stored.size.map((_, i) => i).slice(drop);

@@ -69,6 +69,8 @@ export const AssetRecipe = z.strictObject({
   name: z.string(),
   /** Form of the stored server manifest: as the encoder writes it, bare sources, classic with client manifest and byte order mark, or none. */
   ism: z.enum(['encoder', 'bare', 'classic', 'none']),
+  /** Each file becomes a folder of its base name: a header and one file per fragment, as live archives are stored. */
+  archive: z.boolean().default(false),
   elements: z.array(ElementRecipe).default([]),
 });
 export type AssetRecipe = z.infer<typeof AssetRecipe>;
