@@ -3,6 +3,7 @@
 import { Command } from 'commander';
 import type { CliDeps } from './cli/deps.ts';
 import { encode, type EncodeArgs } from './cli/encode.ts';
+import { exportAsset } from './cli/export.ts';
 import { inspect } from './cli/inspect.ts';
 import { serve } from './cli/serve.ts';
 import { urls } from './cli/urls.ts';
@@ -63,6 +64,19 @@ program
   .addHelpText('after', '\nExamples:\n  isomer inspect film.mp4\n  isomer inspect "http://127.0.0.1:8080/film/film.ism/manifest(format=mpd-time-cmaf)"')
   .action(async (target: string, options: { segmentSeconds: number }) => {
     process.exitCode = await inspect({ target, ...options }, deps);
+  });
+
+program
+  .command('export')
+  .description('Write what the origin would serve of one asset in one format to a folder.')
+  .argument('<asset>', 'folder of the asset, relative to the root')
+  .argument('<format>', 'hls-v3, hls-v4, hls-cmaf, dash-csf, dash-cmaf, smooth, or a value of format=')
+  .argument('<folder>', 'where to write')
+  .option('--root <folder>', 'folder with the assets', '.')
+  .option('--segment-seconds <seconds>', 'wanted length of segments', Number, 6)
+  .addHelpText('after', '\nExample:\n  isomer export --root ./assets my-film dash-cmaf ./static')
+  .action(async (asset: string, format: string, folder: string, options: { root: string; segmentSeconds: number }) => {
+    process.exitCode = await exportAsset({ asset, format, folder, ...options }, deps);
   });
 
 program
