@@ -18,7 +18,7 @@ export async function probeBrowser(driver: BrowserDriver, stage: Stage): Promise
   const page = await driver.open();
   try {
     await page.goto(stage.url);
-    return probeSchema.parse(await page.evaluate(`import('/probe.js').then(({ probe }) => probe())`));
+    return probeSchema.parse(await page.evaluate(`import(new URL('probe.js', location.href).href).then(({ probe }) => probe())`));
   } finally {
     await page.close();
   }

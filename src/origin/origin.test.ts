@@ -151,7 +151,7 @@ describe('sendBody', () => {
     const bodies = await Promise.all(Array.from({ length: 40 }, () => plan(all)));
     const gone: (() => void)[] = [];
     const stalled: Sink = { write: () => new Promise((_, reject) => gone.push(() => reject(new Error('gone')))), abort: () => undefined };
-    const sending = bodies.map(({ body }) => (isPlan(body) ? sendBody(body, stalled, all.pool).catch((error: Error) => error.message) : null));
+    const sending = bodies.map(({ body }) => (isPlan(body) ? sendBody(body, stalled, all.pool).catch((error: Error) => error.message) : Promise.resolve('no body')));
     await new Promise((resolve) => setTimeout(resolve, 30));
     expect(all.pool.stats().heldBytes).toBeLessThanOrEqual(40 * 256 * 1024);
     expect(all.leases()).toBe(40);
