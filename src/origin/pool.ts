@@ -30,7 +30,8 @@ export type BufferPool = {
 
 /** Buffers come in these sizes; larger ones are made for one use. */
 const SIZES = [16 * 1024, 128 * 1024, 256 * 1024];
-const MAX_IDLE = 32;
+/** Per size: dropped buffers would stay in memory until the collector comes, and the next crowd of clients would take fresh ones. */
+const MAX_IDLE = 256;
 const MAX_RESERVED_BYTES = 512 * 1024 * 1024;
 
 /** What a buffer of `bytes` really takes. */
