@@ -1,5 +1,5 @@
 /** Media of a view, read once: initialization segments, segments, samples. Checks share what is read here. */
-import { formatRow } from './formats.ts';
+import { formatRow } from './outputs.ts';
 import { findAll, readInit, type InitFacts, type SampleEntryFacts, type TrackFacts } from './oracle/boxes.ts';
 import { nalCodecOf, parameterSets, type NalCodec } from './oracle/codecs.ts';
 import { presentationTimes, readSegment, sampleBytes, type FragmentSample, type SegmentFacts, type TrackFragment } from './oracle/fragments.ts';

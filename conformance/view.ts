@@ -3,7 +3,7 @@
  * the exchange that fetched it. Capture uses the same code to learn what to fetch next.
  */
 import type { FormatId } from '../spec/requirement.ts';
-import { formatRow, readAmsUrl } from './formats.ts';
+import { formatRow, readAmsUrl } from './outputs.ts';
 import { readDash, type DashDocument, type DashRepresentation, type Problem } from './oracle/dash.ts';
 import { attributeOf, nanosecondsOf, readM3u8, type HlsDocument, type HlsSegment, type Tag } from './oracle/m3u8.ts';
 import { readSmooth, type SmoothDocument, type SmoothQuality, type SmoothStream } from './oracle/smooth.ts';

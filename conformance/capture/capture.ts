@@ -2,8 +2,7 @@
  * Crawls an origin: manifests first, then what they list, as a player would find it. URLs are expanded from what was served and
  * from nothing else. Probes ask the questions that players do not: HEAD, ranges, preflight, things that are not there.
  */
-import type { FormatId } from '../../spec/requirement.ts';
-import { readAmsUrl } from '../formats.ts';
+import { readAmsUrl } from '../outputs.ts';
 import type { Exchange, ManifestTarget, ProbeKind, Profile, Role, Trace } from '../trace.ts';
 import { readView, trackName, type TrackView, type View } from '../view.ts';
 import { DEFAULT_LIMITS, request, type Ask, type Limits } from './request.ts';
@@ -34,7 +33,7 @@ export async function capture(store: BodyStore, options: CaptureOptions): Promis
 
   const fetchAll = async (wanted: readonly Wanted[]): Promise<void> => {
     const fresh = wanted.filter(({ url, method, role }) => {
-      const key = role.kind === 'probe' ? `${method} ${url} ${role.probe}` : `${method} ${url}`;
+      const key = role.kind === 'probe' ? `${method} ${url} ${role.probe} ${role.asset}/${role.format}` : `${method} ${url}`;
       return url !== '' && !asked.has(key) && asked.add(key);
     });
     known += fresh.length;
@@ -120,7 +119,7 @@ function probeRequests(view: View, profile: Profile): Wanted[] {
     const etag = original.headers['etag'];
     if (etag !== undefined) wanted.push(probe(original.url, 'conditional', original, 'GET', { 'if-none-match': etag }));
   }
-  if (profile === 'ams' && track !== undefined && segment !== null && manifest !== null) wanted.push(...refusals(track, segment, manifest, format).map(([url, kind]) => probe(url, kind, segment)));
+  if (profile === 'ams' && track !== undefined && segment !== null && manifest !== null) wanted.push(...refusals(track, segment, manifest).map(([url, kind]) => probe(url, kind, segment)));
   return wanted;
 }
 
@@ -131,7 +130,7 @@ function escapeUrl(url: string): string {
 }
 
 /** Things that are not there (AMS streaming error codes). */
-function refusals(track: TrackView, segment: Exchange, manifest: Exchange, format: FormatId): [string, ProbeKind][] {
+function refusals(track: TrackView, segment: Exchange, manifest: Exchange): [string, ProbeKind][] {
   const ams = readAmsUrl(segment.url);
   if (ams === null || typeof ams.time !== 'bigint') return [];
   const last = track.segments.at(-1)?.time ?? 0n;
@@ -143,5 +142,5 @@ function refusals(track: TrackView, segment: Exchange, manifest: Exchange, forma
     [segment.url.replace(/Fragments\(/i, 'Fragments'), 'bad-syntax'],
   ];
   const ism = manifest.url.replace(/\/manifest[^/]*$/i, '');
-  return format === 'smooth' ? urls : [...urls, [`${ism}/manifest(format=m3u9-none)`, 'unknown-format']];
+  return [...urls, [`${ism}/manifest(format=m3u9-none)`, 'unknown-format']];
 }

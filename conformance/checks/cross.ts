@@ -1,6 +1,6 @@
 /** All outputs of one asset against each other: the same atoms, arranged differently. */
 import type { FormatId } from '../../spec/requirement.ts';
-import { formatRow } from '../formats.ts';
+import { formatRow } from '../outputs.ts';
 import { allDelivered, comparableHash, delivered, samplesOf } from '../media.ts';
 import { inapplicable, type AssetCheck, type Context, type Finding } from '../model.ts';
 import { attributeOf } from '../oracle/m3u8.ts';

@@ -1,5 +1,5 @@
 /** What checks share: paths, evidence, and the rule that a pass is something that was looked at. */
-import { formatRow } from '../formats.ts';
+import { formatRow } from '../outputs.ts';
 import { fail, pass, type Finding, type FormatContext } from '../model.ts';
 import type { Evidence } from '../../spec/report.ts';
 import type { Exchange, Role } from '../trace.ts';

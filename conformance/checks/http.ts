@@ -1,5 +1,5 @@
 /** HTTP: what every answer has to look like, and how the origin answers what is not there (RFC 9110, Fetch, AMS error codes). */
-import { formatRow } from '../formats.ts';
+import { formatRow } from '../outputs.ts';
 import { delivered } from '../media.ts';
 import { ALL, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import type { Exchange, ProbeKind } from '../trace.ts';

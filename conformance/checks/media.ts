@@ -1,5 +1,5 @@
 /** Media against the truth: nothing is re-encoded, lost, doubled or moved (media rules 1 and 4). */
-import { formatRow } from '../formats.ts';
+import { formatRow } from '../outputs.ts';
 import { allDelivered, comparableHash, mediaTimescale, samplesOf, type ServedSample } from '../media.ts';
 import { ALL, cantTell, FMP4, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { isSync } from '../oracle/fragments.ts';

@@ -40,6 +40,23 @@ export const MPD_CHECKS: readonly FormatCheck[] = [
       return findings;
     },
   },
+  {
+    id: 'mpd/own-schema',
+    requirements: ['DASH-063'],
+    title: 'the MPD holds exactly what the profile of the packager lists, in its order',
+    level: 'must',
+    amsOnly: true,
+    scope: 'format',
+    formats: DASH,
+    async run({ view, judges, reader }) {
+      if (reader.trace.target.kind !== 'self') return [inapplicable('manifest', 'the profile is the packager\'s own')];
+      if (view.text === '') return [];
+      if (judges.ownMpd === null) return [cantTell('manifest', 'the schema engine is not at hand', { actual: judges.notes.join('; ') })];
+      const verdict = await judges.ownMpd.validate(view.text);
+      if (verdict.valid === null) return [cantTell('manifest', 'the schema engine gives no verdict', { actual: verdict.reason })];
+      return judged('manifest', verdict.valid ? [] : verdict.complaints.slice(0, 5).map(({ line, text }) => problem('manifest', 'the MPD leaves the profile', { actual: text, at: view.manifest, pointer: `line ${line}` })));
+    },
+  },
   documentCheck(READABLE, ['DASH-001'], 'the MPD is well-formed and every part of it can be read', (dash, say) => {
     for (const { line, message } of dash.problems) say(line, message);
   }),

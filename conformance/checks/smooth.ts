@@ -1,5 +1,5 @@
 /** Smooth Streaming client manifests (MS-SSTR) as documents, and against the media. */
-import { FORMATS } from '../formats.ts';
+import { FORMATS } from '../outputs.ts';
 import { headerTrack, initOf } from '../media.ts';
 import { cantTell, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { hexOf } from '../oracle/boxes.ts';

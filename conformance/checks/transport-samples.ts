@@ -1,5 +1,5 @@
 /** Access units and audio frames of transport stream tracks, stream by stream, with what names them: hash and stamp. */
-import { readAmsUrl } from '../formats.ts';
+import { readAmsUrl } from '../outputs.ts';
 import { transportOf } from '../media.ts';
 import { adtsFrames, annexBUnits } from '../oracle/ts.ts';
 import { hashOfUnits, shortHash } from '../oracle/truth.ts';

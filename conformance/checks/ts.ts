@@ -1,13 +1,16 @@
 /** MPEG-2 transport streams (ISO/IEC 13818-1:2019). The reader names its faults; each check owns some of the names. */
 import { transportOf } from '../media.ts';
 import { type Finding, type FormatCheck } from '../model.ts';
-import { clockDistance, joinFaults, type TsFault, type TsSegment } from '../oracle/ts.ts';
-import { fullTracks, segmentPath } from '../view.ts';
+import { isAccessUnitDelimiter, isRandomAccess, nalType, type NalCodec } from '../oracle/codecs.ts';
+import { adtsFrames, annexBUnits, clockDistance, joinFaults, type TsFault, type TsPes, type TsSegment } from '../oracle/ts.ts';
+import type { TraceReader } from '../trace.ts';
+import { fullTracks, segmentPath, type View } from '../view.ts';
 import { judged, problem, trackPath } from './helpers.ts';
 
 const TRANSPORT = ['hls-v3', 'hls-v4'] as const;
 /** Clock references count at 90 kHz here: their base without the extension. */
 const PCR_CLOCK = 90_000;
+const MOST_LEAD = 63_000;
 
 type FaultRow = { readonly id: string; readonly requirements: readonly string[]; readonly title: string; readonly kinds: readonly TsFault['kind'][] };
 
@@ -16,9 +19,7 @@ const FAULT_ROWS: readonly FaultRow[] = [
   { id: 'ts/continuity', requirements: ['TS-002'], title: 'continuity counters run on within a segment', kinds: ['continuity'] },
   { id: 'ts/tables', requirements: ['TS-003', 'HLS-054'], title: 'program tables are readable and list every stream', kinds: ['pat', 'pmt', 'section-crc', 'unknown-pid'] },
   { id: 'ts/pes', requirements: ['TS-005'], title: 'PES packets are whole, and decoding stamps rise and precede presentation', kinds: ['pes', 'stamp-order'] },
-  { id: 'ts/clock', requirements: ['TS-004'], title: 'clock references are on the announced PID, at most 100 ms apart, ahead of decoding', kinds: ['pcr'] },
-  { id: 'ts/annex-b', requirements: ['TS-006'], title: 'video access units are NAL units with start codes, delimiter first, sets before key frames', kinds: ['annex-b'] },
-  { id: 'ts/adts', requirements: ['TS-007'], title: 'AAC frames are in ADTS', kinds: ['adts'] },
+  { id: 'ts/clock', requirements: ['TS-004'], title: 'clock references are on the announced PID', kinds: ['pcr'] },
 ];
 
 export const TS_CHECKS: readonly FormatCheck[] = [
@@ -39,6 +40,60 @@ export const TS_CHECKS: readonly FormatCheck[] = [
         }),
       ),
   })),
+  {
+    id: 'ts/access-units',
+    requirements: ['TS-006', 'ISO-014'],
+    title: 'video access units have start codes, a delimiter first, and parameter sets before key frames',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) => eachTransport(view, reader, (transport) => transport.pes.flatMap((unit) => accessUnitFault(transport, unit)).slice(0, 3)),
+  },
+  {
+    id: 'ts/adts',
+    requirements: ['TS-007'],
+    title: 'AAC is in ADTS frames that say what the stored configuration says',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader, truth }) => {
+      const configs = (truth?.tracks ?? []).filter(({ codec }) => codec.config !== '').map(({ codec }) => Buffer.from(codec.config, 'hex'));
+      return eachTransport(view, reader, (transport) => transport.pes.flatMap((unit) => adtsFault(transport, unit, configs)).slice(0, 3));
+    },
+  },
+  {
+    id: 'ts/clock-lead',
+    requirements: ['TS-004'],
+    title: 'the clock is behind decoding, by 700 ms at most',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      eachTransport(view, reader, ({ pes, pcrs }) =>
+        pes.flatMap(({ pid, packet, dts }): Fault[] => {
+          const clock = pcrs.findLast((each) => each.packet <= packet);
+          if (clock === undefined || dts === null) return [];
+          const lead = clockDistance(clock.value, dts);
+          return lead > 0 && lead <= MOST_LEAD ? [] : [{ message: lead > 0 ? 'decoding is far ahead of the clock' : 'the clock has passed decoding', actual: `${Math.round(lead / 90)} ms`, packet, pid }];
+        }).slice(0, 3),
+      ),
+  },
+  {
+    id: 'ts/decoding-order',
+    requirements: ['TS-005'],
+    title: 'decoding stamps of a stream rise within a segment',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      eachTransport(view, reader, ({ pes, streams }) =>
+        streams.flatMap(({ pid }) => {
+          const stamps = pes.filter((unit) => unit.pid === pid && unit.dts !== null);
+          const bad = stamps.findIndex(({ dts }, i) => i > 0 && clockDistance(stamps[i - 1].dts ?? 0, dts ?? 0) <= 0);
+          return bad < 0 ? [] : [{ message: 'a decoding stamp does not rise', actual: `${stamps[bad - 1].dts} then ${stamps[bad].dts}`, packet: stamps[bad].packet, pid }];
+        }),
+      ),
+  },
   {
     id: 'ts/continuity-over-segments',
     requirements: ['TS-002', 'HLS-058'],
@@ -144,3 +199,44 @@ export const TS_CHECKS: readonly FormatCheck[] = [
       ),
   },
 ];
+
+type Fault = { readonly message: string; readonly actual: string; readonly packet: number; readonly pid: number };
+
+/** One verdict per delivered segment. */
+function eachTransport(view: View, reader: TraceReader, judge: (transport: TsSegment) => readonly Fault[]): readonly Finding[] {
+  return view.tracks.flatMap((track) =>
+    track.segments.flatMap((segment) => {
+      const transport = transportOf(reader, segment);
+      if (transport === null) return [];
+      return judged(segmentPath(track, segment), judge(transport).map(({ message, actual, packet, pid }) => problem(segmentPath(track, segment), message, { actual, at: segment.exchange, pointer: `packet ${packet}, PID ${pid}` })));
+    }),
+  );
+}
+
+const CODECS: Readonly<Record<number, NalCodec>> = { 0x1b: 'avc', 0x24: 'hevc' };
+const AAC_TYPE = 0x0f;
+
+function accessUnitFault({ streams }: TsSegment, { pid, packet, payload }: TsPes): readonly Fault[] {
+  const codec = CODECS[streams.find((stream) => stream.pid === pid)?.streamType ?? 0];
+  if (codec === undefined) return [];
+  const fault = (message: string, actual = ''): Fault[] => [{ message, actual, packet, pid }];
+  const start = payload[0] === 0 && payload[1] === 0 && (payload[2] === 1 || (payload[2] === 0 && payload[3] === 1));
+  if (!start) return fault('an access unit does not begin with a start code', Buffer.from(payload.subarray(0, 4)).toString('hex'));
+  const units = annexBUnits(payload);
+  const types = units.map((unit) => nalType(unit, codec)).join(' ');
+  if (!isAccessUnitDelimiter(units[0], codec)) return fault('an access unit does not begin with a delimiter', types);
+  const key = units.findIndex((unit) => isRandomAccess(unit, codec));
+  const wanted = codec === 'avc' ? [7, 8] : [32, 33, 34];
+  const before = units.slice(0, Math.max(0, key)).map((unit) => nalType(unit, codec));
+  return key < 0 || wanted.every((type) => before.includes(type)) ? [] : fault('a key frame lacks parameter sets', types);
+}
+
+function adtsFault({ streams }: TsSegment, { pid, packet, payload }: TsPes, configs: readonly Buffer[]): readonly Fault[] {
+  if (streams.find((stream) => stream.pid === pid)?.streamType !== AAC_TYPE) return [];
+  const frames = adtsFrames(payload);
+  if (typeof frames === 'string') return [{ message: 'audio is not in ADTS frames', actual: frames, packet, pid }];
+  const [first] = frames;
+  if (first === undefined || configs.length === 0) return [];
+  const fits = configs.some((config) => config[0] >> 3 === first.objectType && (((config[0] & 7) << 1) | (config[1] >> 7)) === first.rateIndex && ((config[1] >> 3) & 15) === first.channels);
+  return fits ? [] : [{ message: 'an ADTS header differs from every stored configuration', actual: `object type ${first.objectType}, rate index ${first.rateIndex}, ${first.channels} channels`, packet, pid }];
+}

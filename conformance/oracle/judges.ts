@@ -7,11 +7,13 @@ export type Judges = {
   readonly mpd: MpdJudge;
   /** Our own schema of Smooth client manifests. */
   readonly smooth: XsdEngine | null;
+  /** Our own schema of exactly what the packager emits as MPD. */
+  readonly ownMpd: XsdEngine | null;
   readonly notes: readonly string[];
 };
 
-const SMOOTH_SCHEMA = new URL('../../spec/schema/smooth.xsd', import.meta.url);
-const SMOOTH_GOOD = new URL('../../spec/golden/smooth.xml', import.meta.url);
+const SCHEMAS = new URL('../../spec/schema/', import.meta.url);
+const GOLDEN = new URL('../../spec/golden/', import.meta.url);
 
 export type JudgeOptions = {
   /** Folder with the official MPD schemas, one folder per edition; null: none. */
@@ -22,12 +24,18 @@ export type JudgeOptions = {
 
 export async function openJudges({ schemaDir, java }: JudgeOptions): Promise<Judges> {
   const mpd = await openMpdJudge(schemaDir, java);
-  const good = readFileSync(SMOOTH_GOOD, 'utf8');
-  const smooth = await openOwnSchema(fileURLToPath(SMOOTH_SCHEMA), good, good.replace(/ Duration="\d+"/, ''));
-  return { mpd, smooth: typeof smooth === 'string' ? null : smooth, notes: [...mpd.notes, ...(typeof smooth === 'string' ? [`spec/schema/smooth.xsd: ${smooth}`] : [])] };
+  const notes = [...mpd.notes];
+  const own = async (schema: string, golden: string, required: RegExp): Promise<XsdEngine | null> => {
+    const good = readFileSync(new URL(golden, GOLDEN), 'utf8');
+    const engine = await openOwnSchema(fileURLToPath(new URL(schema, SCHEMAS)), good, good.replace(required, ''));
+    if (typeof engine !== 'string') return engine;
+    notes.push(`spec/schema/${schema}: ${engine}`);
+    return null;
+  };
+  return { mpd, smooth: await own('smooth.xsd', 'smooth.xml', / Duration="\d+"/), ownMpd: await own('mpd.xsd', 'dash-csf.mpd', / minBufferTime="[^"]*"/), notes };
 }
 
 /** Judges for tests that have nothing to do with schemas. */
-export const NO_JUDGES: Judges = { mpd: { editions: [], informative: [], engines: [], notes: [] }, smooth: null, notes: [] };
+export const NO_JUDGES: Judges = { mpd: { editions: [], informative: [], engines: [], notes: [] }, smooth: null, ownMpd: null, notes: [] };
 
 export type { SchemaVerdict };

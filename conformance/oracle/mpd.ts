@@ -25,7 +25,7 @@ export type XsdEngine = { readonly name: string; validate(document: string): Pro
 
 const KNOWN_GOOD = `<?xml version="1.0" encoding="UTF-8"?>
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="static" mediaPresentationDuration="PT1S" minBufferTime="PT1S">
-<Period><AdaptationSet mimeType="video/mp4"><Representation id="a" bandwidth="1"/></AdaptationSet></Period></MPD>`;
+<Period><AdaptationSet id="1" segmentAlignment="true" contentType="video" mimeType="video/mp4"><SegmentTemplate/><Representation id="a" bandwidth="1"/></AdaptationSet></Period></MPD>`;
 const KNOWN_BAD = KNOWN_GOOD.replace(' minBufferTime="PT1S"', '').replace('bandwidth="1"', 'bandwidth="-1"');
 
 let providersReady = false;

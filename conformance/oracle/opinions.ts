@@ -33,32 +33,45 @@ export function m3u8ParserWarnings(text: string): readonly string[] {
   return warnings;
 }
 
-export type ForeignBox = { readonly type: string; readonly start: number; readonly size: number };
+export type ForeignBox = { readonly type: string; readonly start: number; readonly size: number; readonly parent: string };
 
 type Mp4boxNode = { type: string; start: number; size: number; boxes?: Mp4boxNode[] };
 
-/** All boxes that mp4box sees, in document order. Box parse only: it neither needs the media nor the initialization segment. */
-export function mp4boxTree(bytes: Uint8Array): readonly ForeignBox[] {
-  // It writes its warnings to the console: they are no findings.
-  Log.setLogLevel((module, message) => Log.error(module, message));
+export type ForeignReading = { readonly boxes: readonly ForeignBox[]; readonly complaints: readonly string[] };
+
+let complaints: string[] = [];
+// mp4box tells of broken boxes in its error log only, which goes to the console: here it is the opinion that was asked for.
+Object.assign(Log, {
+  error(_module: string, message?: string): void {
+    complaints.push(message ?? '');
+  },
+});
+
+/** All boxes that mp4box sees, in document order, and what it complains of. Box parse only: it needs neither media nor header. */
+export function readWithMp4box(bytes: Uint8Array): ForeignReading {
+  complaints = [];
   const file = createFile(false);
   const copy = new ArrayBuffer(bytes.length);
   new Uint8Array(copy).set(bytes);
   file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(copy, 0), true);
   file.flush();
-  const list: ForeignBox[] = [];
-  const visit = (boxes: readonly Mp4boxNode[]): void => {
-    for (const { type, start, size, boxes: children } of boxes) {
-      list.push({ type, start, size });
-      visit(children ?? []);
+  const boxes: ForeignBox[] = [];
+  const visit = (nodes: readonly Mp4boxNode[], parent: string): void => {
+    for (const { type, start, size, boxes: children } of nodes) {
+      boxes.push({ type, start, size, parent });
+      visit(children ?? [], type);
     }
   };
-  visit(file.boxes as unknown as Mp4boxNode[]);
-  return list;
+  visit(file.boxes as unknown as Mp4boxNode[], '');
+  return { boxes, complaints };
 }
 
-/** The first place where our walk and mp4box's differ; null when both see the same boxes as far as both look inside. */
-export function differenceFromMp4box(ours: readonly Box[], theirs: readonly ForeignBox[]): string | null {
+/** Containers that both look inside. */
+const PARENTS = new Set(['', 'moov', 'trak', 'mdia', 'minf', 'stbl', 'mvex', 'moof', 'traf']);
+
+/** What mp4box complains of, or the first place where our walk and its differ; null when both see the same boxes as far as both look inside. */
+export function differenceFromMp4box(ours: readonly Box[], { boxes: theirs, complaints: [complaint] }: ForeignReading): string | null {
+  if (complaint !== undefined) return complaint;
   const mine = new Map<string, Box>();
   const visit = (boxes: readonly Box[]): void => {
     for (const box of boxes) {
@@ -69,8 +82,9 @@ export function differenceFromMp4box(ours: readonly Box[], theirs: readonly Fore
   visit(ours);
   const other = new Set(theirs.map(({ type, start, size }) => `${type}@${start}+${size}`));
   for (const box of ours) if (!other.has(`${box.type}@${box.start}+${box.size}`)) return `mp4box sees no ${box.type} of ${box.size} bytes at ${box.start}`;
-  for (const { type, start, size } of theirs) {
+  for (const { type, start, size, parent } of theirs) {
     const match = mine.get(`${type}@${start}`);
+    if (match === undefined && PARENTS.has(parent)) return `mp4box sees ${type} of ${size} bytes at ${start}`;
     if (match !== undefined && match.size !== size) return `mp4box gives ${type} at ${start} ${size} bytes, not ${match.size}`;
   }
   return null;

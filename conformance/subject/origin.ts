@@ -1,7 +1,7 @@
 /** Any origin by URL: a manifest of a known kind, or the `.ism` of an asset, which stands for its six outputs. */
 import { request, type Limits } from '../capture/request.ts';
 import { SuiteFault } from '../fault.ts';
-import { guessFormat, masterUrls } from '../formats.ts';
+import { guessFormat, masterUrls } from '../outputs.ts';
 import type { ManifestTarget, Profile } from '../trace.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost']);

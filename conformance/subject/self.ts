@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { SuiteFault } from '../fault.ts';
-import { masterUrls } from '../formats.ts';
+import { masterUrls } from '../outputs.ts';
 import { loadTruth, type TruthView } from '../oracle/truth.ts';
 import type { ManifestTarget } from '../trace.ts';
 

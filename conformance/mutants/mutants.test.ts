@@ -1,0 +1,55 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openJudges, type Judges } from '../oracle/judges.ts';
+import { GATE_EDITIONS } from '../oracle/mpd.ts';
+import { CHECKS } from '../registry.ts';
+import { judgeOrigin } from './judge-origin.ts';
+import { MUTANTS } from './mutants.ts';
+import { goodOrigin } from './origin.ts';
+
+/** Without the official schemas our own narrow one stands in: what is tested here is the check, not the schema. */
+function standInSchemas(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'isomer-schemas-'));
+  for (const edition of GATE_EDITIONS) {
+    mkdirSync(join(folder, edition));
+    copyFileSync(fileURLToPath(new URL('../../spec/schema/mpd.xsd', import.meta.url)), join(folder, edition, 'DASH-MPD.xsd'));
+  }
+  return folder;
+}
+
+describe('checks and their mutants', () => {
+  const official = process.env['ISOMER_SCHEMA_DIR'];
+  const schemaDir = official ?? standInSchemas();
+  let judges: Judges;
+  beforeAll(async () => {
+    judges = await openJudges({ schemaDir, java: false });
+  });
+  afterAll(() => {
+    if (official === undefined) rmSync(schemaDir, { recursive: true });
+  });
+
+  it('passes the good specimen on every check', async () => {
+    const { report, faults, details } = await judgeOrigin(goodOrigin(), CHECKS, judges);
+    expect(faults).toEqual([]);
+    const notable = report.results.filter(({ outcome }) => outcome !== 'pass').map(({ id }) => details.find(({ result }) => result === id) ?? id);
+    expect(notable).toEqual([]);
+  });
+
+  it('has a mutant for every check', () => {
+    const covered = new Set(MUTANTS.map(({ check }) => check));
+    expect(CHECKS.map(({ id }) => id).filter((id) => !covered.has(id))).toEqual([]);
+    const known = new Set(CHECKS.map(({ id }) => id));
+    expect([...covered].filter((id) => !known.has(id))).toEqual([]);
+  });
+
+  it.each(MUTANTS)('$check sees: $name', async ({ check, change, warns }) => {
+    const origin = goodOrigin();
+    change(origin);
+    const { report, faults } = await judgeOrigin(origin, CHECKS.filter(({ id }) => id === check), judges);
+    expect(faults).toEqual([]);
+    expect(report.results.map(({ outcome }) => outcome)).toContain(warns === true ? 'warn' : 'fail');
+  });
+});

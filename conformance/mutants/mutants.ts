@@ -1,0 +1,14 @@
+/** A mutant is the good specimen with one fault, and the check that has to see it. */
+import { DOCUMENT_MUTANTS } from './documents.ts';
+import { MEDIA_MUTANTS } from './media.ts';
+import type { Origin } from './origin.ts';
+
+export type Mutant = {
+  readonly check: string;
+  readonly name: string;
+  readonly change: (origin: Origin) => void;
+  /** The check is about a SHOULD, or the format deviates: it warns. */
+  readonly warns?: boolean;
+};
+
+export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS];
