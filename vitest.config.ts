@@ -24,7 +24,8 @@ export default defineConfig({
           include: [E2E],
           exclude: ['**/node_modules/**', 'corpus/.assets/**'],
           globalSetup: ['./scripts/e2e-setup.ts'],
-          maxWorkers: 2,
+          // Browsers and decoders want the whole machine: one file at a time.
+          fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           // The corpus is built once and servers are cheap; unit tests go first so that a broken base shows early.
