@@ -1,9 +1,10 @@
 /**
  * Boxes (ISO/IEC 14496-12:2022 4.2). A `Definition` describes one kind of box once; reading, writing, measuring and
- * dumping all run it. `Span` is a box that has been found but not read: a reader takes what it needs and no more.
+ * dumping all run it.
  */
-import { fourccAt, Reader, Sizer, unread, viewOf, Writer, type Io } from '../bytes.ts';
+import { Reader, Sizer, unread, Writer, type Io } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
+import { childBoxes, malformed, unsupported, type RawBox } from './walk.ts';
 
 export type Definition<T> = {
   /** Four-character code; for `uuid` boxes the 32 hexadecimal digits of the extended type. */
@@ -29,26 +30,8 @@ export type Box<T = object> = {
   readonly children: readonly Box[];
 };
 
-/** A box inside an array of bytes. */
-export type Span = {
-  readonly bytes: Uint8Array;
-  /** As `Definition.type`. */
-  readonly type: string;
-  /** First byte of the header. */
-  readonly start: number;
-  /** First byte after the header. */
-  readonly body: number;
-  readonly end: number;
-  /** e.g. `moov/trak[2]/mdia`. */
-  readonly path: string;
-  /** Position of the array's first byte in the file. */
-  readonly base: number;
-};
-
 export type Raw = { readonly data: Uint8Array };
 
-/** Boxes in one container, or in a file's header: more is an attack, not a movie. */
-export const MAX_CHILDREN = 65_536;
 /** Deeper than any box of the standard nests. */
 export const MAX_DEPTH = 24;
 
@@ -70,11 +53,11 @@ export function container(definition: Definition<object>, children: readonly Box
   return box(definition, {}, { children });
 }
 
-/** A whole stored box, written byte for byte as far as its header is a plain one. */
+/** A whole stored box with its content as it is. */
 export function verbatim(bytes: Uint8Array): Box<Raw> {
-  const [span] = spansIn(bytes, 0, bytes.length, { path: '', base: 0 });
-  if (span === undefined || span.end !== bytes.length) throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'stored box', expected: 'one whole box', found: `${bytes.length} bytes` });
-  return box(rawDefinition(span.type), { data: bytes.subarray(span.body, span.end) });
+  const boxes = childBoxes(bytes, '', 0);
+  if (boxes.length !== 1) throw malformed('stored box', 'byte 0', 'one whole box', `${boxes.length} in ${bytes.length} bytes`);
+  return box(rawDefinition(boxes[0].type), { data: boxes[0].body });
 }
 
 export function rawDefinition(type: string): Definition<Raw> {
@@ -125,83 +108,22 @@ function visit(io: Io, { definition, version, flags, fields }: Box): void {
   definition.fields(io, fields, version, flags);
 }
 
-/**
- * The boxes between two positions. A box that leaves the range, or a rest that is no box, is an error; fewer than
- * eight zero bytes at the end are QuickTime's list terminator and pass.
- */
-export function spansIn(bytes: Uint8Array, start: number, end: number, parent: Pick<Span, 'path' | 'base'>): Span[] {
-  const spans: Span[] = [];
-  const counts = new Map<string, number>();
-  const view = viewOf(bytes);
-  for (let at = start; at < end; ) {
-    const where = `${parent.path === '' ? 'file' : parent.path}, byte ${parent.base + at}`;
-    if (end - at < 8) {
-      if (bytes.subarray(at, end).every((byte) => byte === 0)) break;
-      throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'box header', where, expected: '8 bytes', found: `${end - at}` });
-    }
-    if (spans.length === MAX_CHILDREN) throw new IsomerError('ISOMER_MP4_LIMIT', { what: 'boxes in one box', where, expected: `at most ${MAX_CHILDREN}`, found: 'more' });
-    const small = view.getUint32(at);
-    let type = fourccAt(bytes, at + 4);
-    let body = at + 8;
-    let size = small;
-    if (small === 1) {
-      if (end - at < 16) throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'box header', where, expected: '16 bytes', found: `${end - at}` });
-      size = view.getUint32(at + 8) * 0x1_0000_0000 + view.getUint32(at + 12);
-      body = at + 16;
-    } else if (small === 0) size = end - at;
-    if (type === 'uuid' && body + 16 <= end) {
-      type = hex(bytes.subarray(body, body + 16));
-      body += 16;
-    }
-    if (size < body - at || size > end - at) {
-      throw new IsomerError('ISOMER_MP4_MALFORMED', { what: `size of ${printable(type)}`, where, expected: `${body - at} to ${end - at}`, found: String(size) });
-    }
-    const count = (counts.get(type) ?? 0) + 1;
-    counts.set(type, count);
-    const step = `${printable(type)}${count > 1 ? `[${count}]` : ''}`;
-    spans.push({ bytes, type, start: at, body, end: at + size, path: parent.path === '' ? step : `${parent.path}/${step}`, base: parent.base });
-    at += size;
+/** Reads the fields of one box. Bytes after the known fields are allowed, as 4.2 demands of readers. */
+export function readBox<T>(definition: Definition<T>, raw: RawBox): Box<T> {
+  return openBox(definition, raw).box;
+}
+
+function openBox<T>(definition: Definition<T>, raw: RawBox): { readonly box: Box<T>; readonly next: number } {
+  const reader = new Reader(raw.body, { code: 'ISOMER_MP4_MALFORMED', where: raw.path, base: raw.bodyPosition }, isUuid(definition.type) ? 16 : 0);
+  let version = 0;
+  let flags = 0;
+  if (definition.versions !== null) {
+    version = reader.u8();
+    flags = reader.u24();
+    if (!definition.versions.includes(version)) throw unsupported('version', `${raw.path}, byte ${raw.bodyPosition}`, definition.versions.join(' or '), version);
   }
-  return spans;
-}
-
-/** The boxes inside a container that has no fields of its own. */
-export function childrenOf(span: Span): Span[] {
-  return spansIn(span.bytes, span.body, span.end, span);
-}
-
-export function childOf(children: readonly Span[], type: string): Span | undefined {
-  return children.find((child) => child.type === type);
-}
-
-/** A child that must be there, once (14496-12:2022 table 1). */
-export function needChild(children: readonly Span[], type: string, parent: Span): Span {
-  const found = children.filter((child) => child.type === type);
-  if (found.length !== 1) throw malformed(parent, `box ${type}`, 'one', String(found.length));
-  return found[0];
-}
-
-export function malformed(span: Span, what: string, expected: string, found: string): IsomerError {
-  return new IsomerError('ISOMER_MP4_MALFORMED', { what, where: `${span.path}, byte ${span.base + span.start}`, expected, found });
-}
-
-/** Header of a full box: version and flags, checked against what the definition knows. */
-export function openBox<T>(definition: Definition<T>, span: Span): { readonly reader: Reader; readonly version: number; readonly flags: number } {
-  const reader = new Reader(span.bytes, { code: 'ISOMER_MP4_MALFORMED', where: span.path, base: span.base }, span.body, span.end);
-  if (definition.versions === null) return { reader, version: 0, flags: 0 };
-  const version = reader.u8();
-  const flags = reader.u24();
-  if (!definition.versions.includes(version)) {
-    throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { what: 'version', where: `${span.path}, byte ${span.base + span.start}`, expected: definition.versions.join(' or '), found: String(version) });
-  }
-  return { reader, version, flags };
-}
-
-/** Reads one box without the boxes that it holds. Bytes after the known fields are allowed, as 4.2 demands of readers. */
-export function readBox<T>(definition: Definition<T>, span: Span): Box<T> {
-  const { reader, version, flags } = openBox(definition, span);
   const fields = definition.fields(reader, unread<T>(), version, flags);
-  return { type: span.type, definition, version, flags, fields, children: NO_CHILDREN };
+  return { box: { type: definition.type, definition, version, flags, fields, children: NO_CHILDREN }, next: reader.position };
 }
 
 /** Definitions by type. A type that is defined twice is a mistake of ours and stops the start. */
@@ -215,17 +137,28 @@ export function createRegistry(definitions: readonly Definition<object>[]): Read
   return registry;
 }
 
-/** The whole tree below a range. Unknown boxes, and known ones in foreign places, are kept raw. */
-export function readTree(registry: ReadonlyMap<string, Definition<object>>, spans: readonly Span[], parent = '', depth = 0): readonly Box[] {
+type Registry = ReadonlyMap<string, Definition<object>>;
+
+/** One box, and the boxes that it holds, not yet read. Unknown boxes, and known ones in foreign places, are kept raw. */
+export function readNode(registry: Registry, raw: RawBox, parent: string): { readonly box: Box; readonly inner: readonly RawBox[] } {
+  const type = typeOf(raw);
+  const definition = definitionOf(registry, type, parent) ?? rawDefinition(type);
+  const { box: node, next } = openBox(definition, raw);
+  return { box: node, inner: definition.container ? childBoxes(raw.body.subarray(next), raw.path, raw.bodyPosition + next) : [] };
+}
+
+/** The whole tree. */
+export function readTree(registry: Registry, boxes: readonly RawBox[], parent = '', depth = 0): readonly Box[] {
   if (depth > MAX_DEPTH) throw new IsomerError('ISOMER_MP4_LIMIT', { what: 'nesting of boxes', expected: `at most ${MAX_DEPTH} levels`, found: 'more' });
-  return spans.map((span) => {
-    const definition = definitionOf(registry, span.type, parent);
-    if (definition === undefined) return readBox(rawDefinition(span.type), span);
-    const { reader, version, flags } = openBox(definition, span);
-    const fields = definition.fields(reader, unread(), version, flags);
-    const children = definition.container ? readTree(registry, spansIn(span.bytes, reader.position, span.end, span), span.type, depth + 1) : NO_CHILDREN;
-    return { type: span.type, definition, version, flags, fields, children };
+  return boxes.map((raw) => {
+    const { box: node, inner } = readNode(registry, raw, parent);
+    return inner.length === 0 ? node : { ...node, children: readTree(registry, inner, node.type, depth + 1) };
   });
+}
+
+/** The four-character code, or the extended type of a uuid box. */
+function typeOf({ type, body }: RawBox): string {
+  return type === 'uuid' && body.length >= 16 ? Buffer.from(body.subarray(0, 16)).toString('hex') : type;
 }
 
 export function definitionOf(registry: ReadonlyMap<string, Definition<object>>, type: string, parent: string): Definition<object> | undefined {
@@ -240,12 +173,3 @@ export function wide(io: Io, version: number, value: bigint): bigint {
 
 /** Stands in `Definition.parents` for every place. */
 export const ANYWHERE = '*';
-
-/** A type for paths and messages: printable characters stay, others become `?`. */
-export function printable(type: string): string {
-  return type.replace(/[^ -~]/g, '?');
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
