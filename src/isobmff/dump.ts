@@ -1,42 +1,19 @@
-/** A text dump of the box tree: stable, one line per box, with the fields that matter. Media data is passed over. */
+/**
+ * A text dump of the box tree: stable, one line per box, with all fields of the boxes that have a definition. Media data
+ * is passed over; a damaged box is named and the dump goes on behind it.
+ */
 import { fourccAt, viewOf } from '../bytes.ts';
+import { IsomerError } from '../errors.ts';
+import { MAX_DEPTH, readNode, type Box } from './box.ts';
+import { REGISTRY } from './boxes.ts';
 import type { ReadAt } from './movie.ts';
 import { childBoxes, malformed, printable, type RawBox } from './walk.ts';
 
-/** Containers, and the bytes of fields in front of their children. */
-const CONTAINERS: Readonly<Record<string, number>> = {
-  moov: 0, trak: 0, edts: 0, mdia: 0, minf: 0, dinf: 0, stbl: 0, mvex: 0, moof: 0, traf: 0, mfra: 0, udta: 0, sinf: 0, schi: 0, wave: 0,
-  dref: 8, stsd: 8, avc1: 78, avc3: 78, hvc1: 78, hev1: 78, encv: 78, mp4a: 28, enca: 28, 'ec-3': 28, dtsc: 28, dtsh: 28, dtse: 28, dtsl: 28,
-};
-
-type Field = (view: DataView, body: Uint8Array) => string;
-const u32 = (at: number): Field => (view) => String(view.getUint32(at));
-
-/** Fields by box type; version and flags come first for all of them. */
-const FIELDS: Readonly<Record<string, readonly (readonly [name: string, field: Field])[]>> = {
-  mvhd: [['timescale', (view) => String(view.getUint32(view.getUint8(0) === 1 ? 20 : 12))]],
-  mdhd: [['timescale', (view) => String(view.getUint32(view.getUint8(0) === 1 ? 20 : 12))]],
-  tkhd: [['track_ID', (view) => String(view.getUint32(view.getUint8(0) === 1 ? 20 : 12))]],
-  hdlr: [['handler_type', (_, body) => fourccAt(body, 8)]],
-  stsz: [['sample_size', u32(4)], ['sample_count', u32(8)]],
-  stts: [['entry_count', u32(4)]],
-  ctts: [['entry_count', u32(4)]],
-  stss: [['entry_count', u32(4)]],
-  stsc: [['entry_count', u32(4)]],
-  stco: [['entry_count', u32(4)]],
-  co64: [['entry_count', u32(4)]],
-  elst: [['entry_count', u32(4)]],
-  mfhd: [['sequence_number', u32(4)]],
-  trex: [['track_ID', u32(4)]],
-  tfhd: [['track_ID', u32(4)]],
-  tfdt: [['baseMediaDecodeTime', (view) => (view.getUint8(0) === 1 ? String(view.getBigUint64(4)) : String(view.getUint32(4)))]],
-  trun: [['sample_count', u32(4)]],
-  avcC: [['configuration', (_, body) => Buffer.from(body).toString('hex')]],
-  hvcC: [['configuration', (_, body) => Buffer.from(body).toString('hex')]],
-  esds: [['descriptors', (_, body) => Buffer.from(body.subarray(4)).toString('hex')]],
-};
-const PLAIN: ReadonlySet<string> = new Set(['avcC', 'hvcC']);
 const MAX_MEMORY_BOX = 256 * 1024 * 1024;
+/** What one field shows of a list and of bytes. */
+const MAX_ITEMS = 32;
+const MAX_BYTES = 256;
+const MAX_RAW_BYTES = 32;
 
 /** Lines of the dump, top-level box by top-level box. */
 export async function* dumpBoxes(read: ReadAt, size: number): AsyncGenerator<string> {
@@ -48,37 +25,63 @@ export async function* dumpBoxes(read: ReadAt, size: number): AsyncGenerator<str
     const length = short === 0 ? size - at : short === 1 && header.length === 16 ? Number(viewOf(header).getBigUint64(8)) : short;
     if (length < 8 || length > size - at) throw malformed(`size of box ${printable(type)}`, `byte ${at}`, `8 to ${size - at}`, length);
     if (type === 'mdat' || length > MAX_MEMORY_BOX) yield `${printable(type)} @${at} ${length}`;
-    else for (const box of childBoxes(await read(at, length), '', at)) yield* dumpBox(box, '');
+    else for (const raw of childBoxes(await read(at, length), '', at)) yield* dumpBox(raw, '', '', 0);
     at += length;
   }
 }
 
-function* dumpBox(box: RawBox, indent: string): Generator<string> {
-  const { type, body, position, whole } = box;
-  yield `${indent}${printable(type)} @${position} ${whole.length}${brands(box)}${fields(box)}`;
-  const skip = CONTAINERS[type];
-  if (skip === undefined || body.length < skip) return;
-  for (const child of childBoxes(body.subarray(skip), box.path, box.bodyPosition + skip)) yield* dumpBox(child, `${indent}  `);
+/** The same for boxes in memory. */
+export async function dumpText(bytes: Uint8Array): Promise<string> {
+  const lines: string[] = [];
+  for await (const line of dumpBoxes((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length)) lines.push(line);
+  return `${lines.join('\n')}\n`;
 }
 
-function brands({ type, body }: RawBox): string {
-  if (type !== 'ftyp' && type !== 'styp') return '';
-  const names: string[] = [];
-  for (let i = 0; i + 4 <= body.length; i += 4) if (i !== 4) names.push(fourccAt(body, i));
-  return ` ${names.join(' ')}`;
+function* dumpBox(raw: RawBox, parent: string, indent: string, depth: number): Generator<string> {
+  const head = `${indent}${printable(raw.type)} @${raw.position} ${raw.whole.length}`;
+  let node: ReturnType<typeof readNode>;
+  try {
+    node = readNode(REGISTRY, raw, parent);
+  } catch (error) {
+    if (!(error instanceof IsomerError)) throw error;
+    yield `${head} damaged: ${error.message}`;
+    return;
+  }
+  yield head + describe(node.box);
+  if (depth === MAX_DEPTH) return;
+  for (const child of node.inner) yield* dumpBox(child, node.box.type, `${indent}  `, depth + 1);
 }
 
-function fields({ type, body }: RawBox): string {
-  const list = FIELDS[type];
-  if (list === undefined || body.length < 8) return '';
-  const view = viewOf(body);
-  const start = PLAIN.has(type) ? '' : ` v${view.getUint8(0)} flags=0x${(view.getUint32(0) & 0xffffff).toString(16).padStart(6, '0')}`;
-  const read = ([name, field]: readonly [string, Field]): string => {
-    try {
-      return ` ${name}=${field(view, body)}`;
-    } catch {
-      return ` ${name}=?`;
-    }
-  };
-  return start + list.map(read).join('');
+function describe({ definition, version, flags, fields }: Box): string {
+  let line = definition.type.length > 4 ? ` ${definition.type}` : '';
+  if (definition.versions !== null) line += ` v${version} flags=0x${flags.toString(16).padStart(6, '0')}`;
+  const known = definition.clause !== '';
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== null) line += ` ${name}=${name.endsWith('_flags') ? showFlags(value as number | Uint32Array) : show(value, known ? MAX_BYTES : MAX_RAW_BYTES)}`;
+  }
+  return line;
+}
+
+function show(value: unknown, bytes: number): string {
+  if (value instanceof Uint8Array) {
+    const hex = Buffer.from(value.subarray(0, bytes)).toString('hex');
+    return value.length > bytes ? `${hex}…(${value.length})` : hex;
+  }
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'object' && value !== null) {
+    if (Symbol.iterator in value) return showList(Array.from(value as Iterable<unknown>), bytes);
+    return `{${Object.entries(value).map(([name, field]) => `${name}=${show(field, bytes)}`).join(' ')}}`;
+  }
+  return String(value);
+}
+
+/** Sample flags are bit fields: hexadecimal shows them. */
+function showFlags(value: number | Uint32Array): string {
+  const hex = (flags: number): string => `0x${flags.toString(16).padStart(8, '0')}`;
+  return typeof value === 'number' ? hex(value) : showList(Array.from(value, hex), 0).replaceAll('"', '');
+}
+
+function showList(items: readonly unknown[], bytes: number): string {
+  const shown = items.slice(0, MAX_ITEMS).map((item) => show(item, bytes)).join(' ');
+  return items.length > MAX_ITEMS ? `[${shown} …(${items.length})]` : `[${shown}]`;
 }
