@@ -4,7 +4,7 @@ import { enginesFor } from './engines.js';
 import { audioOptions, qualityOptions, setFacts, setOptions, stateFacts, stateWords, trackTable } from './panel.js';
 import { createPlayback } from './playback.js';
 import { fillTable, filterTable, markCurrent } from './table.js';
-import { languageWords } from './words.js';
+import { classWords, languageWords } from './words.js';
 
 /** @typedef {import('../assets.ts').PageAsset} PageAsset */
 /** @typedef {import('../assets.ts').PageOutput} PageOutput */
@@ -102,6 +102,12 @@ function currentBitrate() {
   return quality?.choices.find(({ id }) => id === quality.current)?.bitrate ?? null;
 }
 
+/** What is not plainly encoded says so before it disappoints. */
+function classNotes() {
+  const name = selection?.asset.class ?? 'encoded';
+  return name === 'encoded' ? [] : [`This asset is ${name}: ${classWords(name)}.`];
+}
+
 /** @param {import('./engines.js').Engine} engine */
 function qualityValue(engine) {
   const { choices, automatic, current } = engine.quality();
@@ -113,7 +119,7 @@ function refresh() {
   const engine = playback.engine();
   setFacts(find('dl', 'state'), stateFacts(video, status, currentBitrate()));
   showWords(find('p', 'errors'), status.errors);
-  showWords(find('p', 'notes'), status.notes);
+  showWords(find('p', 'notes'), [...classNotes(), ...status.notes]);
   const muxed = selection === null ? null : muxedOptions(selection);
   if (muxed !== null) setOptions(audioSelect, muxed, selection?.audio ?? muxed[0]?.value ?? null);
   else if (engine === null || status.loading) setOptions(audioSelect, [], null);

@@ -121,7 +121,7 @@ export function trackTable(tracks) {
       {},
       element('th', { scope: 'row' }, track.name),
       element('td', { title: track.codec }, `${codecWords(track.codec)}${picture}`),
-      element('td', {}, track.kind === 'video' ? '–' : `${languageWords(track.language)}${track.label === null ? '' : `, ${track.label}`}`),
+      element('td', {}, track.kind === 'video' ? '–' : [...new Set([languageWords(track.language), track.label ?? ''])].filter((words) => words !== '').join(', ')),
       element('td', {}, track.bitrates.map(bitrateWords).join(', ')),
     );
   });

@@ -28,8 +28,14 @@ export function createPlayback(video) {
     return (/** @type {string} */ words, /** @type {boolean} */ fatal) => {
       if (mine !== turn) return;
       if (!fatal) notes = [...notes.filter((note) => note !== words), words].slice(-MOST_NOTES);
-      else if (!errors.includes(words)) errors.push(words);
+      else if (!isKnown(words)) errors.push(words);
     };
+  }
+
+  /** Players repeat what the video element has said. @param {string} words */
+  function isKnown(words) {
+    const said = video.error?.message ?? '';
+    return errors.some((known) => known === words || (said !== '' && known.includes(said) && words.includes(said)));
   }
 
   async function stop() {

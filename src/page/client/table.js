@@ -1,6 +1,6 @@
 /** The assets × outputs table. */
 import { element } from './dom.js';
-import { codecWords, languageWords } from './words.js';
+import { classWords, codecWords, languageWords, shortTitle } from './words.js';
 
 /** @typedef {import('../assets.ts').PageAsset} PageAsset */
 /** @typedef {import('../assets.ts').PageOutput} PageOutput */
@@ -12,7 +12,7 @@ import { codecWords, languageWords } from './words.js';
  */
 export function fillTable(table, assets, hashOf) {
   const columns = outputColumns(assets);
-  const head = element('tr', {}, element('th', { scope: 'col' }, 'Asset'), ...columns.map(({ title }) => element('th', { scope: 'col', class: 'output' }, title)));
+  const head = element('tr', {}, element('th', { scope: 'col' }, 'Asset'), ...columns.map(({ title }) => element('th', { scope: 'col', class: 'output' }, shortTitle(title))));
   const rows = assets.map((asset) => assetRow(asset, columns, hashOf));
   table.replaceChildren(element('thead', {}, head), element('tbody', {}, ...rows));
 }
@@ -35,7 +35,7 @@ function outputColumns(assets) {
  */
 function assetRow(asset, columns, hashOf) {
   const title = element('span', { class: 'name' }, asset.id);
-  const badge = asset.class === null ? [] : [element('span', { class: 'class' }, asset.class)];
+  const badge = asset.class === null ? [] : [element('span', { class: 'class', title: classWords(asset.class) }, asset.class)];
   const summary = element('span', { class: 'summary' }, asset.problem ?? summaryWords(asset));
   const head = element('th', { scope: 'row' }, title, ' ', ...badge, summary);
   const cells = columns.map((column) => outputCell(asset, asset.outputs.find(({ id }) => id === column.id), column, hashOf));
@@ -57,7 +57,7 @@ function outputCell(asset, output, column, hashOf) {
     'a',
     { class: 'play', href: hashOf(asset, output), 'data-output': output.id, 'aria-label': `Play ${asset.id} as ${output.title}` },
     element('span', { class: 'triangle', 'aria-hidden': 'true' }),
-    element('span', { class: 'short', 'aria-hidden': 'true' }, output.title),
+    element('span', { class: 'short', 'aria-hidden': 'true' }, shortTitle(output.title)),
   );
   return element('td', {}, link);
 }
@@ -68,7 +68,11 @@ function summaryWords(asset) {
     const picture = size === null ? '' : ` up to ${size.height}p`;
     return `${codecWords(codec)}${bitrates.length > 1 ? ` × ${bitrates.length}` : ''}${picture}`;
   });
-  const audio = asset.tracks.filter(({ kind }) => kind === 'audio').map(({ codec, language, label }) => `${label ?? languageWords(language)} (${codecWords(codec)})`);
+  const sounds = asset.tracks.filter(({ kind }) => kind === 'audio');
+  const audio = sounds.map(({ name, codec, language, label }, _, all) => {
+    const alone = all.filter((other) => other.language === language).length === 1;
+    return `${label ?? (alone ? languageWords(language) : name)} (${codecWords(codec)})`;
+  });
   const text = asset.tracks.filter(({ kind }) => kind === 'text').map(({ language }) => `text ${languageWords(language)}`);
   return [...video, ...audio, ...text].join(' · ');
 }

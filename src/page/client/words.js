@@ -47,6 +47,37 @@ export function mediaErrorWords(error) {
   return error.message === '' ? words : `${words} (${error.message})`;
 }
 
+/** The message of an error document, else its text. @param {string} body */
+function explanation(body) {
+  try {
+    /** @type {unknown} */
+    const document = JSON.parse(body);
+    if (typeof document === 'object' && document !== null && 'message' in document) return String(document.message);
+  } catch {
+    // Not JSON: a proxy in between may answer with anything.
+  }
+  return body.replace(/\s+/g, ' ').trim().slice(0, 400);
+}
+
+/** What the corpus says of its assets, by honesty class. */
+const CLASSES = /** @type {Readonly<Record<string, string>>} */ ({
+  encoded: 'made by an encoder: what is decoded is what the labels say',
+  'bitstream-written': 'written by a bitstream writer and decoded exactly by another program',
+  'null-extension': 'the syntax of the extension is valid, but it adds no sound',
+  'signalling-only': 'manifests and containers are true, the media in them is not meant to be decoded',
+  malformed: 'damaged on purpose, to see it refused',
+});
+
+/** @param {string} name */
+export function classWords(name) {
+  return CLASSES[name] ?? name;
+}
+
+/** For columns and small buttons. @param {string} title */
+export function shortTitle(title) {
+  return title.replace(/^MPEG-/, '').replace(/ Streaming$/, '');
+}
+
 /**
  * Asks the origin itself why it refused something; a player only knows that it did.
  * @param {string} url
@@ -57,8 +88,8 @@ export async function refusalWords(url) {
     const response = await fetch(url);
     if (response.ok) return null;
     const code = response.headers.get('x-ms-error-code');
-    const body = (await response.text()).replace(/\s+/g, ' ').trim().slice(0, 400);
-    return `The origin answered ${response.status}${code === null ? '' : ` ${code}`}${body === '' ? '.' : `: ${body}`}`;
+    const words = explanation(await response.text());
+    return `The origin answered ${response.status}${code === null ? '' : ` ${code}`}${words === '' ? '.' : `: ${words}`}`;
   } catch {
     return 'The origin did not answer.';
   }

@@ -28,7 +28,7 @@ export async function createDash(video, _kind, files, complain) {
       const tracks = audioTracks();
       const index = tracks.findIndex((track) => track.index === current?.index);
       return {
-        choices: tracks.map((track, i) => ({ id: String(i), language: track.lang ?? '', label: track.labels[0]?.text ?? null })),
+        choices: tracks.map((track, i) => ({ id: String(i), language: track.lang ?? '', label: labelOf(track) })),
         current: index < 0 ? null : String(index),
       };
     },
@@ -52,6 +52,12 @@ export async function createDash(video, _kind, files, complain) {
       player.destroy();
     },
   };
+}
+
+/** In Smooth Streaming the id is the track's name. @param {import('dashjs').MediaInfo} track */
+function labelOf(track) {
+  const id = track.id ?? '';
+  return track.labels[0]?.text ?? (/^\d*$/.test(id) ? (track.accessibility?.length ? 'described' : null) : id);
 }
 
 /** @param {object} event */
