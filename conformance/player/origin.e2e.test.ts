@@ -1,7 +1,7 @@
 /** The suite's own replay of the origin, from another origin than its page, in each browser: one asset, every output. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startOrigin, type RunningOrigin } from '../subject/self.ts';
-import { FORMATS } from '../formats.ts';
+import { FORMATS } from '../outputs.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import { BROWSERS, launchBrowser } from './drivers/launch.ts';
 import type { ManifestFormat, PlayerName } from './model.ts';
