@@ -2,6 +2,8 @@
  * One request to one reply, without a socket. Routes, look-ups and HTTP semantics; what is sent is decided by the
  * format's row, how it is sent by body.ts and server.ts.
  */
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { ERRORS, IsomerError, row, type ErrorCode } from '../errors.ts';
 import type { Format, SegmentPlan } from '../formats.ts';
 import type { Log } from '../log.ts';
@@ -9,9 +11,9 @@ import { findSet, type Presentation, type SwitchingSet, type Track } from '../mo
 import { findSegment, segmentCount } from '../model/timeline.ts';
 import { planBody, sliceBody, type BodyPlan, type ReadableSources } from './body.ts';
 import type { Catalog } from './catalog.ts';
-import { caching, COMMON_HEADERS, entityTag, errorCaching, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Headers, type RequestHeaders } from './headers.ts';
+import { acceptsGzip, caching, COMMON_HEADERS, entityTag, errorCaching, gzipTag, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Headers, type RequestHeaders } from './headers.ts';
 import type { BufferPool } from './pool.ts';
-import { decodePath, parseUrl, printUrl, printVerb, type StreamRequest } from './url.ts';
+import { decodePath, parseUrl, printUrl, printVerb, withoutQuery, type StreamRequest } from './url.ts';
 
 export type Request = {
   readonly method: string;
@@ -64,6 +66,8 @@ export type HandlerDeps = {
 type Content = {
   readonly headers: Headers;
   readonly etag: string | null;
+  /** Text that is sent compressed to whom accepts that. */
+  readonly text: boolean;
   /** Gives back what the content holds; a made body has taken it over. */
   readonly release: () => void;
   makeBody(): Made | Promise<Made>;
@@ -86,8 +90,7 @@ export async function handle(request: Request, deps: HandlerDeps): Promise<Reply
 }
 
 async function route(request: Request, deps: HandlerDeps): Promise<Content> {
-  const query = request.path.indexOf('?');
-  const path = query === -1 ? request.path : request.path.slice(0, query);
+  const path = withoutQuery(request.path);
   const fixed = FIXED.get(path);
   if (fixed !== undefined) return plainContent(fixed.mime, fixed.text, fixed.maxAge);
   if (path === '/' || path.startsWith(PAGE_PREFIX)) return pageContent(path, deps);
@@ -118,7 +121,7 @@ const FIXED: ReadonlyMap<string, FixedFile> = new Map([
 ]);
 
 function plainContent(mime: string, body: string | Uint8Array, cacheControl: string): Content {
-  return { headers: { 'Content-Type': mime, 'Cache-Control': cacheControl }, etag: null, release: NOTHING, makeBody: () => body };
+  return { headers: { 'Content-Type': mime, 'Cache-Control': cacheControl }, etag: null, text: false, release: NOTHING, makeBody: () => body };
 }
 
 async function pageContent(path: string, { page, pagePolicy }: HandlerDeps): Promise<Content> {
@@ -146,7 +149,7 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
       ...caching(settings.maxAge, deps.now()),
       ...(prefetch === null ? {} : { 'CDN-Origin-Assist-Prefetch-Path': prefetch }),
     };
-    return { headers, etag, release, makeBody: found.makeBody };
+    return { headers, etag, text: found.text, release, makeBody: found.makeBody };
   } catch (error) {
     release();
     throw error;
@@ -181,15 +184,15 @@ function checkPolicy({ encryption, filters, resource }: StreamRequest): void {
   if (manifest && filters.length > 0) throw new IsomerError('MPE_EGRESS_FILTER_NOT_FOUND', { what: 'parameter filter', found: filters[0] });
 }
 
-type Found = Pick<Content, 'makeBody'> & { readonly mime: string; readonly headers: Headers; readonly next: string | null };
+type Found = Pick<Content, 'makeBody' | 'text'> & { readonly mime: string; readonly headers: Headers; readonly next: string | null };
 
 /** All look-ups: what this returns exists, and only its bytes are still to be made. */
 function findContent(stream: StreamRequest, format: Format, lease: Lease, release: () => void, deps: HandlerDeps): Found {
   const { resource } = stream;
   const { presentation, sources } = lease.asset;
   const parameters = childParameters(stream, format, presentation, deps.settings);
-  const text = (write: () => string | Uint8Array, mime: string): Found => ({ mime, headers: {}, next: null, makeBody: () => releasing(write, release) });
-  if (resource.kind === 'manifest') return text(() => format.writeManifest(presentation, parameters), format.manifest.mime);
+  const written = (write: () => string | Uint8Array, mime: string, text: boolean): Found => ({ mime, headers: {}, next: null, text, makeBody: () => releasing(write, release) });
+  if (resource.kind === 'manifest') return written(() => format.writeManifest(presentation, parameters), format.manifest.mime, true);
 
   const { set, track } = findTrack(presentation, resource.track, resource.bitrate);
   const planned = (plan: () => SegmentPlan): Content['makeBody'] => async () => {
@@ -200,18 +203,18 @@ function findContent(stream: StreamRequest, format: Format, lease: Lease, releas
     case 'playlist': {
       const write = resource.keyFrames ? format.writeKeyFramePlaylist?.bind(format) : format.writePlaylist?.bind(format);
       if (write === undefined) throw notInFormat(format, resource.keyFrames ? 'I-frame playlists' : 'media playlists');
-      return text(() => write(presentation, set, track, parameters), format.manifest.mime);
+      return written(() => write(presentation, set, track, parameters), format.manifest.mime, true);
     }
     case 'init': {
       const write = format.writeInit?.bind(format);
       if (write === undefined) throw notInFormat(format, 'initialization segments');
-      return text(() => write(set, track), format.mimeOf(set).init);
+      return written(() => write(set, track), format.mimeOf(set).init, false);
     }
     case 'keyFrame': {
       if (format.planKeyFrame === undefined) throw notInFormat(format, 'key frame segments');
       const plan = format.planKeyFrame(set, track, resource.time);
       if (plan === null) throw new IsomerError('MPE_EGRESS_TIMESTAMP_NOT_FOUND', { what: `track ${set.name}`, expected: 'the time of a key frame', found: `${resource.time}` });
-      return { mime: format.mimeOf(set).segment, headers: {}, next: null, makeBody: planned(() => plan) };
+      return { mime: format.mimeOf(set).segment, headers: {}, next: null, text: false, makeBody: planned(() => plan) };
     }
     case 'segment': {
       const { timeline } = set;
@@ -222,6 +225,7 @@ function findContent(stream: StreamRequest, format: Format, lease: Lease, releas
         mime: format.mimeOf(set).segment,
         headers: { 'x-ms-streaming-duration': `${set.kind}=${milliseconds}` },
         next: index + 1 < segmentCount(timeline) ? printVerb({ ...stream, filters: [], audioOnly: null, resource: { ...resource, time: timeline.names[index + 1] } }) : null,
+        text: false,
         makeBody: planned(() => format.planSegment(presentation, set, track, index, parameters)),
       };
     }
@@ -263,10 +267,12 @@ function childParameters({ format: tag, audioTrack, audioOnly }: StreamRequest, 
   };
 }
 
-/** Conditions, ranges and HEAD over what a route found. */
+/** Conditions, compression, ranges and HEAD over what a route found. */
 async function deliver(request: Request, content: Content): Promise<Reply> {
-  const { etag, release } = content;
-  const headers: Record<string, string> = { ...COMMON_HEADERS, ...content.headers, ...(etag === null ? {} : { ETag: etag }) };
+  const { release, text } = content;
+  const zip = text && request.headers['range'] === undefined && acceptsGzip(request.headers);
+  const etag = content.etag !== null && zip ? gzipTag(content.etag) : content.etag;
+  const headers: Record<string, string> = { ...COMMON_HEADERS, ...content.headers, ...(text ? { Vary: 'Accept-Encoding' } : {}), ...(etag === null ? {} : { ETag: etag }) };
   if (etag !== null && !noneMatch(request.headers, etag)) {
     release();
     delete headers['Content-Type'];
@@ -275,17 +281,19 @@ async function deliver(request: Request, content: Content): Promise<Reply> {
   let made: Made;
   try {
     made = await content.makeBody();
+    if (zip && typeof made === 'string') made = await compress(made);
   } catch (error) {
     release();
     throw error;
   }
+  if (zip) headers['Content-Encoding'] = 'gzip';
   const whole = typeof made === 'string' || made instanceof Uint8Array ? made : made.body;
   const total = typeof whole === 'string' ? Buffer.byteLength(whole) : whole.length;
   const range = request.method === 'GET' ? requestedRange(request.headers, etag, total) : null;
   headers['Accept-Ranges'] = 'bytes';
   if (range === 'unsatisfiable') {
     if (isPlan(whole)) whole.release();
-    throw new IsomerError('MPE_STORAGE_INVALID_RANGE', { what: 'header Range', expected: `a start below ${total}`, found: header(request.headers, 'range') ?? '' });
+    throw new UnsatisfiableRange(header(request.headers, 'range') ?? '', total);
   }
   const body = range === null ? whole : cut(made, range.start, range.length);
   headers['Content-Length'] = String(range?.length ?? total);
@@ -294,6 +302,8 @@ async function deliver(request: Request, content: Content): Promise<Reply> {
   if (isPlan(body)) body.release();
   return { status: 200, headers, body: null };
 }
+
+const compress = promisify(gzip);
 
 function cut(made: Made, start: number, length: number): Uint8Array | BodyPlan {
   if (typeof made === 'string') return Buffer.from(made).subarray(start, start + length);
@@ -305,11 +315,21 @@ export function isPlan(body: Reply['body']): body is BodyPlan {
   return body !== null && typeof body !== 'string' && !(body instanceof Uint8Array);
 }
 
+/** Its answer says how long the whole is (RFC 9110 15.5.17). */
+class UnsatisfiableRange extends IsomerError {
+  readonly total: number;
+
+  constructor(found: string, total: number) {
+    super('MPE_STORAGE_INVALID_RANGE', { what: 'header Range', expected: `a start below ${total}`, found });
+    this.total = total;
+  }
+}
+
 /** The JSON of spec/url.md "Errors". Impossibilities are logged in full and answered without detail. */
 export function replyToError(error: unknown, request: Pick<Request, 'id' | 'method' | 'path'>, { log, secrets }: Pick<HandlerDeps, 'log' | 'secrets'>): Reply {
   const known = error instanceof IsomerError ? error : new IsomerError('ISOMER_INTERNAL');
   const { code: cause, contractCode: code, status, kind, detail } = known;
-  const fields = { request: request.id, path: request.path, code: cause };
+  const fields = { request: request.id, path: withoutQuery(request.path), code: cause };
   if (status >= 500) log.error(known.message, { ...fields, stack: error instanceof Error ? describeCauses(error) : String(error) });
   else log.debug(known.message, fields);
   const { number } = row(isCode(code) ? code : cause);
@@ -324,6 +344,7 @@ export function replyToError(error: unknown, request: Pick<Request, 'id' | 'meth
     'x-ms-request-id': request.id,
   };
   if (cause === 'ISOMER_METHOD_NOT_ALLOWED') Object.assign(headers, { Allow: METHODS.join(', '), Connection: 'close' });
+  if (known instanceof UnsatisfiableRange) headers['Content-Range'] = `bytes */${known.total}`;
   if (status === 503) headers['Retry-After'] = '1';
   return { status, headers, body: request.method === 'HEAD' ? null : body };
 }
@@ -339,5 +360,6 @@ function describeCauses(error: Error): string {
 }
 
 function hide(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((hidden, secret) => hidden.replaceAll(JSON.stringify(secret).slice(1, -1), '…'), text);
+  // A root of `/` would hide every slash.
+  return secrets.filter((secret) => secret.length > 1).reduce((hidden, secret) => hidden.replaceAll(JSON.stringify(secret).slice(1, -1), '…'), text);
 }

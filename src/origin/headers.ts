@@ -64,6 +64,21 @@ export function entityTag(...parts: readonly string[]): string {
   return `"${createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)}"`;
 }
 
+/** RFC 9110 12.5.3: named, or covered by `*`, and not with a weight of 0. */
+export function acceptsGzip(headers: RequestHeaders): boolean {
+  const weights = new Map<string, number>();
+  for (const coding of (header(headers, 'accept-encoding') ?? '').toLowerCase().split(',')) {
+    const [name, weight = 'q=1'] = coding.split(';').map((part) => part.trim());
+    weights.set(name, Number(weight.replace(/^q=/, '')));
+  }
+  return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0;
+}
+
+/** Compressed bytes are other bytes. */
+export function gzipTag(etag: string): string {
+  return etag.replace(/"$/, '-gzip"');
+}
+
 /** RFC 9110 13.1.2: weak comparison, also against `*`. */
 export function noneMatch(headers: RequestHeaders, etag: string): boolean {
   const condition = header(headers, 'if-none-match');

@@ -72,8 +72,7 @@ export function parseUrl(target: string): StreamRequest {
 
 /** Splits, decodes each segment exactly once, and refuses what could lead out of a folder. */
 function splitPath(target: string): readonly Segment[] {
-  const query = target.indexOf('?');
-  const path = query === -1 ? target : target.slice(0, query);
+  const path = withoutQuery(target);
   const bytes = Buffer.byteLength(path);
   if (bytes > MAX_PATH_BYTES) throw new IsomerError('MPE_BAD_URL_SYNTAX', { what: 'path', expected: `at most ${MAX_PATH_BYTES} bytes`, found: `${bytes}` });
   if (!path.startsWith('/')) throw new IsomerError('MPE_BAD_URL_SYNTAX', { what: 'path', expected: 'a path that starts with /', found: excerpt(path) });
@@ -86,6 +85,12 @@ function splitPath(target: string): readonly Segment[] {
     start = end + 1;
   }
   return segments;
+}
+
+/** Queries carry CDN tokens: they mean nothing here and belong in no log. */
+export function withoutQuery(target: string): string {
+  const query = target.indexOf('?');
+  return query === -1 ? target : target.slice(0, query);
 }
 
 /** The decoded segments of a path, checked as stream URLs are: for routes that are no streams. */
