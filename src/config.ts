@@ -1,12 +1,15 @@
 /** The origin's settings: one schema for flags, environment and file. Order: flags, environment, file, defaults. */
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { IsomerError } from './errors.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
-/** Values arrive as text from flags and the environment, as JSON from the file. */
-const number = (least: number, most: number): z.ZodType<number> => z.coerce.number().int().min(least).max(most);
-const flag = z.union([z.boolean(), z.enum(['true', 'false', '1', '0', '']).transform((text) => text === 'true' || text === '1' || text === '')]);
+/** Values arrive as text from flags and the environment, as JSON from the file. Text is taken only when it is all number. */
+const decimal = (range: z.ZodNumber): z.ZodType<number> => z.preprocess((value) => (typeof value === 'string' && /^\d+(?:\.\d+)?$/.test(value) ? Number(value) : value), range);
+const number = (least: number, most: number): z.ZodType<number> => decimal(z.number().int().min(least).max(most));
+const WORDS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([['true', true], ['1', true], ['false', false], ['0', false]]);
+const flag = z.preprocess((value) => WORDS.get(value) ?? value, z.boolean());
 
 type Setting = { readonly schema: z.ZodType; readonly fallback: unknown; readonly about: string };
 
@@ -17,7 +20,7 @@ export const SETTINGS = {
   port: { schema: number(0, 65_535), fallback: 8080, about: 'port to listen on; 0 picks a free one' },
   cacheDir: { schema: z.string(), fallback: '', about: 'folder for index files; empty: no index cache' },
   demo: { schema: flag, fallback: false, about: 'show the demo page also on other addresses than loopback' },
-  segmentSeconds: { schema: z.coerce.number().min(0.5).max(20), fallback: 6, about: 'wanted length of segments' },
+  segmentSeconds: { schema: decimal(z.number().min(0.5).max(20)), fallback: 6, about: 'wanted length of segments' },
   segmentSuffix: { schema: flag, fallback: false, about: 'HLS child URLs end in .m3u8, .ts, .m4s or .mp4' },
   audioOnly: { schema: flag, fallback: true, about: 'HLS masters list the audio-only variant' },
   maxAge: { schema: number(0, 31_536_000), fallback: 259_200, about: 'seconds that caches may keep manifests and media' },
@@ -46,20 +49,31 @@ export function flagName(key: string): string {
 
 export type ConfigSources = { readonly flags: Readonly<Record<string, unknown>>; readonly environment: Readonly<Record<string, string | undefined>>; readonly file: string | null };
 
+/** A relative path in the file means: from the file's folder. */
+const PATHS: ReadonlySet<Key> = new Set<Key>(['root', 'cacheDir']);
+
 export async function loadConfig({ flags, environment, file }: ConfigSources): Promise<Config> {
   const stored = file === null ? {} : await readConfigFile(file);
+  refuseMisspelt(environment);
   const entries = KEYS.map((key): [Key, unknown] => {
-    const fromEnvironment = environment[environmentName(key)];
-    const [value, place] =
-      flags[key] !== undefined ? [flags[key], flagName(key)] : fromEnvironment !== undefined ? [fromEnvironment, environmentName(key)] : key in stored ? [stored[key], `${file}: ${key}`] : [SETTINGS[key].fallback, 'default'];
+    const { value, place } = chosen(key, flags, environment, stored, file);
     const parsed = SETTINGS[key].schema.safeParse(value);
-    if (!parsed.success) throw new IsomerError('ISOMER_CONFIG', { what: parsed.error.issues[0].message, where: place, found: JSON.stringify(value) });
+    if (!parsed.success) throw new IsomerError('ISOMER_CONFIG', { what: SETTINGS[key].about, where: place, expected: parsed.error.issues[0].message, found: JSON.stringify(value) });
     return [key, parsed.data];
   });
   return Object.fromEntries(entries) as Config;
 }
 
-async function readConfigFile(file: string): Promise<Record<string, unknown>> {
+function chosen(key: Key, flags: ConfigSources['flags'], environment: ConfigSources['environment'], stored: Readonly<Record<string, unknown>>, file: string | null): { readonly value: unknown; readonly place: string } {
+  if (flags[key] !== undefined) return { value: flags[key], place: flagName(key) };
+  const name = environmentName(key);
+  if (environment[name] !== undefined) return { value: environment[name], place: name };
+  if (file === null || !Object.hasOwn(stored, key)) return { value: SETTINGS[key].fallback, place: 'default' };
+  const value = stored[key];
+  return { value: PATHS.has(key) && typeof value === 'string' && value !== '' ? resolve(dirname(file), value) : value, place: `${key} in ${file}` };
+}
+
+async function readConfigFile(file: string): Promise<Readonly<Record<string, unknown>>> {
   let json: unknown;
   try {
     json = JSON.parse(await readFile(file, 'utf8'));
@@ -68,7 +82,40 @@ async function readConfigFile(file: string): Promise<Record<string, unknown>> {
   }
   if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new IsomerError('ISOMER_CONFIG', { where: file, expected: 'a JSON object' });
   for (const key of Object.keys(json)) {
-    if (!(key in SETTINGS)) throw new IsomerError('ISOMER_CONFIG', { what: `unknown setting ${key}`, where: file, expected: `one of ${KEYS.join(', ')}` });
+    if (!Object.hasOwn(SETTINGS, key)) throw new IsomerError('ISOMER_CONFIG', { what: `unknown setting ${key}`, where: file, expected: nearest(key, KEYS) ?? `one of ${KEYS.join(', ')}` });
   }
   return json as Record<string, unknown>;
+}
+
+/** Other programs have variables of this prefix too, the suite for one: only what looks like a slip is refused. */
+function refuseMisspelt(environment: ConfigSources['environment']): void {
+  const names = KEYS.map(environmentName);
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith('ISOMER_') || names.includes(name)) continue;
+    const meant = nearest(name, names);
+    if (meant !== null) throw new IsomerError('ISOMER_CONFIG', { what: 'unknown setting', where: 'environment', expected: meant, found: name });
+  }
+}
+
+const MAX_SLIPS = 2;
+
+function nearest<T extends string>(word: string, candidates: readonly T[]): T | null {
+  const distances = candidates.map((candidate) => editDistance(word.toLowerCase(), candidate.toLowerCase()));
+  const least = Math.min(...distances);
+  return least <= MAX_SLIPS ? candidates[distances.indexOf(least)] : null;
+}
+
+/** Characters to insert, remove, replace or exchange with their neighbour (Damerau 1964, optimal string alignment). */
+function editDistance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, i) => i)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const replaced = rows[i - 1][j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
+      const exchanged = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? rows[i - 2][j - 2] + 1 : Infinity;
+      row.push(Math.min(rows[i - 1][j] + 1, row[j - 1] + 1, replaced, exchanged));
+    }
+    rows.push(row);
+  }
+  return rows[a.length][b.length];
 }
