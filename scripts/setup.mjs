@@ -4,7 +4,7 @@
 // command is printed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -79,21 +79,41 @@ function installSystemPackages(needs) {
   }
 }
 
-/** `npm ci`, once for each lock file. */
+/**
+ * `npm ci`, once for each lock file; again when the JDK came after it, because the second XSD engine is left out where
+ * there is none. What another `npm ci` or `npm install` put in place after the lock file was written is taken as it is.
+ */
 function installNpmPackages() {
-  const lock = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json'))).digest('hex');
-  const stamp = join(ROOT, 'node_modules', '.isomer-lock');
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
-  console.error('> npm ci');
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, PUPPETEER_SKIP_DOWNLOAD: '1' } });
-  if (status !== 0) {
-    console.error('npm ci failed: see above.');
-    process.exit(1);
-  }
-  if (onPath('javac') && !existsSync(join(ROOT, 'node_modules', 'xsd-schema-validator'))) {
+  const lockFile = join(ROOT, 'package-lock.json');
+  const modules = join(ROOT, 'node_modules');
+  const stamp = join(modules, '.isomer-lock');
+  const lock = createHash('sha256').update(readFileSync(lockFile)).digest('hex');
+  const stamped = existsSync(stamp) ? readFileSync(stamp, 'utf8') : null;
+  const engine = () => existsSync(join(modules, 'xsd-schema-validator'));
+  const jdk = onPath('javac');
+  const wanted = `${lock} ${jdk ? 'jdk' : 'no jdk'}\n`;
+  if (stamped === wanted) return;
+  const current = stamped === null ? isNewer(join(modules, '.package-lock.json'), lockFile) : stamped.startsWith(lock);
+  if (!current || (jdk && !engine())) runNpmCi();
+  if (jdk && !engine()) {
     console.error('xsd-schema-validator was not installed although there is a JDK: the second XSD engine will be missing.');
     if (process.env.CI === 'true') process.exit(1);
   }
-  mkdirSync(dirname(stamp), { recursive: true });
-  writeFileSync(stamp, lock);
+  if (!existsSync(join(modules, 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node'))) {
+    console.error('The Node 24 of this repository is missing, since install scripts did not run. Please run: npm rebuild node');
+    process.exit(1);
+  }
+  writeFileSync(stamp, wanted);
+}
+
+function isNewer(file, than) {
+  return existsSync(file) && statSync(file).mtimeMs >= statSync(than).mtimeMs;
+}
+
+function runNpmCi() {
+  console.error('> npm ci');
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, PUPPETEER_SKIP_DOWNLOAD: '1' } });
+  if (status === 0) return;
+  console.error('npm ci failed: see above.');
+  process.exit(1);
 }
