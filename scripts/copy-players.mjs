@@ -1,6 +1,6 @@
 /**
  * Completes a build: what the compiler leaves behind. The players' browser builds with their licences go to dist/players,
- * the pages' own files beside the code that serves them. Run after `tsc`, in the root of the repository.
+ * the pages' own files and the data of spec/ beside the code that reads them. Run after `tsc`, in the root of the repository.
  */
 import { copyFile, cp, mkdir } from 'node:fs/promises';
 import { dirname, extname, join } from 'node:path';
@@ -25,3 +25,4 @@ for (const player of PLAYERS) {
 for (const folder of PAGES) {
   await cp(folder, join(DIST, folder), { recursive: true, filter: (source) => SERVED.has(extname(source)) });
 }
+await cp('spec', join(DIST, 'spec'), { recursive: true, filter: (source) => extname(source) !== '.ts' });

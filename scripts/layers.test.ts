@@ -96,5 +96,7 @@ describe('the check itself', () => {
     expect(roomOf('src/formats.ts')?.name).toBe('formats');
     expect(roomOf('src/formats/fmp4.ts')?.name).toBe('formats');
     expect(roomOf('src/formatsx.ts')).toBeNull();
+    expect(roomOf('src/time.test.ts')?.name).toBe('time');
+    expect(roomOf('src/origin/server.e2e.test.ts')?.name).toBe('origin');
   });
 });

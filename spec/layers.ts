@@ -93,7 +93,9 @@ export const ROOMS: readonly Room[] = [
 /** What a test may import beyond its room's row: tools, Node's modules and, inside `src`, any room of `src`. */
 export const TEST_PACKAGES: readonly string[] = ['vitest', 'fast-check', 'mp4box', 'hls-parser', 'saxes', 'libxml2-wasm'];
 
-export function roomOf(path: string): Room | null {
+/** The room of a file; a test lies in the room of what it tests. */
+export function roomOf(file: string): Room | null {
+  const path = file.replace(/(?:\.e2e)?\.test\.ts$/, '.ts');
   let best: Room | null = null;
   let length = 0;
   for (const candidate of ROOMS) {
