@@ -38,8 +38,8 @@ export type Io = {
   rows(count: number, width: number, columns: readonly Uint32Array[]): readonly Uint32Array[];
   /** `count` 64-bit values that stay below 2^53. */
   column64(count: number, column: Float64Array): Float64Array;
-  /** Whether an optional tail is there: a Reader looks for bytes, the others take the caller's word. */
-  more(present: boolean): boolean;
+  /** Whether an optional tail of at least `least` bytes is there: a Reader looks, the others take the caller's word. */
+  more(present: boolean, least?: number): boolean;
 };
 
 /** Where a Reader's bytes come from, for its errors. */
@@ -214,8 +214,8 @@ export class Reader implements Io {
     return column;
   }
 
-  more(): boolean {
-    return this.left > 0;
+  more(_present: boolean, least = 1): boolean {
+    return this.left >= least;
   }
 
   skip(length: number): void {
@@ -535,7 +535,7 @@ export class Bits {
 
   se(): number {
     const code = this.ue();
-    return code % 2 === 0 ? -code / 2 : (code + 1) / 2;
+    return code % 2 === 0 ? 0 - code / 2 : (code + 1) / 2;
   }
 }
 

@@ -191,7 +191,7 @@ function avcConfiguration(io: Io, record: AvcConfiguration): AvcConfiguration {
   const [, spsCount] = io.bits([3, 5], [7, record.sequenceParameterSets.length]);
   const sequenceParameterSets = io.list(spsCount, 2, record.sequenceParameterSets, (set) => parameterSet(io, set));
   const pictureParameterSets = io.list(io.count8(record.pictureParameterSets), 2, record.pictureParameterSets, (set) => parameterSet(io, set));
-  const high = HIGH_RECORD_PROFILES.has(AVCProfileIndication) && io.more(record.high !== null) ? highFields(io, record.high ?? EMPTY_HIGH) : null;
+  const high = HIGH_RECORD_PROFILES.has(AVCProfileIndication) && io.more(record.high !== null, 4) ? highFields(io, record.high ?? EMPTY_HIGH) : null;
   return { AVCProfileIndication, profile_compatibility, AVCLevelIndication, nalLengthSize: lengthSizeMinusOne + 1, sequenceParameterSets, pictureParameterSets, high };
 }
 

@@ -6,9 +6,9 @@ import { decodeTime } from '../model/samples.ts';
 import { writeFragmentHead, fragmentHeadSize, type FragmentHead } from './fragment.ts';
 import { writeInit } from './init.ts';
 import { readMovie, type Movie } from './movie.ts';
-import { cmafSampleEntry, readSampleEntry } from './sampleentry.ts';
-import { aacEntry, audioTrack, avcEntry, mp4File, videoTrack } from './testing.ts';
-import { box, u16, u32 } from './write.ts';
+import { readSampleEntry } from './sampleentry.ts';
+import { audioTrack, avcEntry, mp4File, videoTrack } from './testing.ts';
+import { u32 } from './write.ts';
 
 const open = (file: Uint8Array): Promise<Movie> =>
   readMovie((offset, length) => {
@@ -121,39 +121,6 @@ describe('readMovie', () => {
       }),
       { numRuns: 2000 },
     );
-  });
-});
-
-describe('sample entries', () => {
-  it('name codec, size and rate', () => {
-    expect(readSampleEntry(avcEntry()).codec).toMatchObject({ kind: 'video', family: 'avc', rfc6381: 'avc1.64000d', width: 320, height: 180, nalLengthSize: 4 });
-    expect(readSampleEntry(aacEntry()).codec).toMatchObject({ kind: 'audio', rfc6381: 'mp4a.40.2', sampleRate: 48000, channels: 2 });
-    expect(readSampleEntry(aacEntry(Uint8Array.of(0x2b, 0x92, 0x08, 0x00))).codec).toMatchObject({ rfc6381: 'mp4a.40.5', sampleRate: 44100 });
-  });
-
-  it.each([
-    ['encv', 'MPE_ENC_ALREADY_ENCRYPTED'],
-    ['enca', 'MPE_ENC_ALREADY_ENCRYPTED'],
-    ['ac-3', 'MPE_AUDIO_ENCODING_NOT_SUPPORTED'],
-    ['av01', 'MPE_VIDEO_ENCODING_NOT_SUPPORTED'],
-    ['what', 'MPE_MEDIA_TYPE_NOT_SUPPORTED'],
-  ])('%s is refused with %s', async (type, code) => {
-    expect(await codeOf((async () => readSampleEntry(box(type, new Uint8Array(100))))())).toBe(code);
-  });
-
-  it('become avc1 for CMAF', () => {
-    const stored = avcEntry('avc3');
-    const { codec } = readSampleEntry(stored);
-    expect(codec.rfc6381).toBe('avc3.64000d');
-    expect(Buffer.compare(cmafSampleEntry(stored, codec), avcEntry())).toBe(0);
-  });
-
-  it('with QuickTime’s longer sound fields are read', () => {
-    const plain = aacEntry();
-    const fields = plain.slice(8, 36);
-    fields.set(u16(1), 8);
-    const entry = box('mp4a', fields, new Uint8Array(16), box('wave', plain.slice(36)));
-    expect(readSampleEntry(entry).codec).toMatchObject({ rfc6381: 'mp4a.40.2' });
   });
 });
 
