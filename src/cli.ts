@@ -21,6 +21,9 @@ const deps: CliDeps = {
   interactive: process.stderr.isTTY,
 };
 
+// A reader that has seen enough, as in `isomer inspect film.mp4 | head`.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+
 const program = new Command('isomer')
   .description('Dynamic packaging: MP4 files in storage, delivered as HLS, DASH and Smooth Streaming at the moment of the request.')
   .showSuggestionAfterError()

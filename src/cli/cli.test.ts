@@ -15,6 +15,21 @@ const isomer = async (...args: string[]): Promise<Ran> =>
     (error: Ran) => error,
   );
 
+/** ETSI TS 102 366 F.5 and F.6: stereo at 48 kHz. */
+function eac3Entry(): Uint8Array {
+  const bytes = Buffer.alloc(49);
+  bytes.writeUInt32BE(49, 0);
+  bytes.write('ec-3', 4, 'latin1');
+  bytes.writeUInt16BE(1, 14);
+  bytes.writeUInt16BE(2, 24);
+  bytes.writeUInt16BE(16, 26);
+  bytes.writeUInt16BE(48_000, 32);
+  bytes.writeUInt32BE(13, 36);
+  bytes.write('dec3', 40, 'latin1');
+  bytes.set([0x06, 0x00, 0x20, 0x04, 0x00], 44);
+  return bytes;
+}
+
 let root: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'isomer-cli-'));
@@ -37,9 +52,29 @@ describe('isomer', () => {
     expect((await isomer('urls', 'nothing', '--root', root)).code).toBe(1);
   });
 
+  it('says of each output that refuses an asset why', async () => {
+    const other = await mkdtemp(join(tmpdir(), 'isomer-cli-'));
+    await mkdir(join(other, 'dolby'));
+    await writeFile(join(other, 'dolby/dolby.mp4'), mp4File({ tracks: [audioTrack(660, { entry: eac3Entry() })] }));
+    const { code, stdout } = await isomer('urls', '--root', other, '--base', 'https://cdn.example/');
+    await rm(other, { recursive: true });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/HLS CMAF +https:\/\/cdn\.example\/dolby\/dolby\.ism\/manifest\(format=m3u8-cmaf\)/);
+    expect(stdout).toMatch(/Smooth Streaming +not available: .*ec-3/);
+    expect(stdout).toMatch(/HLS V3 +not available: .*ec-3/);
+  });
+
+  it('lists what a server manifest gives', async () => {
+    await writeFile(join(root, 'film/cut.ism'), '<smil><body><switch><video src="film.mp4"/><audio src="film.mp4"/></switch></body></smil>');
+    const { code, stdout } = await isomer('inspect', join(root, 'film/cut.ism'));
+    await rm(join(root, 'film/cut.ism'));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^video video: \d+ \(avc1\..*\n {2}\d+: 420 samples, timescale 30000, in film\.mp4\n {2}segment 0: t=0 d=60060000\n {2}segment 1: t=60060000 d=/);
+  });
+
   it('dumps boxes', async () => {
     const { stdout } = await isomer('inspect', join(root, 'film/film.mp4'));
-    expect(stdout).toMatch(/^ftyp @0 \d+ isom[\s\S]*moov[\s\S]*stsz @\d+ \d+ v0 flags=0x000000 sample_size=0 sample_count=420[\s\S]*mdat/);
+    expect(stdout).toMatch(/^ftyp @0 \d+ major_brand="isom"[\s\S]*moov[\s\S]*stsz @\d+ \d+ v0 flags=0x000000 sample_size=0 sample_count=420[\s\S]*mdat/);
     expect(await isomer('inspect', join(root, 'missing.mp4'))).toMatchObject({ code: 1, stderr: expect.stringContaining('MPE_STORAGE_RESOURCE_NOT_FOUND') as string });
   });
 

@@ -1,8 +1,9 @@
-/** isomer urls: the six URLs of each asset. */
+/** isomer urls: the six URLs of each asset; an output that refuses the asset says why. */
 import { resolve } from 'node:path';
 import { openAsset } from '../asset/open.ts';
 import { createMovieReader } from '../asset/reader.ts';
-import { FORMATS } from '../formats.ts';
+import { FORMATS, type Format } from '../formats.ts';
+import type { Presentation } from '../model/presentation.ts';
 import { openFileStorage } from '../storage/file.ts';
 import { assetPath, describeSets, findAssets, problemOf } from './assets.ts';
 import type { Command } from './deps.ts';
@@ -21,10 +22,14 @@ export const urls: Command<UrlsArgs> = async ({ root, asset, base, segmentSecond
     out(`${item.folder}/${item.name}.ism\n`);
     try {
       const opened = await openAsset(storage, item.folder, item.name, { segmentSeconds, readMovie: createMovieReader(null) });
-      for (const line of describeSets(opened.presentation)) out(`  ${line}\n`);
-      for (const note of opened.notes) out(`  note: ${note}\n`);
-      await opened.close();
-      for (const { title, tags } of FORMATS) out(`  ${title.padEnd(17)} ${base}${assetPath(item)}/manifest${tags[0] === '' ? '' : `(format=${tags[0]})`}\n`);
+      try {
+        for (const line of describeSets(opened.presentation)) out(`  ${line}\n`);
+        for (const note of opened.notes) out(`  note: ${note}\n`);
+        const stem = `${base.replace(/\/+$/, '')}${assetPath(item)}`;
+        for (const format of FORMATS) out(`  ${format.title.padEnd(17)} ${availability(format, opened.presentation) ?? manifestUrl(stem, format)}\n`);
+      } finally {
+        await opened.close();
+      }
     } catch (error) {
       failed++;
       out(`  cannot be served: ${problemOf(error)}\n`);
@@ -32,3 +37,17 @@ export const urls: Command<UrlsArgs> = async ({ root, asset, base, segmentSecond
   }
   return failed === 0 ? 0 : 1;
 };
+
+/** Null when the output takes the asset, else why it does not. */
+function availability(format: Format, presentation: Presentation): string | null {
+  try {
+    format.writeManifest(presentation, { format: format.tags[0], extra: [], audioOnly: true });
+    return null;
+  } catch (error) {
+    return `not available: ${problemOf(error)}`;
+  }
+}
+
+function manifestUrl(stem: string, { tags }: Format): string {
+  return `${stem}/manifest${tags[0] === '' ? '' : `(format=${tags[0]})`}`;
+}
