@@ -157,7 +157,7 @@ export function readTree(registry: Registry, boxes: readonly RawBox[], parent = 
 }
 
 /** The four-character code, or the extended type of a uuid box. */
-function typeOf({ type, body }: RawBox): string {
+export function typeOf({ type, body }: RawBox): string {
   return type === 'uuid' && body.length >= 16 ? Buffer.from(body.subarray(0, 16)).toString('hex') : type;
 }
 

@@ -5,23 +5,25 @@
 import { fourccAt, viewOf } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import type { SampleTable } from '../model/samples.ts';
+import { readBox, typeOf } from './box.ts';
+import { TREX } from './boxes.ts';
+import { TFDT, TFHD, TFHD_FLAGS, TFXD, TRUN, type Tfhd, type Trun } from './fragmentboxes.ts';
 import type { ReadAt } from './movie.ts';
-import { childBoxes, findBox, malformed, needBox, needBytes, printable, type RawBox } from './walk.ts';
+import { MAX_SAMPLES } from './tables.ts';
+import { childBoxes, findBox, malformed, needBox, printable, unsupported, type RawBox } from './walk.ts';
 
 /** Defaults of a trex box. */
 export type TrackExtends = { readonly duration: number; readonly size: number; readonly flags: number };
 
 const MAX_MOOF_BYTES = 16 * 1024 * 1024;
 const MAX_MOOF_TOTAL = 256 * 1024 * 1024;
-const MAX_SAMPLES = 20_000_000;
+const MAX_TOP_LEVEL_BOXES = 1_000_000;
+/** Samples of a run that cost no bytes, neither in the run nor in the file. */
+const MAX_FREE_SAMPLES = 1024;
 const READ_AHEAD = 64 * 1024;
 
-const TFHD = { baseDataOffset: 0x1, descriptionIndex: 0x2, duration: 0x8, size: 0x10, flags: 0x20, isMoof: 0x020000 } as const;
-const TRUN = { dataOffset: 0x1, firstFlags: 0x4, duration: 0x100, size: 0x200, flags: 0x400, composition: 0x800 } as const;
 /** sample_is_non_sync_sample (8.8.3.1). */
 const NON_SYNC = 0x00010000;
-/** MS-SSTR 2.2.4.4 tfxd: absolute time and duration of the fragment. */
-const TFXD = '6d1d9b0542d544e680e2141daff757b2';
 /** Times from here on are kept relative to the first one. */
 const LARGE_TIME = 2n ** 52n;
 
@@ -30,8 +32,8 @@ export function readExtends(mvex: RawBox): ReadonlyMap<number, TrackExtends> {
   const defaults = new Map<number, TrackExtends>();
   for (const box of childBoxes(mvex.body, mvex.path, mvex.bodyPosition)) {
     if (box.type !== 'trex') continue;
-    const view = needBytes(box, 24);
-    defaults.set(view.getUint32(4), { duration: view.getUint32(12), size: view.getUint32(16), flags: view.getUint32(20) });
+    const { fields } = readBox(TREX, box);
+    defaults.set(fields.track_ID, { duration: fields.default_sample_duration, size: fields.default_sample_size, flags: fields.default_sample_flags });
   }
   return defaults;
 }
@@ -41,7 +43,9 @@ export async function readFragments(read: ReadAt, from: number, size: number, ta
   const tracks = new Map([...tables].map(([id, table]) => [id, new GrowingTable(table)]));
   const buffered = readAhead(read, size);
   let total = 0;
+  let count = 0;
   for (let at = from; at < size; ) {
+    if (++count > MAX_TOP_LEVEL_BOXES) throw new IsomerError('ISOMER_MP4_LIMIT', { what: 'top-level boxes', where: `byte ${at}`, expected: `at most ${MAX_TOP_LEVEL_BOXES}`, found: 'more' });
     const header = await buffered(at, Math.min(16, size - at));
     // A recording that broke off ends inside a box; what is complete counts.
     if (header.length < 8) break;
@@ -84,122 +88,62 @@ function addFragment(moof: RawBox, fileSize: number, tracks: ReadonlyMap<number,
   for (const traf of childBoxes(moof.body, moof.path, moof.bodyPosition)) {
     if (traf.type !== 'traf') continue;
     const boxes = childBoxes(traf.body, traf.path, traf.bodyPosition);
-    const tfhd = readTrackHeader(needBox(boxes, 'tfhd', traf.path));
-    const table = tracks.get(tfhd.trackId);
+    const tfhd = needBox(boxes, 'tfhd', traf.path);
+    const { fields, flags } = readBox(TFHD, tfhd);
+    const table = tracks.get(fields.track_ID);
     // A track that the moov does not know: nothing can be said of its samples.
     if (table === undefined) continue;
-    const trex = defaults.get(tfhd.trackId) ?? { duration: 0, size: 0, flags: 0 };
-    const fragment = { duration: tfhd.duration ?? trex.duration, size: tfhd.size ?? trex.size, flags: tfhd.flags ?? trex.flags };
-    const base = baseOf(tfhd, moof, implicitBase);
-    const truns = boxes.filter(({ type }) => type === 'trun');
+    if ((fields.sample_description_index ?? 1) > 1) throw unsupported('sample_description_index', tfhd.path, '1', fields.sample_description_index ?? 1);
+    const trex = defaults.get(fields.track_ID) ?? NO_DEFAULTS;
+    const fragment = { duration: fields.default_sample_duration ?? trex.duration, size: fields.default_sample_size ?? trex.size, flags: fields.default_sample_flags ?? trex.flags };
+    const base = baseOf(fields, (flags & TFHD_FLAGS.defaultBaseIsMoof) !== 0, moof, implicitBase, tfhd);
+    const runs = boxes.filter(({ type }) => type === 'trun').map((box) => ({ box, run: readBox(TRUN, box).fields }));
     const start = fragmentStart(boxes);
-    if (start !== null && truns.length > 0) table.startAt(start.fromTfxd ? start.time - BigInt(firstComposition(truns[0])) : start.time, traf);
+    if (start !== null && runs.length > 0) table.startAt(start.fromTfxd ? start.time - BigInt(runs[0].run.sample_composition_time_offset?.[0] ?? 0) : start.time, traf);
     let at = base;
-    for (const trun of truns) at = addRun(trun, base, at, fragment, table, fileSize);
+    for (const { box, run } of runs) at = addRun(box, run, run.data_offset === null ? at : base + run.data_offset, fragment, table, fileSize);
     implicitBase = at;
   }
 }
+
+const NO_DEFAULTS: TrackExtends = { duration: 0, size: 0, flags: 0 };
 
 /**
  * Position from which data offsets count (8.8.7.1). A base_data_offset that points in front of its own fragment was
  * written for another file (fragments of archives are cut out of a stream): the moof counts then.
  */
-function baseOf({ baseDataOffset, isMoof }: TrackHeader, moof: RawBox, implicitBase: number): number {
-  if (baseDataOffset !== null && baseDataOffset >= moof.position) return baseDataOffset;
-  return isMoof || baseDataOffset !== null ? moof.position : implicitBase;
-}
-
-type TrackHeader = { readonly trackId: number; readonly baseDataOffset: number | null; readonly duration: number | null; readonly size: number | null; readonly flags: number | null; readonly isMoof: boolean };
-
-/** tfhd 8.8.7. */
-function readTrackHeader(box: RawBox): TrackHeader {
-  const view = needBytes(box, 8);
-  const present = view.getUint32(0) & 0xffffff;
-  let at = 8;
-  const u32 = (flag: number): number | null => {
-    if ((present & flag) === 0) return null;
-    needBytes(box, at + 4);
-    at += 4;
-    return view.getUint32(at - 4);
-  };
-  const trackId = view.getUint32(4);
-  let baseDataOffset: number | null = null;
-  if ((present & TFHD.baseDataOffset) !== 0) {
-    needBytes(box, at + 8);
-    const offset = view.getBigUint64(at);
-    if (offset > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('base_data_offset', box.path, 'below 2^53', offset);
-    baseDataOffset = Number(offset);
-    at += 8;
-  }
-  const index = u32(TFHD.descriptionIndex);
-  if (index !== null && index > 1) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { what: 'sample_description_index', where: box.path, expected: '1', found: String(index) });
-  return { trackId, baseDataOffset, duration: u32(TFHD.duration), size: u32(TFHD.size), flags: u32(TFHD.flags), isMoof: (present & TFHD.isMoof) !== 0 };
+function baseOf({ base_data_offset }: Tfhd, isMoof: boolean, moof: RawBox, implicitBase: number, tfhd: RawBox): number {
+  if (base_data_offset === null) return isMoof ? moof.position : implicitBase;
+  if (base_data_offset > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('base_data_offset', tfhd.path, 'below 2^53', base_data_offset);
+  return Math.max(Number(base_data_offset), moof.position);
 }
 
 /** Time of the fragment: tfdt (8.8.12) is a decode time, tfxd a presentation time. Both are read as signed: encoders start below 0 with their priming. */
 function fragmentStart(boxes: readonly RawBox[]): { readonly time: bigint; readonly fromTfxd: boolean } | null {
   const tfdt = findBox(boxes, 'tfdt');
-  if (tfdt !== undefined) {
-    const view = needBytes(tfdt, 8);
-    return { time: view.getUint8(0) === 1 ? needBytes(tfdt, 12).getBigInt64(4) : BigInt(view.getUint32(4)), fromTfxd: false };
-  }
-  for (const box of boxes) {
-    if (box.type !== 'uuid' || box.body.length < 28 || Buffer.from(box.body.subarray(0, 16)).toString('hex') !== TFXD) continue;
-    const view = viewOf(box.body);
-    if (view.getUint8(16) === 1) return { time: needBytes(box, 36).getBigInt64(20), fromTfxd: true };
-    return { time: BigInt(view.getUint32(20)), fromTfxd: true };
-  }
-  return null;
+  if (tfdt !== undefined) return { time: BigInt.asIntN(64, readBox(TFDT, tfdt).fields.baseMediaDecodeTime), fromTfxd: false };
+  const tfxd = boxes.find((box) => typeOf(box) === TFXD.type);
+  return tfxd === undefined ? null : { time: BigInt.asIntN(64, readBox(TFXD, tfxd).fields.fragment_absolute_time), fromTfxd: true };
 }
 
-function firstComposition(trun: RawBox): number {
-  const view = needBytes(trun, 8);
-  const flags = view.getUint32(0) & 0xffffff;
-  if ((flags & TRUN.composition) === 0 || view.getUint32(4) === 0) return 0;
-  const at = 8 + 4 * bits(flags & (TRUN.dataOffset | TRUN.firstFlags)) + 4 * bits(flags & (TRUN.duration | TRUN.size | TRUN.flags));
-  return needBytes(trun, at + 4).getInt32(at);
-}
-
-/** trun 8.8.8; returns where the run's data ends. Composition offsets of version 0 are read as signed: PIFF files have them. */
-function addRun(box: RawBox, base: number, previousEnd: number, fragment: TrackExtends, table: GrowingTable, fileSize: number): number {
-  const view = needBytes(box, 8);
-  const flags = view.getUint32(0) & 0xffffff;
-  const count = view.getUint32(4);
-  let at = 8;
-  let offset = previousEnd;
-  if ((flags & TRUN.dataOffset) !== 0) {
-    offset = base + needBytes(box, at + 4).getInt32(at);
-    at += 4;
-  }
-  let firstFlags: number | null = null;
-  if ((flags & TRUN.firstFlags) !== 0) {
-    firstFlags = needBytes(box, at + 4).getUint32(at);
-    at += 4;
-  }
-  const width = 4 * bits(flags & 0xf00);
-  if (count * width > box.body.length - at) throw malformed('sample_count', `${box.path}, byte ${box.position}`, `at most ${width === 0 ? MAX_SAMPLES : Math.floor((box.body.length - at) / width)}`, count);
+/** Adds the samples of a run whose data starts at `start`; returns where it ends. */
+function addRun(box: RawBox, run: Trun, start: number, fragment: TrackExtends, table: GrowingTable, fileSize: number): number {
+  const { sample_count: count, sample_duration, sample_size, sample_flags, sample_composition_time_offset } = run;
+  const where = `${box.path}, byte ${box.position}`;
+  if (sample_size === null && count * fragment.size > fileSize) throw malformed('sample_count', where, `at most ${Math.floor(fileSize / fragment.size)} samples of ${fragment.size} bytes`, count);
+  const isFree = sample_size === null && fragment.size === 0 && sample_duration === null && sample_flags === null && sample_composition_time_offset === null;
+  if (isFree && count > MAX_FREE_SAMPLES) throw malformed('samples', where, `at most ${MAX_FREE_SAMPLES} that take no bytes`, count);
   table.reserve(count, box);
+  let offset = start;
   for (let i = 0; i < count; i++) {
-    const field = (flag: number, fallback: number): number => {
-      if ((flags & flag) === 0) return fallback;
-      at += 4;
-      return view.getUint32(at - 4);
-    };
-    const duration = field(TRUN.duration, fragment.duration);
-    const size = field(TRUN.size, fragment.size);
-    const own = field(TRUN.flags, i === 0 && firstFlags !== null ? firstFlags : fragment.flags);
-    const composition = field(TRUN.composition, 0) | 0;
-    if (offset < 0 || offset + size > fileSize) throw malformed(`end of sample ${i + 1}`, `${box.path}, byte ${box.position}`, `at most ${fileSize}, the file's size`, offset + size);
-    table.add(duration, size, offset, composition, (own & NON_SYNC) === 0);
+    const size = sample_size === null ? fragment.size : sample_size[i];
+    const flags = i === 0 && run.first_sample_flags !== null ? run.first_sample_flags : sample_flags === null ? fragment.flags : sample_flags[i];
+    if (offset < 0 || offset + size > fileSize) throw malformed(`end of sample ${i + 1}`, where, `at most ${fileSize}, the file's size`, offset + size);
+    table.add(sample_duration === null ? fragment.duration : sample_duration[i], size, offset, sample_composition_time_offset === null ? 0 : sample_composition_time_offset[i], (flags & NON_SYNC) === 0);
     offset += size;
   }
+  table.checkTime(box);
   return offset;
-}
-
-function bits(value: number): number {
-  let count = 0;
-  for (let rest = value; rest !== 0; rest &= rest - 1) count++;
-  return count;
 }
 
 /** A sample table under construction. */
@@ -258,6 +202,11 @@ class GrowingTable {
     }
     if (Number(relative) !== this.#time) this.#broken = true;
     this.#time = Number(relative);
+  }
+
+  /** Relative times are safe integers. */
+  checkTime(box: RawBox): void {
+    if (this.#time > Number.MAX_SAFE_INTEGER) throw malformed('sum of sample durations', `${box.path}, byte ${box.position}`, 'below 2^53', this.#time);
   }
 
   add(duration: number, size: number, offset: number, composition: number, isSync: boolean): void {

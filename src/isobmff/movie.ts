@@ -2,8 +2,10 @@
 import { fourccAt, viewOf } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import type { SampleTable } from '../model/samples.ts';
+import { readBox } from './box.ts';
+import { ELNG, ELST, HDLR, MDHD, MVHD, SELF_CONTAINED, TKHD, type Mdhd } from './boxes.ts';
 import { readExtends, readFragments } from './fragments.ts';
-import { readSampleTable } from './tables.ts';
+import { EMPTY_TABLE, readSampleTable } from './tables.ts';
 import { childBoxes, findBox, malformed, needBox, needBytes, printable, unsupported, type RawBox } from './walk.ts';
 
 /** Exactly `length` bytes from `offset`. */
@@ -34,19 +36,26 @@ export type Movie = {
   readonly tracks: readonly MovieTrack[];
 };
 
-const MAX_MOOV_BYTES = 256 * 1024 * 1024;
-const MAX_TOP_LEVEL_BOXES = 100_000;
+export type MovieLimits = {
+  /** Of the movie box; checked before it is read. */
+  readonly maxMoovBytes: number;
+};
+
+const DEFAULT_LIMITS: MovieLimits = { maxMoovBytes: 256 * 1024 * 1024 };
+/** In front of the movie box; each costs a read. */
+const MAX_TOP_LEVEL_BOXES = 10_000;
 const MAX_TRACKS = 256;
 const MAX_EDITS = 1024;
 const MAX_SAMPLE_ENTRIES = 64;
 
 /** Reads the movie box of a file of `size` bytes. Every defect is a typed error with box path and byte. */
-export async function readMovie(read: ReadAt, size: number): Promise<Movie> {
-  const top = await findMovie(read, size);
+export async function readMovie(readAt: ReadAt, size: number, limits: MovieLimits = DEFAULT_LIMITS): Promise<Movie> {
+  const read = exactly(readAt);
+  const top = await findMovie(read, size, limits);
   const moov = childBoxes(await read(top.moov.position, top.moov.length), '', top.moov.position)[0];
   const boxes = childBoxes(moov.body, 'moov', moov.bodyPosition);
   const mvhd = needBox(boxes, 'mvhd', 'moov');
-  const timescale = readTimescale(mvhd);
+  const timescale = checkTimescale(mvhd, readBox(MVHD, mvhd).fields);
   const traks = boxes.filter(({ type }) => type === 'trak');
   if (traks.length === 0) throw malformed('tracks', 'moov', 'at least one trak', 'none');
   if (traks.length > MAX_TRACKS) throw malformed('tracks', 'moov', `at most ${MAX_TRACKS}`, traks.length);
@@ -61,13 +70,22 @@ export async function readMovie(read: ReadAt, size: number): Promise<Movie> {
 
 type Place = { readonly position: number; readonly length: number };
 
+/** A file that shrinks while it is read gives fewer bytes. */
+function exactly(read: ReadAt): ReadAt {
+  return async (offset, length) => {
+    const bytes = await read(offset, length);
+    if (bytes.length < length) throw malformed('file', `byte ${offset}`, `${length} bytes`, bytes.length);
+    return bytes;
+  };
+}
+
 /** Walks the top level by 16-byte reads; the movie box may stand before or behind the media. */
-async function findMovie(read: ReadAt, size: number): Promise<{ moov: Place; brands: readonly string[] }> {
+async function findMovie(read: ReadAt, size: number, { maxMoovBytes }: MovieLimits): Promise<{ moov: Place; brands: readonly string[] }> {
   let brands: readonly string[] = [];
   let boxes = 0;
   for (let at = 0; at < size; ) {
     if (size - at < 8) throw malformed('box header', `byte ${at}`, '8 bytes', size - at);
-    if (++boxes > MAX_TOP_LEVEL_BOXES) throw malformed('top-level boxes', `byte ${at}`, `a moov among the first ${MAX_TOP_LEVEL_BOXES}`, 'none');
+    if (++boxes > MAX_TOP_LEVEL_BOXES) throw new IsomerError('ISOMER_MP4_LIMIT', { what: 'top-level boxes', where: `byte ${at}`, expected: `a moov among the first ${MAX_TOP_LEVEL_BOXES}`, found: 'none' });
     const header = await read(at, Math.min(16, size - at));
     const view = viewOf(header);
     const type = fourccAt(header, 4);
@@ -83,7 +101,7 @@ async function findMovie(read: ReadAt, size: number): Promise<{ moov: Place; bra
     if (length < headerBytes || length > size - at) throw malformed(`size of box ${printable(type)}`, `byte ${at}`, `${headerBytes} to ${size - at}, the rest of the file`, length);
     if (type === 'ftyp') brands = await readBrands(read, at + headerBytes, length - headerBytes);
     if (type === 'moov') {
-      if (length > MAX_MOOV_BYTES) throw new IsomerError('ISOMER_MP4_LIMIT', { what: 'moov', where: `byte ${at}`, expected: `at most ${MAX_MOOV_BYTES} bytes`, found: String(length) });
+      if (length > maxMoovBytes) throw new IsomerError('ISOMER_MP4_LIMIT', { what: 'moov', where: `byte ${at}`, expected: `at most ${maxMoovBytes} bytes`, found: String(length) });
       return { moov: { position: at, length }, brands };
     }
     at += length;
@@ -98,70 +116,73 @@ async function readBrands(read: ReadAt, at: number, length: number): Promise<rea
   return brands;
 }
 
-/** mvhd 8.2.2 and mdhd 8.4.2: the timescale follows two times of 32 or 64 bits. */
-function readTimescale(box: RawBox): number {
-  const version = needBytes(box, 4).getUint8(0);
-  const at = version === 1 ? 20 : 12;
-  const timescale = needBytes(box, at + 4).getUint32(at);
-  if (timescale === 0) throw malformed('timescale', `${box.path}, byte ${box.bodyPosition + at}`, 'more than 0', 0);
+function checkTimescale(box: RawBox, { timescale }: { readonly timescale: number }): number {
+  if (timescale === 0) throw malformed('timescale', `${box.path}, byte ${box.bodyPosition}`, 'more than 0', 0);
   return timescale;
 }
+
+/** Handlers whose samples can be delivered. Others (time codes, hints) may keep their data wherever they like. */
+const MEDIA_HANDLERS: ReadonlySet<string> = new Set(['vide', 'soun', 'text', 'subt', 'sbtl', 'clcp']);
 
 function readTrack(trak: RawBox, movieTimescale: number, fileSize: number): MovieTrack {
   const boxes = childBoxes(trak.body, trak.path, trak.bodyPosition);
   const tkhd = needBox(boxes, 'tkhd', trak.path);
-  const idAt = needBytes(tkhd, 4).getUint8(0) === 1 ? 20 : 12;
-  const id = needBytes(tkhd, idAt + 4).getUint32(idAt);
-  const mdiaBox = needBox(boxes, 'mdia', trak.path);
-  const mdia = childBoxes(mdiaBox.body, mdiaBox.path, mdiaBox.bodyPosition);
-  const mdhd = needBox(mdia, 'mdhd', mdiaBox.path);
-  const hdlr = needBox(mdia, 'hdlr', mdiaBox.path);
-  needBytes(hdlr, 12);
-  const minfBox = needBox(mdia, 'minf', mdiaBox.path);
-  const minf = childBoxes(minfBox.body, minfBox.path, minfBox.bodyPosition);
-  const stblBox = needBox(minf, 'stbl', minfBox.path);
-  const stbl = childBoxes(stblBox.body, stblBox.path, stblBox.bodyPosition);
+  const id = readBox(TKHD, tkhd).fields.track_ID;
+  if (id === 0) throw malformed('track_ID', `${tkhd.path}, byte ${tkhd.bodyPosition}`, 'more than 0', 0);
+  const mdia = needBox(boxes, 'mdia', trak.path);
+  const media = childBoxes(mdia.body, mdia.path, mdia.bodyPosition);
+  const mdhd = needBox(media, 'mdhd', mdia.path);
+  const header = readBox(MDHD, mdhd).fields;
+  const handler = readBox(HDLR, needBox(media, 'hdlr', mdia.path)).fields.handler_type;
+  const minf = needBox(media, 'minf', mdia.path);
+  const information = childBoxes(minf.body, minf.path, minf.bodyPosition);
+  const stbl = needBox(information, 'stbl', minf.path);
+  const tables = childBoxes(stbl.body, stbl.path, stbl.bodyPosition);
+  const sampleEntries = readSampleEntries(needBox(tables, 'stsd', stbl.path));
   return {
     id,
-    handler: fourccAt(hdlr.body, 8),
-    language: readLanguage(mdhd, findBox(mdia, 'elng')),
-    timescale: readTimescale(mdhd),
+    handler,
+    language: languageOf(header, findBox(media, 'elng')),
+    timescale: checkTimescale(mdhd, header),
     movieTimescale,
     edits: readEdits(findBox(boxes, 'edts')),
-    sampleEntries: readSampleEntries(needBox(stbl, 'stsd', stblBox.path)),
-    samples: readSampleTable(stbl, stblBox.path, fileSize),
+    sampleEntries,
+    samples: isInFile(findBox(information, 'dinf'), handler) ? readSampleTable(tables, stbl.path, fileSize, sampleEntries.length) : EMPTY_TABLE,
   };
 }
 
-/** mdhd 8.4.2.3: three letters of 5 bits; elng (8.4.6) when it holds an ISO 639-2 code. */
-function readLanguage(mdhd: RawBox, elng: RawBox | undefined): string {
-  if (elng !== undefined && elng.body.length > 4) {
-    const tag = Buffer.from(elng.body.subarray(4)).toString('latin1').replace(/\0.*$/s, '').toLowerCase();
-    if (/^[a-z]{3}$/.test(tag)) return tag;
-  }
-  const at = mdhd.body[0] === 1 ? 32 : 20;
-  const packed = needBytes(mdhd, at + 2).getUint16(at);
-  const language = String.fromCharCode(...[10, 5, 0].map((shift) => ((packed >> shift) & 31) + 0x60));
-  return /^[a-z]{3}$/.test(language) ? language : 'und';
+/** dref 8.7.2: whether the media data is in this file. Files without data references mean their own data. */
+function isInFile(dinf: RawBox | undefined, handler: string): boolean {
+  const dref = dinf === undefined ? undefined : findBox(childBoxes(dinf.body, dinf.path, dinf.bodyPosition), 'dref');
+  if (dref === undefined) return true;
+  needBytes(dref, 8);
+  const references = childBoxes(dref.body.subarray(8), dref.path, dref.bodyPosition + 8);
+  if (references.every((reference) => (needBytes(reference, 4).getUint32(0) & SELF_CONTAINED) !== 0)) return true;
+  if (!MEDIA_HANDLERS.has(handler)) return false;
+  throw unsupported('data reference', `${dref.path}, byte ${dref.position}`, 'media data in this file', 'a reference to another one');
 }
+
+/** mdhd 8.4.2.3: three letters of 5 bits; elng (8.4.6) when it holds an ISO 639-2 code. */
+function languageOf({ language }: Mdhd, elng: RawBox | undefined): string {
+  const extended = elng === undefined ? '' : readBox(ELNG, elng).fields.extended_language.toLowerCase();
+  if (ISO_639_2.test(extended)) return extended;
+  const packed = String.fromCharCode(...[10, 5, 0].map((shift) => ((language >> shift) & 31) + 0x60));
+  return ISO_639_2.test(packed) ? packed : 'und';
+}
+
+const ISO_639_2 = /^[a-z]{3}$/;
 
 /** elst 8.6.6. */
 function readEdits(edts: RawBox | undefined): readonly MovieEdit[] {
   const elst = edts === undefined ? undefined : findBox(childBoxes(edts.body, edts.path, edts.bodyPosition), 'elst');
   if (elst === undefined) return [];
-  const view = needBytes(elst, 8);
-  const wide = view.getUint8(0) === 1;
-  const count = view.getUint32(4);
-  const entry = wide ? 20 : 12;
-  if (count > MAX_EDITS || 8 + count * entry > elst.body.length) throw malformed('entries of elst', `${elst.path}, byte ${elst.position}`, `at most ${Math.min(MAX_EDITS, Math.floor((elst.body.length - 8) / entry))}`, count);
-  return Array.from({ length: count }, (_, i) => {
-    const at = 8 + i * entry;
-    return {
-      segmentDuration: wide ? view.getBigUint64(at) : BigInt(view.getUint32(at)),
-      mediaTime: wide ? view.getBigInt64(at + 8) : BigInt(view.getInt32(at + 4)),
-      rate: view.getInt32(at + entry - 4) / 65536,
-    };
-  });
+  const count = needBytes(elst, 8).getUint32(4);
+  if (count > MAX_EDITS) throw malformed('entries of elst', `${elst.path}, byte ${elst.position}`, `at most ${MAX_EDITS}`, count);
+  return readBox(ELST, elst).fields.entries.map(({ segment_duration, media_time, media_rate_integer, media_rate_fraction }) => ({
+    segmentDuration: segment_duration,
+    mediaTime: media_time,
+    rate: media_rate_integer + (media_rate_fraction & 0xffff) / 65536,
+  }));
 }
 
 function readSampleEntries(stsd: RawBox): readonly Uint8Array[] {

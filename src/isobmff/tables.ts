@@ -3,20 +3,31 @@
  * Counts are checked against the box before anything is allocated for them.
  */
 import type { SampleTable, TimeRuns } from '../model/samples.ts';
-import { findBox, malformed, needBox, needBytes, type RawBox } from './walk.ts';
+import { findBox, malformed, needBox, needBytes, unsupported, type RawBox } from './walk.ts';
 
-/** A day at 1000 samples a second. */
-const MAX_SAMPLES = 86_400_000;
+/** In one track: four days of AAC, and 240 MB of typed arrays. */
+export const MAX_SAMPLES = 20_000_000;
 
-/** `fileSize` bounds every sample's position; `stbl` is the container's content. */
-export function readSampleTable(stbl: readonly RawBox[], path: string, fileSize: number): SampleTable {
-  const sizes = readSizes(stbl, path);
+export const EMPTY_TABLE: SampleTable = {
+  count: 0,
+  base: 0n,
+  sizes: new Uint32Array(0),
+  offsets: new Float64Array(0),
+  decode: { first: new Uint32Array(0), time: new Float64Array(0), delta: new Uint32Array(0) },
+  composition: null,
+  sync: null,
+  shift: 0,
+};
+
+/** `fileSize` bounds every sample's position; `stbl` is the container's content, `entries` the count of sample entries. */
+export function readSampleTable(stbl: readonly RawBox[], path: string, fileSize: number, entries: number): SampleTable {
+  const sizes = readSizes(stbl, path, fileSize);
   const count = sizes.length;
   return {
     count,
     base: 0n,
     sizes,
-    offsets: readOffsets(stbl, path, sizes, fileSize),
+    offsets: readOffsets(stbl, path, sizes, fileSize, entries),
     decode: readDecodeTimes(needBox(stbl, 'stts', path), count),
     composition: readCompositions(findBox(stbl, 'ctts'), count),
     sync: readSync(findBox(stbl, 'stss'), count),
@@ -38,7 +49,7 @@ function place(box: RawBox, offset: number): string {
 }
 
 /** stsz 8.7.3.2, stz2 8.7.3.3. */
-function readSizes(stbl: readonly RawBox[], path: string): Uint32Array {
+function readSizes(stbl: readonly RawBox[], path: string, fileSize: number): Uint32Array {
   const compact = findBox(stbl, 'stz2');
   if (compact !== undefined && findBox(stbl, 'stsz') === undefined) return readCompactSizes(compact);
   const box = needBox(stbl, 'stsz', path);
@@ -46,6 +57,8 @@ function readSizes(stbl: readonly RawBox[], path: string): Uint32Array {
   const fixed = view.getUint32(4);
   const count = view.getUint32(8);
   if (count > MAX_SAMPLES) throw malformed('sample_count', place(box, 8), `at most ${MAX_SAMPLES}`, count);
+  // A fixed size costs no bytes per sample: the file itself is the bound.
+  if (count * fixed > fileSize) throw malformed('sample_count', place(box, 8), `at most ${Math.floor(fileSize / fixed)} samples of ${fixed} bytes in a file of ${fileSize}`, count);
   if (fixed !== 0) return new Uint32Array(count).fill(fixed);
   entryCount(box, 12, 4);
   const sizes = new Uint32Array(count);
@@ -58,6 +71,7 @@ function readCompactSizes(box: RawBox): Uint32Array {
   const bits = view.getUint8(7);
   const count = view.getUint32(8);
   if (bits !== 4 && bits !== 8 && bits !== 16) throw malformed('field_size', place(box, 7), '4, 8 or 16', bits);
+  if (count > MAX_SAMPLES) throw malformed('sample_count', place(box, 8), `at most ${MAX_SAMPLES}`, count);
   if (Math.ceil((count * bits) / 8) > box.body.length - 12) throw malformed('sample_count', place(box, 8), `at most ${Math.floor(((box.body.length - 12) * 8) / bits)}`, count);
   return Uint32Array.from({ length: count }, (_, i) => {
     if (bits === 16) return view.getUint16(12 + 2 * i);
@@ -132,7 +146,7 @@ function readSync(box: RawBox | undefined, count: number): Uint32Array | null {
 }
 
 /** stsc 8.7.4 and stco or co64 8.7.5. */
-function readOffsets(stbl: readonly RawBox[], path: string, sizes: Uint32Array, fileSize: number): Float64Array {
+function readOffsets(stbl: readonly RawBox[], path: string, sizes: Uint32Array, fileSize: number, sampleEntries: number): Float64Array {
   const large = findBox(stbl, 'co64');
   const chunkBox = large ?? needBox(stbl, 'stco', path);
   const { view: chunks, count: chunkCount } = entryCount(chunkBox, 8, large === undefined ? 4 : 8);
@@ -151,7 +165,9 @@ function readOffsets(stbl: readonly RawBox[], path: string, sizes: Uint32Array, 
       throw malformed('first_chunk', place(box, at), `ascending chunk numbers from 1 to ${chunkCount}`, i === 0 ? first : next);
     }
     if (perChunk > count) throw malformed('samples_per_chunk', place(box, at + 4), `at most ${count}`, perChunk);
-    if (view.getUint32(at + 8) !== 1) throw malformed('sample_description_index', place(box, at + 8), '1', view.getUint32(at + 8));
+    const description = view.getUint32(at + 8);
+    if (description === 0 || description > sampleEntries) throw malformed('sample_description_index', place(box, at + 8), `1 to ${sampleEntries}`, description);
+    if (description !== 1) throw unsupported('sample_description_index', place(box, at + 8), '1: one sample entry for the whole track', description);
     for (let chunk = first - 1; chunk < next - 1 && sample < count; chunk++) {
       const field = 8 + (large === undefined ? 4 : 8) * chunk;
       let offset = large === undefined ? chunks.getUint32(field) : chunks.getUint32(field) * 0x1_0000_0000 + chunks.getUint32(field + 4);
