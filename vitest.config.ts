@@ -26,8 +26,8 @@ export default defineConfig({
           globalSetup: ['./scripts/e2e-setup.ts'],
           // Browsers and decoders want the whole machine: one file at a time.
           fileParallelism: false,
-          // A browser that was starved of time says so by failing; what fails three times is a fault. Retries are listed.
-          retry: 2,
+          // A browser that was starved of time says so by failing; what fails five times is a fault. Retries are listed.
+          retry: 4,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           // The corpus is built once and servers are cheap; unit tests go first so that a broken base shows early.
