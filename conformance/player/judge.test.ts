@@ -11,7 +11,7 @@ const TRUTH: ReplayTruth = {
   frames: 300,
   videoStart: 0,
   renditions: [1, 2],
-  pilots: [{ language: 'eng', hertz: 5000 }, { language: 'fra', hertz: 6000 }],
+  pilots: [{ language: 'eng', hertz: 5000, start: 0 }, { language: 'fra', hertz: 6000, start: 0 }],
   secondTones: { first: 500, step: 100, count: 24 },
 };
 const LIMITS = limitsOf('chromium', 3);
@@ -130,6 +130,14 @@ describe('a verdict comes from what was seen and heard', () => {
   test('sound 240 ms late fails, although most tones are right', () => {
     const late = mapSounds((sound, i) => ({ ...sound, tone: 500 + 100 * Math.max(0, Math.floor((i - 6) / RATE)) }));
     expect(reasonsFor(late)).toContain('the picture was 240 ms ahead of the sound');
+  });
+
+  test('sound that is due later is judged by its own start', () => {
+    const later = mapSounds((sound, i) => (i < 19 ? { ...sound, tone: null, pilot: null } : { ...sound, tone: 500 + 100 * Math.floor((i - 18.75) / RATE) }));
+    const delayed = { ...TRUTH, pilots: [{ language: 'eng', hertz: 5000, start: 0.75 }] };
+    expect(reasonsFor(later, delayed)).toBe('');
+    expect(reasonsFor(later)).toContain('belonged to another second');
+    expect(reasonsFor(flawless(), delayed)).toContain('belonged to another second');
   });
 
   test('another language than the asset has, and a change of language, fail', () => {

@@ -219,13 +219,14 @@ function sequence(sounds: readonly SoundReading[]): number[] {
   return steady.filter((pilot, i) => i === 0 || pilot !== steady[i - 1]);
 }
 
-/** Seconds of the asset at which a sound was heard, by the picture on show, else by the element's clock. */
-function pictureTime(sound: SoundReading, truth: ReplayTruth): number {
-  if (sound.counter === null || truth.frameRate === null) return sound.clock;
+/** Where in its own track a sound was due when it was heard, by the picture on show, else by the element's clock. */
+function soundTime(sound: SoundReading, truth: ReplayTruth): number {
+  const start = (truth.pilots.find(({ hertz }) => hertz === sound.pilot) ?? truth.pilots.at(0))?.start ?? 0;
+  if (sound.counter === null || truth.frameRate === null) return sound.clock - start;
   const rate = rateOf(truth);
   const turn = COUNTER_MODULUS / rate;
   const time = sound.counter / rate + truth.videoStart;
-  return time + Math.round((sound.clock - time) / turn) * turn;
+  return time + Math.round((sound.clock - time) / turn) * turn - start;
 }
 
 function toneIndex(hertz: number, truth: ReplayTruth): number {
@@ -239,7 +240,7 @@ function countTones(recording: Recording, truth: ReplayTruth): { heard: number; 
   for (const sound of recording.sounds) {
     if (sound.tone === null) continue;
     heard++;
-    const time = pictureTime(sound, truth);
+    const time = soundTime(sound, truth);
     // A window of 43 ms and one picture's length make the edges of a second uncertain.
     const near = [time - 0.15, time, time + 0.15].map((t) => ((Math.floor(t) % count) + count) % count);
     if (near.includes(toneIndex(sound.tone, truth))) right++;
@@ -256,7 +257,7 @@ function measureSync(recording: Recording, truth: ReplayTruth): Observation['syn
     const before = toneIndex(heard[i - 1].tone ?? 0, truth);
     const now = toneIndex(heard[i].tone ?? 0, truth);
     if (now !== (before + 1) % count || heard[i].at - heard[i - 1].at > NEAR_READINGS) continue;
-    const time = pictureTime(heard[i], truth);
+    const time = soundTime(heard[i], truth);
     const second = now + Math.round((time - now) / count) * count;
     differences.push(Math.round((time - second) * 1000));
   }

@@ -15,8 +15,8 @@ export type ReplayTruth = {
   readonly videoStart: number;
   /** Rendition ids that the marks may carry. */
   readonly renditions: readonly number[];
-  /** Pilot tone of each audio track, by language; empty: no audio marks. */
-  readonly pilots: readonly { readonly language: string; readonly hertz: number }[];
+  /** Pilot tone of each audio track, and where its second 0 is due, in seconds; empty: no audio marks. */
+  readonly pilots: readonly { readonly language: string; readonly hertz: number; readonly start: number }[];
   /** Tone of second s is `first + step × (s mod count)` hertz. */
   readonly secondTones: { readonly first: number; readonly step: number; readonly count: number };
 };

@@ -4,7 +4,7 @@ import { startOrigin, type RunningOrigin } from '../subject/self.ts';
 import type { BrowserDriver, BrowserPage } from './drivers/driver.ts';
 import { launchBrowser } from './drivers/launch.ts';
 import { CORPUS, createGate, ORIGIN_ENTRY, readCorpusAsset } from './testing.ts';
-import { attachObserver, stateOf, visit } from './visit.ts';
+import { attachObserver, stateOf, visit, type Visit } from './visit.ts';
 
 const ASSETS = ['h264-aac-mbr3', 'h264-multiaudio', 'muxed-mbr', 'fps25'];
 const OUTPUTS = ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf', 'smooth'];
@@ -24,7 +24,7 @@ const FIRST_PILOT: Readonly<Record<string, number>> = { 'h264-aac-mbr3': 5000, '
 let origin: RunningOrigin;
 let driver: BrowserDriver;
 // Software decoding of three pictures at once is more than two cores can do in time.
-const inTurn = createGate(2);
+const gate = createGate(2);
 
 beforeAll(async () => {
   origin = await startOrigin(CORPUS, ORIGIN_ENTRY);
@@ -39,31 +39,33 @@ function link(selection: Readonly<Record<string, string>>): string {
   return `${origin.url}/#${new URLSearchParams(selection).toString()}`;
 }
 
+/** Two at a time; what may only have been crowded out is looked at again alone. */
+async function watch(asset: string, selection: Readonly<Record<string, string>>): Promise<Visit> {
+  const { truth } = await readCorpusAsset(asset);
+  const request = { url: link({ asset, ...selection, autoplay: '1' }), truth };
+  const seen = await gate.one(() => visit(driver, { ...request, attempts: 1 }));
+  return seen.verdict.maybeSlow ? gate.alone(() => visit(driver, request)) : seen;
+}
+
 async function waitFor(page: BrowserPage, expression: string): Promise<void> {
   await expect.poll(() => page.evaluate(expression), { timeout: 15_000, interval: 100 }).toBe(true);
 }
 
 describe('the demo page plays', { concurrent: true }, () => {
   test.for(CELLS)('%s as %s', async ([asset, output]) => {
-    await inTurn(async () => {
-      const { truth } = await readCorpusAsset(asset);
-      const seen = await visit(driver, { url: link({ asset, output, autoplay: '1' }), truth });
-      expect(seen.verdict).toMatchObject({ outcome: 'pass', reasons: [] });
-      expect(seen.observation.pilots).toEqual([FIRST_PILOT[asset]]);
-      expect(seen.state).toMatchObject({ asset, output, state: 'playing', errors: [] });
-      expect(seen.state?.width).toBeGreaterThan(0);
-      expect(seen.messages).toEqual([]);
-    });
+    const seen = await watch(asset, { output });
+    expect(seen.verdict).toMatchObject({ outcome: 'pass', reasons: [] });
+    expect(seen.observation.pilots).toEqual([FIRST_PILOT[asset]]);
+    expect(seen.state).toMatchObject({ asset, output, state: 'playing', errors: [] });
+    expect(seen.state?.width).toBeGreaterThan(0);
+    expect(seen.messages).toEqual([]);
   });
 
   test.for(OTHER_PLAYERS)('%s with %s', async ([output, player]) => {
-    await inTurn(async () => {
-      const asset = 'h264-aac-mbr3';
-      const { truth } = await readCorpusAsset(asset);
-      const seen = await visit(driver, { url: link({ asset, output, player, autoplay: '1' }), truth });
-      expect(seen.verdict).toMatchObject({ outcome: 'pass', reasons: [] });
-      expect(seen.state).toMatchObject({ asset, output, player, state: 'playing', errors: [] });
-    });
+    const asset = 'h264-aac-mbr3';
+    const seen = await watch(asset, { output, player });
+    expect(seen.verdict).toMatchObject({ outcome: 'pass', reasons: [] });
+    expect(seen.state).toMatchObject({ asset, output, player, state: 'playing', errors: [] });
   });
 });
 

@@ -15,23 +15,35 @@ export async function readCorpusAsset(id: string): Promise<CorpusAsset> {
   return { id, manifest: truth.manifest, truth: replayTruth(truth) };
 }
 
+export type Gate = {
+  /** Runs when one of the places is free. */
+  one<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs with all places taken. */
+  alone<T>(work: () => Promise<T>): Promise<T>;
+};
+
 /** Lets a few run at a time: a browser that has to share two cores with many drops pictures. */
-export function createGate(width: number): <T>(work: () => Promise<T>) => Promise<T> {
+export function createGate(width: number): Gate {
   let free = width;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (free > 0) free--;
-    else {
-      await new Promise<void>((resolve) => {
-        waiting.push(resolve);
-      });
+  const waiting: { readonly places: number; readonly enter: () => void }[] = [];
+  const admit = (): void => {
+    for (let next = waiting[0]; next !== undefined && next.places <= free; next = waiting[0]) {
+      waiting.shift();
+      free -= next.places;
+      next.enter();
     }
+  };
+  const run = async <T>(places: number, work: () => Promise<T>): Promise<T> => {
+    await new Promise<void>((resolve) => {
+      waiting.push({ places, enter: resolve });
+      admit();
+    });
     try {
       return await work();
     } finally {
-      const next = waiting.shift();
-      if (next === undefined) free++;
-      else next();
+      free += places;
+      admit();
     }
   };
+  return { one: (work) => run(1, work), alone: (work) => run(width, work) };
 }

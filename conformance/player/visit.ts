@@ -31,7 +31,7 @@ export type Visit = {
   readonly messages: readonly string[];
 };
 
-export type VisitRequest = { readonly url: string; readonly truth: ReplayTruth; readonly seconds?: number; /** Milliseconds until the first picture. */ readonly patience?: number };
+export type VisitRequest = { readonly url: string; readonly truth: ReplayTruth; readonly seconds?: number; /** Milliseconds until the first picture. */ readonly patience?: number; readonly attempts?: number };
 
 /** Only what a busy machine can cause is tried again; the last answer stands. */
 const ATTEMPTS = 3;
@@ -44,7 +44,7 @@ export async function visit(driver: BrowserDriver, request: VisitRequest): Promi
     const page = await driver.open();
     try {
       const result = await watchPage(page, driver, request);
-      if (!result.verdict.maybeSlow || attempt === ATTEMPTS) return result;
+      if (!result.verdict.maybeSlow || attempt >= (request.attempts ?? ATTEMPTS)) return result;
     } finally {
       await page.close();
     }
