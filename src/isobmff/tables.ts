@@ -124,7 +124,9 @@ function readCompositions(box: RawBox | undefined, count: number): Int32Array | 
     if (length > count - sample) throw malformed('samples in ctts', place(box, 8 + 8 * i), `${count}, as in stsz`, sample + length);
     if (offset !== 0) {
       any = true;
-      offsets.fill(offset, sample, sample + length);
+      // With B pictures nearly every run is one sample long.
+      if (length === 1) offsets[sample] = offset;
+      else offsets.fill(offset, sample, sample + length);
     }
     sample += length;
   }
