@@ -11,13 +11,15 @@ import { DEFAULT_LIMITS, type Limits } from './capture/request.ts';
 import { openStore, openTrace, writeTrace } from './capture/store.ts';
 import { loadExpectations } from './expectations.ts';
 import { EXIT_CODES, messageOf, SuiteFault } from './fault.ts';
-import { judge, type Verdicts } from './judge.ts';
+import { judge, type JudgeInput, type Verdicts } from './judge.ts';
 import type { Check } from './model.ts';
+import { openDecoder } from './oracle/decode.ts';
 import { openJudges } from './oracle/judges.ts';
 import { loadTruth, type TruthView } from './oracle/truth.ts';
 import { CHECKS, loadRequirements } from './registry.ts';
 import { totalsLine, writeReport } from './report/write.ts';
 import { checkHosts, expandOrigin } from './subject/origin.ts';
+import { serveTrace } from './subject/replay.ts';
 import { assetsIn, startOrigin, targetsOf } from './subject/self.ts';
 import type { Profile } from './trace.ts';
 
@@ -41,6 +43,7 @@ type JudgeOptions = {
   readonly truth?: string;
   readonly schemas?: string;
   readonly java: boolean;
+  readonly decode?: boolean;
   readonly only?: readonly string[];
   readonly expectations?: string;
   readonly strict?: boolean;
@@ -101,6 +104,7 @@ function withJudge(command: Command): Command {
     .option('--truth <dir>', 'folder with one folder per asset, each with truth.json')
     .option('--schemas <dir>', 'official MPD schemas; default: ISOMER_SCHEMA_DIR')
     .option('--no-java', 'leave the Java schema engine out')
+    .option('--decode', 'also compare decoded frames, with ffmpeg and GStreamer')
     .option('--only <prefix...>', 'only checks whose id begins so')
     .option('--expectations <file>', 'known failures')
     .option('--strict', 'a SHOULD that does not hold also makes the run fail');
@@ -154,11 +158,13 @@ function truthFolder({ truth, root }: { truth?: string; root?: string }): { trut
 async function judgeTrace(folder: string, kind: Report['target']['kind'], options: JudgeOptions): Promise<number> {
   const started = Date.now();
   const reader = openTrace(folder);
-  const schemaDir = options.schemas ?? process.env['ISOMER_SCHEMA_DIR'] ?? null;
-  const judges = await openJudges({ schemaDir, java: options.java });
-  const checks = chosenChecks(options.only ?? []);
+  const told = options.schemas ?? process.env['ISOMER_SCHEMA_DIR'] ?? '';
+  const schemaDir = told === '' ? null : told;
+  const replay = options.decode === true ? await serveTrace(reader) : null;
+  const judges = { ...(await openJudges({ schemaDir, java: options.java })), decoder: replay === null ? null : await openDecoder(replay.local) };
+  const checks = chosenChecks(options.only ?? [], options.decode === true);
   const expectations = options.expectations === undefined ? [] : loadExpectations(options.expectations);
-  const verdicts = await judge({
+  const input: JudgeInput = {
     reader,
     checks,
     requirements: loadRequirements(),
@@ -168,7 +174,13 @@ async function judgeTrace(folder: string, kind: Report['target']['kind'], option
     suiteVersion: suiteVersion(),
     kind,
     ...(options.quiet === true ? {} : { progress: (asset: string) => note(`judging ${asset}`) }),
-  });
+  };
+  let verdicts: Verdicts;
+  try {
+    verdicts = await judge(input);
+  } finally {
+    await replay?.stop();
+  }
   const { report, details, examined, omitted, faults } = verdicts;
   writeReport(options.out, report, {
     schema: RUN_SCHEMA,
@@ -192,15 +204,17 @@ async function judgeTrace(folder: string, kind: Report['target']['kind'], option
 }
 
 /** The worst thing decides; a stale expectation only when nothing else is wrong. */
-export function exitCodeOf({ report, faults }: Pick<Verdicts, 'report' | 'faults'>, strict: boolean): number {
+export function exitCodeOf({ report, faults }: { readonly report: Pick<Report, 'results' | 'footer' | 'staleExpectations'>; readonly faults: readonly string[] }, strict: boolean): number {
   if (report.footer.results === 0) return EXIT_CODES.target;
   if (report.results.some(({ outcome, expected, level }) => (outcome === 'fail' && !expected) || (strict && level === 'should' && outcome === 'warn'))) return EXIT_CODES.failed;
   if (faults.length > 0) return EXIT_CODES.harness;
   return report.staleExpectations.length > 0 ? EXIT_CODES.stale : EXIT_CODES.ok;
 }
 
-function chosenChecks(prefixes: readonly string[]): readonly Check[] {
-  const checks = prefixes.length === 0 ? CHECKS : CHECKS.filter(({ id }) => prefixes.some((prefix) => id.startsWith(prefix)));
+/** Checks that decode are left out unless asked for, so their requirements stay untested and say so. */
+function chosenChecks(prefixes: readonly string[], decode: boolean): readonly Check[] {
+  const able = CHECKS.filter(({ id }) => decode || !id.startsWith('decode/'));
+  const checks = prefixes.length === 0 ? able : able.filter(({ id }) => prefixes.some((prefix) => id.startsWith(prefix)));
   if (checks.length === 0) throw new SuiteFault('usage', `no check begins with ${prefixes.join(', ')}`);
   return checks;
 }

@@ -43,7 +43,7 @@ export async function judge(input: JudgeInput): Promise<Verdicts> {
     const notable = findings.filter(({ outcome }) => outcome !== 'pass');
     omitted += Math.max(0, notable.length - MAX_DETAILS);
     for (const { outcome, path, message, wanted, actual, evidence = [] } of notable.slice(0, MAX_DETAILS)) {
-      details.push({ result: result.id, outcome, path, message, ...(wanted === undefined ? {} : { wanted: cut(wanted) }), ...(actual === undefined ? {} : { actual: cut(actual) }), evidence: [...evidence] });
+      details.push({ result: result.id, outcome: outcome === 'fail' && result.outcome === 'warn' ? 'warn' : outcome, path, message, ...(wanted === undefined ? {} : { wanted: cut(wanted) }), ...(actual === undefined ? {} : { actual: cut(actual) }), evidence: [...evidence] });
     }
   };
   // A check that throws is the suite's fault, and no verdict on the subject.

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { requirementsFileSchema, type Requirement } from '../spec/requirement.ts';
 import { CROSS_CHECKS } from './checks/cross.ts';
+import { DECODE_CHECKS } from './checks/decode.ts';
 import { FMP4_CHECKS } from './checks/fmp4.ts';
 import { HLS_CHECKS } from './checks/hls.ts';
 import { HTTP_CHECKS } from './checks/http.ts';
@@ -12,7 +13,7 @@ import { SMOOTH_CHECKS } from './checks/smooth.ts';
 import { TS_CHECKS } from './checks/ts.ts';
 import type { Check } from './model.ts';
 
-export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...CROSS_CHECKS];
+export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...CROSS_CHECKS, ...DECODE_CHECKS];
 
 const REQUIREMENTS_FOLDER = new URL('../spec/requirements/', import.meta.url);
 

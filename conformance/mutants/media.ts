@@ -95,6 +95,10 @@ export const MEDIA_MUTANTS: readonly Mutant[] = [
   { check: 'cross/same-samples', name: 'Smooth has another byte than CSF', change: boxBody(SMOOTH_SECOND, 'mdat', (body) => (body[600] ^= 2)) },
   { check: 'cross/cmaf-bytes', name: 'DASH has another sequence number than HLS', change: boxBody(CMAF_SECOND, 'mfhd', (body) => body.writeUInt32BE(7, 4)) },
 
+  { check: 'decode/ffmpeg', name: 'a picture is another', change: boxBody(CMAF_SECOND, 'mdat', (body) => (body[600] ^= 2)) },
+  { check: 'decode/ffmpeg', name: 'a segment repeats the one before', change: copy('QualityLevels(120000)/Fragments(video=0,format=mpd-time-csf)', 'QualityLevels(120000)/Fragments(video=20020000,format=mpd-time-csf)') },
+  { check: 'decode/gstreamer', name: 'a picture is another', change: boxBody(SMOOTH_SECOND, 'mdat', (body) => (body[600] ^= 2)) },
+
   { check: 'ts/packets', name: 'a sync byte is wrong', change: bytes(TS_FIRST, (body) => ((body[PACKET * 3] = 0x46), body)) },
   { check: 'ts/packets', name: 'the last packet is cut', change: bytes(TS_FIRST, (body) => body.subarray(0, -1)) },
   { check: 'ts/continuity', name: 'a packet is missing', change: bytes(TS_FIRST, (body) => { const at = packetOf(body, 0x100, 1); return Buffer.concat([body.subarray(0, at), body.subarray(at + PACKET)]); }) },

@@ -21,14 +21,14 @@ function standInSchemas(): string {
 }
 
 describe('checks and their mutants', () => {
-  const official = process.env['ISOMER_SCHEMA_DIR'];
-  const schemaDir = official ?? standInSchemas();
+  const official = process.env['ISOMER_SCHEMA_DIR'] ?? '';
+  const schemaDir = official === '' ? standInSchemas() : official;
   let judges: Judges;
   beforeAll(async () => {
     judges = await openJudges({ schemaDir, java: false });
   });
   afterAll(() => {
-    if (official === undefined) rmSync(schemaDir, { recursive: true });
+    if (official === '') rmSync(schemaDir, { recursive: true });
   });
 
   it('passes the good specimen on every check', async () => {

@@ -1,6 +1,7 @@
 /** The judges that are not pure code: schemas and engines that a machine may lack. Opened once per run, then only asked. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Decoder } from './decode.ts';
 import { openMpdJudge, openOwnSchema, type MpdJudge, type SchemaVerdict, type XsdEngine } from './mpd.ts';
 
 export type Judges = {
@@ -9,6 +10,8 @@ export type Judges = {
   readonly smooth: XsdEngine | null;
   /** Our own schema of exactly what the packager emits as MPD. */
   readonly ownMpd: XsdEngine | null;
+  /** Real clients; null unless decoding was asked for. */
+  readonly decoder: Decoder | null;
   readonly notes: readonly string[];
 };
 
@@ -32,10 +35,10 @@ export async function openJudges({ schemaDir, java }: JudgeOptions): Promise<Jud
     notes.push(`spec/schema/${schema}: ${engine}`);
     return null;
   };
-  return { mpd, smooth: await own('smooth.xsd', 'smooth.xml', / Duration="\d+"/), ownMpd: await own('mpd.xsd', 'dash-csf.mpd', / minBufferTime="[^"]*"/), notes };
+  return { mpd, smooth: await own('smooth.xsd', 'smooth.xml', / Duration="\d+"/), ownMpd: await own('mpd.xsd', 'dash-csf.mpd', / minBufferTime="[^"]*"/), decoder: null, notes };
 }
 
 /** Judges for tests that have nothing to do with schemas. */
-export const NO_JUDGES: Judges = { mpd: { editions: [], informative: [], engines: [], notes: [] }, smooth: null, ownMpd: null, notes: [] };
+export const NO_JUDGES: Judges = { mpd: { editions: [], informative: [], engines: [], notes: [] }, smooth: null, ownMpd: null, decoder: null, notes: [] };
 
 export type { SchemaVerdict };
