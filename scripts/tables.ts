@@ -1,4 +1,5 @@
 /** Tables for documents, made from data. */
+import { flagName, SETTINGS } from '../src/config.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Features, FORMAT_IDS, type Feature, type Status } from '../spec/features.ts';
@@ -23,6 +24,11 @@ export function supportMatrix(): string {
 
 export function protectionTable(): string {
   return matrix(readFeatures().filter(({ kind }) => kind === 'protection'), 'protection');
+}
+
+export function settingsTable(): string {
+  const rows = Object.entries(SETTINGS).map(([key, { about, fallback }]) => `| \`${flagName(key)}\` | \`${JSON.stringify(fallback)}\` | ${about} |`);
+  return ['| flag | default | what |', '|---|---|---|', ...rows].join('\n');
 }
 
 export function importTable(): string {

@@ -63,7 +63,7 @@ const SOURCE_ROOMS: readonly Room[] = [
     imports: ['formats', 'asset', 'model', 'live', 'protection', 'page', 'time', 'errors'],
     types: ['storage', 'log', 'config'],
     node: true,
-    packages: ['fastify'],
+    packages: ['fastify', 'prom-client'],
   }),
   room('encode', { imports: ['storage', 'errors'], types: ['log'], node: true, packages: ['zod'] }),
   room('control', {

@@ -18,8 +18,14 @@ export const SETTINGS = {
   root: { schema: z.string().min(1), fallback: '.', about: 'folder whose sub-folders are published' },
   host: { schema: z.string().min(1), fallback: '127.0.0.1', about: 'address to listen on' },
   port: { schema: number(0, 65_535), fallback: 8080, about: 'port to listen on; 0 picks a free one' },
+  workers: { schema: number(1, 256), fallback: 1, about: 'processes that share the port' },
+  tlsCert: { schema: z.string(), fallback: '', about: 'PEM file with the certificate chain; empty: no TLS' },
+  tlsKey: { schema: z.string(), fallback: '', about: 'PEM file with its private key' },
+  http2: { schema: flag, fallback: true, about: 'with TLS, HTTP/2 for clients that offer it' },
   cacheDir: { schema: z.string(), fallback: '', about: 'folder for index files; empty: no index cache' },
   demo: { schema: flag, fallback: false, about: 'show the demo page also on other addresses than loopback' },
+  download: { schema: flag, fallback: false, about: 'files of assets can also be fetched as they are stored' },
+  metrics: { schema: flag, fallback: false, about: 'show figures for Prometheus at /metrics' },
   segmentSeconds: { schema: decimal(z.number().min(0.5).max(20)), fallback: 6, about: 'wanted length of segments' },
   segmentSuffix: { schema: flag, fallback: false, about: 'HLS child URLs end in .m3u8, .ts, .m4s or .mp4' },
   audioOnly: { schema: flag, fallback: true, about: 'HLS masters list the audio-only variant' },
@@ -27,6 +33,7 @@ export const SETTINGS = {
   maxAssets: { schema: number(1, 1_000_000), fallback: 1000, about: 'assets that are kept open' },
   maxIndexBytes: { schema: number(1, 2 ** 40), fallback: 512 * 1024 * 1024, about: 'memory for the indexes of open assets' },
   revalidateMs: { schema: number(0, 3_600_000), fallback: 2000, about: 'time between looks at the files of an open asset' },
+  maxHeaderBytes: { schema: number(1024, 1024 * 1024), fallback: 16 * 1024, about: 'request line and headers together' },
   maxConnections: { schema: number(1, 1_000_000), fallback: 10_000, about: 'connections at the same time' },
   headersTimeout: { schema: number(100, 600_000), fallback: 10_000, about: 'milliseconds for a request to arrive' },
   keepAliveTimeout: { schema: number(0, 600_000), fallback: 30_000, about: 'milliseconds that an idle connection is kept' },
@@ -50,7 +57,7 @@ export function flagName(key: string): string {
 export type ConfigSources = { readonly flags: Readonly<Record<string, unknown>>; readonly environment: Readonly<Record<string, string | undefined>>; readonly file: string | null };
 
 /** A relative path in the file means: from the file's folder. */
-const PATHS: ReadonlySet<Key> = new Set<Key>(['root', 'cacheDir']);
+const PATHS: ReadonlySet<Key> = new Set<Key>(['root', 'cacheDir', 'tlsCert', 'tlsKey']);
 
 export async function loadConfig({ flags, environment, file }: ConfigSources): Promise<Config> {
   const stored = file === null ? {} : await readConfigFile(file);

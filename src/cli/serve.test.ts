@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig, type Config } from '../config.ts';
 import { audioTrack, mp4File, videoTrack } from '../isobmff/testing.ts';
+import { selfSigned } from '../origin/testing.ts';
 import { serve } from './serve.ts';
 
 let root: string;
@@ -77,4 +78,31 @@ test('the demo page lists what there is, on loopback', async () => {
   const page = await fetch(`${address}/`);
   expect([page.status, page.headers.get('content-type')]).toEqual([200, expect.stringContaining('text/html') as string]);
   await stop();
+});
+
+test('figures and downloads are there when the settings say so', async () => {
+  const { address, stop } = await start({ metrics: true, download: true });
+  const film = await fetch(`${address}/film/film.mp4`);
+  expect([film.status, film.headers.get('content-type')]).toEqual([200, 'video/mp4']);
+  await film.arrayBuffer();
+  await fetch(`${address}/film/film.ism/manifest`);
+  const figures = await (await fetch(`${address}/metrics`)).text();
+  expect(figures).toContain('isomer_requests_total{method="GET",status="200"} 2\n');
+  expect(figures).toContain('isomer_assets_open 1\n');
+  await stop();
+});
+
+test('a certificate needs its key, and both must be readable and fit', async () => {
+  const config = await loadConfig({ flags: { root, port: '0' }, environment: {}, file: null });
+  const deps = { out: () => undefined, err: () => undefined, environment: {}, now: () => 0, stopped: () => Promise.resolve('SIGTERM'), interactive: false };
+  const [one, other] = [selfSigned(), selfSigned()];
+  await Promise.all([writeFile(join(root, 'one.pem'), one.cert), writeFile(join(root, 'one.key'), one.key), writeFile(join(root, 'other.key'), other.key)]);
+  const refused = async (tlsCert: string, tlsKey: string): Promise<string> => {
+    const error: unknown = await serve({ ...config, tlsCert, tlsKey }, deps).catch((thrown: unknown) => thrown);
+    return (error as Error).message;
+  };
+  expect(await refused(join(root, 'one.pem'), '')).toContain('only a certificate');
+  expect(await refused(join(root, 'none.pem'), join(root, 'one.key'))).toContain('ENOENT');
+  expect(await refused(join(root, 'one.pem'), join(root, 'other.key'))).toContain('private key');
+  expect(await serve({ ...config, tlsCert: join(root, 'one.pem'), tlsKey: join(root, 'one.key') }, deps)).toBe(0);
 });

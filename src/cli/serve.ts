@@ -1,22 +1,27 @@
 /** isomer serve: the origin over a local folder. */
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { createLibrary, type Library } from '../asset/library.ts';
 import { openAsset } from '../asset/open.ts';
 import { createMovieReader } from '../asset/reader.ts';
 import { createSidecarCache } from '../asset/sidecar.ts';
 import type { Config } from '../config.ts';
+import { IsomerError } from '../errors.ts';
 import { FORMATS } from '../formats.ts';
 import { createLog, type Log } from '../log.ts';
-import { FOLDER_CATALOG } from '../origin/catalog.ts';
+import { folderCatalog } from '../origin/catalog.ts';
 import type { HandlerDeps, Page } from '../origin/handler.ts';
+import type { Holdings, Metrics } from '../origin/metrics.ts';
 import { createPool } from '../origin/pool.ts';
-import { startServer } from '../origin/server.ts';
+import { startServer, type ServerOptions } from '../origin/server.ts';
 import type { PageAsset } from '../page/assets.ts';
 import { createPage, PAGE_POLICY } from '../page/page.ts';
 import { openFileStorage } from '../storage/file.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assetPath, findAssets, problemOf, type FoundAsset } from './assets.ts';
-import type { Command } from './deps.ts';
+import type { CliDeps, Command } from './deps.ts';
+import { runWorkers, workplace, type Workplace } from './workers.ts';
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 const FAILURE_MS = 1000;
@@ -24,17 +29,31 @@ const FAILURE_MS = 1000;
 const GENERATION = '1';
 
 export const serve: Command<Config> = async (config, deps) => {
-  const root = resolve(config.root);
-  const storage = await openFileStorage(root);
   const log = createLog({ level: config.logLevel, write: deps.err, now: deps.now });
+  const place = workplace();
+  if (place !== null) return serveHere(config, log, place, deps).finally(() => place.leave());
+  if (config.workers === 1) return serveHere(config, log, null, deps);
+  const metrics = config.metrics ? (await import('../origin/metrics.ts')).workerMetrics().text : null;
+  const code = await runWorkers(config.workers, { metrics }, log, deps);
+  log.flush();
+  return code;
+};
+
+async function serveHere(config: Config, log: Log & { flush(): void }, place: Workplace | null, deps: CliDeps): Promise<number> {
+  const root = resolve(config.root);
+  const tls = await loadTls(config);
+  const storage = await openFileStorage(root);
   const library = makeLibrary(config, root, storage, log, deps.now);
   const page: Page | null = config.demo || LOOPBACK.has(config.host) ? await createPage({ listAssets: () => listAssets(storage, library) }) : null;
   const pool = createPool();
+  const meter = config.metrics ? await startMetrics({ buffers: () => pool.stats(), assets: () => library.stats() }, place !== null) : null;
   const handler: HandlerDeps = {
-    catalog: FOLDER_CATALOG,
+    catalog: folderCatalog(config.download),
     library,
     formats: FORMATS,
     page,
+    files: storage,
+    metrics: meter === null ? null : (place?.metrics ?? meter.text),
     pagePolicy: PAGE_POLICY,
     pool,
     settings: { maxAge: config.maxAge, audioOnly: config.audioOnly, segmentSuffix: config.segmentSuffix, generation: GENERATION },
@@ -43,15 +62,45 @@ export const serve: Command<Config> = async (config, deps) => {
     secrets: [root],
   };
   let requests = 0;
-  const server = await startServer(handler, config, () => `${process.pid.toString(36)}-${(++requests).toString(36)}`);
-  deps.out(`listening on ${server.address}\n`);
+  const server = await startServer(handler, { ...config, tls, meter }, () => `${process.pid.toString(36)}-${(++requests).toString(36)}`);
+  if (place === null) deps.out(`listening on ${server.address}\n`);
+  else place.announce(server.address);
   const signal = await deps.stopped();
   log.info('stopping', { signal });
   await server.stop();
   await library.close();
   log.flush();
   return 0;
-};
+}
+
+/** The library of figures is only loaded where they are shown. */
+async function startMetrics(holdings: Holdings, isWorker: boolean): Promise<Metrics> {
+  const { createMetrics, workerMetrics } = await import('../origin/metrics.ts');
+  const metrics = createMetrics(holdings);
+  if (isWorker) workerMetrics();
+  return metrics;
+}
+
+/** Both files or neither; what they hold is checked before anything listens. */
+async function loadTls({ tlsCert, tlsKey, http2 }: Config): Promise<ServerOptions['tls']> {
+  if (tlsCert === '' && tlsKey === '') return null;
+  if (tlsCert === '' || tlsKey === '') throw new IsomerError('ISOMER_CONFIG', { what: 'TLS', expected: `--tls-cert and --tls-key together`, found: tlsCert === '' ? 'only a key' : 'only a certificate' });
+  const [cert, key] = await Promise.all([readPem(tlsCert), readPem(tlsKey)]);
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    throw new IsomerError('ISOMER_CONFIG', { what: 'TLS', where: `${tlsCert}, ${tlsKey}`, expected: 'a PEM certificate and its private key', found: error instanceof Error ? error.message : 'neither' });
+  }
+  return { cert, key, http2 };
+}
+
+async function readPem(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new IsomerError('ISOMER_CONFIG', { what: 'TLS', where: file, expected: 'a PEM file', found: (error as NodeJS.ErrnoException).code ?? 'error' });
+  }
+}
 
 export function makeLibrary(config: Config, root: string, storage: Storage, log: Log, now: () => number): Library {
   const cache = config.cacheDir === '' ? null : createSidecarCache(resolve(config.cacheDir), root, (message) => log.warn(message));

@@ -5,6 +5,8 @@ import type { StreamRequest } from './url.ts';
 export type Publication = {
   /** Folder in storage, relative to its root. */
   readonly folder: string;
+  /** Files of the asset may be fetched as they are stored. */
+  readonly download?: boolean;
 };
 
 export type Catalog = {
@@ -13,6 +15,8 @@ export type Catalog = {
 };
 
 /** Each folder below the root is published under its own path; names that start with a dot stay hidden. */
-export const FOLDER_CATALOG: Catalog = {
-  resolve: ({ locator }) => Promise.resolve(locator.some((segment) => segment.startsWith('.')) ? null : { folder: locator.join('/') }),
-};
+export function folderCatalog(download: boolean): Catalog {
+  return { resolve: ({ locator }) => Promise.resolve(locator.some((segment) => segment.startsWith('.')) ? null : { folder: locator.join('/'), download }) };
+}
+
+export const FOLDER_CATALOG: Catalog = folderCatalog(false);

@@ -3,7 +3,7 @@
  * format's row, how it is sent by body.ts and server.ts.
  */
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { brotliCompress, constants, gzip } from 'node:zlib';
 import { ERRORS, IsomerError, row, type ErrorCode } from '../errors.ts';
 import type { Format, SegmentPlan } from '../formats.ts';
 import type { Log } from '../log.ts';
@@ -11,7 +11,8 @@ import { findSet, type Presentation, type SwitchingSet, type Track } from '../mo
 import { findSegment, segmentCount } from '../model/timeline.ts';
 import { planBody, sliceBody, type BodyPlan, type ReadableSources } from './body.ts';
 import type { Catalog } from './catalog.ts';
-import { acceptsGzip, caching, COMMON_HEADERS, entityTag, errorCaching, gzipTag, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Headers, type RequestHeaders } from './headers.ts';
+import { openDownload, parseDownload, type Download, type Files } from './download.ts';
+import { caching, chosenCoding, codedTag, COMMON_HEADERS, entityTag, errorCaching, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Coding, type Headers, type RequestHeaders } from './headers.ts';
 import type { BufferPool } from './pool.ts';
 import { decodePath, parseUrl, printUrl, printVerb, withoutQuery, type StreamRequest } from './url.ts';
 
@@ -51,6 +52,10 @@ export type HandlerDeps = {
   readonly formats: readonly Format[];
   /** Files of the demo page; null when it is not shown. */
   readonly page: Page | null;
+  /** Stored files, for publications that allow downloads. */
+  readonly files: Files;
+  /** Text of `/metrics`; null when it is not shown. */
+  readonly metrics: (() => Promise<string>) | null;
   /** Content-Security-Policy of the page. */
   readonly pagePolicy: string;
   readonly pool: BufferPool;
@@ -94,6 +99,9 @@ async function route(request: Request, deps: HandlerDeps): Promise<Content> {
   const fixed = FIXED.get(path);
   if (fixed !== undefined) return plainContent(fixed.mime, fixed.text, fixed.maxAge);
   if (path === '/' || path.startsWith(PAGE_PREFIX)) return pageContent(path, deps);
+  if (path === '/metrics' && deps.metrics !== null) return plainContent('text/plain; version=0.0.4; charset=utf-8', await deps.metrics(), 'no-store');
+  const download = parseDownload(request.path);
+  if (download !== null) return downloadContent(download, deps);
   return streamContent(parseUrl(request.path), request, deps);
 }
 
@@ -131,6 +139,21 @@ async function pageContent(path: string, { page, pagePolicy }: HandlerDeps): Pro
   return { ...content, headers: { ...content.headers, 'Content-Security-Policy': pagePolicy } };
 }
 
+async function downloadContent(download: Download, { catalog, files, settings, now, pool }: HandlerDeps): Promise<Content> {
+  const publication = await catalog.resolve(download);
+  if (publication?.download !== true) throw new IsomerError('MPE_RESOURCE_NOT_FOUND', { expected: '/LOCATOR/NAME.ism/manifest' });
+  const source = await openDownload(files, publication.folder, download);
+  const release = onceOnly({ release: () => void source.close().catch(NOTHING) });
+  const plan: SegmentPlan = { kind: 'copy', head: new Uint8Array(), ranges: [{ source: download.file, offset: 0, length: source.size }] };
+  return {
+    headers: { 'Content-Type': download.mime, ...caching(settings.maxAge, now()) },
+    etag: entityTag(settings.generation, source.version, download.file),
+    text: false,
+    release,
+    makeBody: async () => ({ plan, body: await planBody(plan, { sources: new Map([[download.file, source]]), pool, release }) }),
+  };
+}
+
 async function streamContent(stream: StreamRequest, request: Request, deps: HandlerDeps): Promise<Content> {
   const format = findRow(stream, deps.formats);
   checkPolicy(stream);
@@ -156,7 +179,7 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
   }
 }
 
-function onceOnly(lease: Lease): () => void {
+function onceOnly(lease: Pick<Lease, 'release'>): () => void {
   let released = false;
   return () => {
     if (released) return;
@@ -270,8 +293,8 @@ function childParameters({ format: tag, audioTrack, audioOnly }: StreamRequest, 
 /** Conditions, compression, ranges and HEAD over what a route found. */
 async function deliver(request: Request, content: Content): Promise<Reply> {
   const { release, text } = content;
-  const zip = text && request.headers['range'] === undefined && acceptsGzip(request.headers);
-  const etag = content.etag !== null && zip ? gzipTag(content.etag) : content.etag;
+  const coding = text && request.headers['range'] === undefined ? chosenCoding(request.headers) : null;
+  const etag = content.etag !== null && coding !== null ? codedTag(content.etag, coding) : content.etag;
   const headers: Record<string, string> = { ...COMMON_HEADERS, ...content.headers, ...(text ? { Vary: 'Accept-Encoding' } : {}), ...(etag === null ? {} : { ETag: etag }) };
   if (etag !== null && !noneMatch(request.headers, etag)) {
     release();
@@ -281,12 +304,12 @@ async function deliver(request: Request, content: Content): Promise<Reply> {
   let made: Made;
   try {
     made = await content.makeBody();
-    if (zip && typeof made === 'string') made = await compress(made);
+    if (coding !== null && typeof made === 'string') made = await COMPRESS[coding](made);
   } catch (error) {
     release();
     throw error;
   }
-  if (zip) headers['Content-Encoding'] = 'gzip';
+  if (coding !== null) headers['Content-Encoding'] = coding;
   const whole = typeof made === 'string' || made instanceof Uint8Array ? made : made.body;
   const total = typeof whole === 'string' ? Buffer.byteLength(whole) : whole.length;
   const range = request.method === 'GET' ? requestedRange(request.headers, etag, total) : null;
@@ -303,7 +326,14 @@ async function deliver(request: Request, content: Content): Promise<Reply> {
   return { status: 200, headers, body: null };
 }
 
-const compress = promisify(gzip);
+const asGzip = promisify(gzip);
+const asBrotli = promisify(brotliCompress);
+
+/** Qualities that cost about the same; brotli's default is made for files that are compressed once. */
+const COMPRESS: Readonly<Record<Coding, (text: string) => Promise<Uint8Array>>> = {
+  br: (text) => asBrotli(text, { params: { [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT, [constants.BROTLI_PARAM_QUALITY]: 4 } }),
+  gzip: (text) => asGzip(text),
+};
 
 function cut(made: Made, start: number, length: number): Uint8Array | BodyPlan {
   if (typeof made === 'string') return Buffer.from(made).subarray(start, start + length);

@@ -64,19 +64,31 @@ export function entityTag(...parts: readonly string[]): string {
   return `"${createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)}"`;
 }
 
-/** RFC 9110 12.5.3: named, or covered by `*`, and not with a weight of 0. */
-export function acceptsGzip(headers: RequestHeaders): boolean {
+/** Content codings of text in order of preference. */
+export const CODINGS = ['br', 'gzip'] as const;
+export type Coding = (typeof CODINGS)[number];
+
+/** RFC 9110 12.5.3: the heaviest of our codings that is named, or covered by `*`, and not with a weight of 0; the first of equals. */
+export function chosenCoding(headers: RequestHeaders): Coding | null {
   const weights = new Map<string, number>();
   for (const coding of (header(headers, 'accept-encoding') ?? '').toLowerCase().split(',')) {
     const [name, weight = 'q=1'] = coding.split(';').map((part) => part.trim());
     weights.set(name, Number(weight.replace(/^q=/, '')));
   }
-  return (weights.get('gzip') ?? weights.get('*') ?? 0) > 0;
+  let chosen: Coding | null = null;
+  let most = 0;
+  for (const coding of CODINGS) {
+    const weight = weights.get(coding) ?? weights.get('*') ?? 0;
+    if (!(weight > most)) continue;
+    chosen = coding;
+    most = weight;
+  }
+  return chosen;
 }
 
 /** Compressed bytes are other bytes. */
-export function gzipTag(etag: string): string {
-  return etag.replace(/"$/, '-gzip"');
+export function codedTag(etag: string, coding: Coding): string {
+  return etag.replace(/"$/, `-${coding}"`);
 }
 
 /** RFC 9110 13.1.2: weak comparison, also against `*`. */

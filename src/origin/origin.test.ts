@@ -27,6 +27,8 @@ function rig(fault?: Parameters<typeof createMemoryStorage>[1]): Rig {
     library,
     formats: FORMATS,
     page: (path) => Promise.resolve(path === '/' ? { mime: 'text/html', bytes: new Uint8Array(3), immutable: false } : null),
+    files: storage,
+    metrics: null,
     pagePolicy: "default-src 'none'",
     pool,
     settings: { maxAge: 259_200, audioOnly: true, segmentSuffix: false, generation: '1' },
@@ -185,7 +187,7 @@ describe('startServer', () => {
   let all: Rig;
   beforeAll(async () => {
     all = rig();
-    server = await startServer(all.deps, { host: '127.0.0.1', port: 0, maxConnections: 200, headersTimeout: 1000, keepAliveTimeout: 1000, stallTimeout: 60_000, graceTimeout: 1000 }, () => 'id');
+    server = await startServer(all.deps, { host: '127.0.0.1', port: 0, maxConnections: 200, headersTimeout: 1000, keepAliveTimeout: 1000, stallTimeout: 60_000, graceTimeout: 1000, maxHeaderBytes: 16_384, tls: null, meter: null }, () => 'id');
   });
   afterAll(() => server.stop());
 
@@ -238,7 +240,7 @@ describe('startServer', () => {
 
   it('finishes what it has begun when it stops', async () => {
     const other = rig();
-    const stopping = await startServer(other.deps, { host: '127.0.0.1', port: 0, maxConnections: 10, headersTimeout: 1000, keepAliveTimeout: 1000, stallTimeout: 60_000, graceTimeout: 5000 }, () => 'id');
+    const stopping = await startServer(other.deps, { host: '127.0.0.1', port: 0, maxConnections: 10, headersTimeout: 1000, keepAliveTimeout: 1000, stallTimeout: 60_000, graceTimeout: 5000, maxHeaderBytes: 16_384, tls: null, meter: null }, () => 'id');
     const response = await fetch(`${stopping.address}${MEDIA[1]}`);
     const stopped = stopping.stop();
     const bytes = await response.arrayBuffer();

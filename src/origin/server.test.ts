@@ -7,7 +7,7 @@ import { makeWorld, patternByte, patternSource, type World, type WorldOptions } 
 
 const BASE = '/films/ignite/ignite.ism';
 const SEGMENT = `${BASE}/QualityLevels(381048)/Fragments(video=0,format=m3u8-aapl)`;
-const OPTIONS: ServerOptions = { host: '127.0.0.1', port: 0, maxConnections: 100, headersTimeout: 5000, keepAliveTimeout: 5000, stallTimeout: 60_000, graceTimeout: 5000 };
+const OPTIONS: ServerOptions = { host: '127.0.0.1', port: 0, maxConnections: 100, headersTimeout: 5000, keepAliveTimeout: 5000, stallTimeout: 60_000, graceTimeout: 5000, maxHeaderBytes: 16_384, tls: null, meter: null };
 
 type Rig = { readonly world: World; readonly server: OriginServer; readonly port: number; readonly log: readonly (readonly [string, LogFields | undefined])[] };
 const rigs: Rig[] = [];
@@ -71,7 +71,7 @@ describe('one connection', () => {
     expect(bytes.subarray(0, 4)).toEqual(Uint8Array.of(1, 2, 3, 4));
     expect(bytes.subarray(4).every((byte, i) => byte === patternByte(100 + i))).toBe(true);
     await until(() => rig.log.length === 1, 'the log line');
-    expect(rig.log[0]).toEqual(['request', { method: 'GET', path: SEGMENT, id: 'id-1', status: 200, ms: 0 }]);
+    expect(rig.log[0]).toEqual(['request', { method: 'GET', path: SEGMENT, id: 'id-1', status: 200, bytes: 1_000_004, ms: 0 }]);
     expectAllBack(rig);
   });
 

@@ -1,4 +1,5 @@
 /** A small published world for tests: one asset with two tracks, formats that write what they were given, no media. */
+import { generateKeyPairSync, sign } from 'node:crypto';
 import type { Format, SegmentPlan } from '../formats.ts';
 import { NO_LOG } from '../log.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
@@ -119,6 +120,8 @@ export function makeWorld({ segmentBytes = 1000, source = patternSource(), plan,
       library,
       formats: [formatOf('smooth', ['', 'fmp4'], segment), hlsOf(segment), { ...formatOf('dash-csf', ['mpd-time-csf'], segment), writeInit: (set) => Buffer.from(`init ${set.name}`) }],
       page: null,
+      files: { open: () => Promise.reject(new IsomerError('MPE_STORAGE_RESOURCE_NOT_FOUND', {})) },
+      metrics: null,
       pagePolicy: "default-src 'self'",
       pool: createPool(),
       settings: { maxAge: 259_200, audioOnly: false, segmentSuffix: false, generation: 'test' },
@@ -154,4 +157,29 @@ function hlsOf(plan: SegmentPlan): Format {
     planKeyFrame: (_, __, time) => (time === 20_020_000n ? plan : null),
     mimeOf: () => ({ init: '', segment: 'video/mp2t' }),
   };
+}
+
+function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+  const body = Buffer.concat(parts);
+  const { length } = body;
+  const head = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Uint8Array.of(tag, ...head), body]);
+}
+
+const SEQUENCE = 0x30;
+const INTEGER = 0x02;
+const UTC_TIME = 0x17;
+const ECDSA_SHA256 = der(SEQUENCE, der(0x06, Buffer.from('2a8648ce3d040302', 'hex')));
+const COMMON_NAME = der(SEQUENCE, der(0x31, der(SEQUENCE, der(0x06, Buffer.from('550403', 'hex')), der(0x0c, Buffer.from('localhost')))));
+const VALIDITY = der(SEQUENCE, der(UTC_TIME, Buffer.from('200101000000Z')), der(UTC_TIME, Buffer.from('491231235959Z')));
+
+/** PEM texts of a self-signed certificate and its key, as DER by hand: Node has no maker of certificates (RFC 5280 4.1). */
+export function selfSigned(): { readonly cert: string; readonly key: string } {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const version3 = der(0xa0, der(INTEGER, Uint8Array.of(2)));
+  const subject = publicKey.export({ type: 'spki', format: 'der' });
+  const body = der(SEQUENCE, version3, der(INTEGER, Uint8Array.of(1)), ECDSA_SHA256, COMMON_NAME, VALIDITY, COMMON_NAME, subject);
+  const signature = der(0x03, Uint8Array.of(0), sign('sha256', body, privateKey));
+  const text = der(SEQUENCE, body, ECDSA_SHA256, signature).toString('base64').replace(/(.{64})/g, '$1\n');
+  return { cert: `-----BEGIN CERTIFICATE-----\n${text}\n-----END CERTIFICATE-----\n`, key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })) };
 }
