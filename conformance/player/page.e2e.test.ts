@@ -131,6 +131,9 @@ describe('the demo page', () => {
       const state = await stateOf(page);
       expect(state?.state).toBe('failed');
       expect(state?.errors[0]).toMatch(/^The origin answered 4\d\d MPE_\w+: .*track/);
+      const failed = await page.evaluate(`[...document.querySelectorAll('#log-lines .failed')].map((row) => [...row.cells].slice(1, 3).map((cell) => cell.textContent))`);
+      expect(failed).toContainEqual(['404', expect.stringContaining('audioTrack=nobody')]);
+      expect(failed).toContainEqual(['player', state?.errors[0]]);
     } finally {
       await page.close();
     }

@@ -8,14 +8,15 @@ import { createMovieReader } from '../asset/reader.ts';
 import { createSidecarCache } from '../asset/sidecar.ts';
 import type { Config } from '../config.ts';
 import { IsomerError } from '../errors.ts';
-import { FORMATS } from '../formats.ts';
+import { FORMATS, type Format } from '../formats.ts';
 import { createLog, type Log } from '../log.ts';
+import type { Presentation } from '../model/presentation.ts';
 import { folderCatalog } from '../origin/catalog.ts';
 import type { HandlerDeps, Page } from '../origin/handler.ts';
 import type { Holdings, Metrics } from '../origin/metrics.ts';
 import { createPool } from '../origin/pool.ts';
 import { startServer, type ServerOptions } from '../origin/server.ts';
-import type { PageAsset } from '../page/assets.ts';
+import type { PageAsset, PageOutput } from '../page/assets.ts';
 import { createPage, PAGE_POLICY } from '../page/page.ts';
 import { openFileStorage } from '../storage/file.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -120,18 +121,24 @@ export function makeLibrary(config: Config, root: string, storage: Storage, log:
 async function listAssets(storage: Storage, library: Library): Promise<readonly PageAsset[]> {
   const found = await findAssets(storage);
   const listed: PageAsset[] = [];
-  for (const asset of found) listed.push(await describeAsset(asset, storage, library));
+  for (const asset of found) {
+    const alone = found.filter(({ folder }) => folder === asset.folder).length === 1;
+    listed.push(await describeAsset(asset, alone ? asset.folder : `${asset.folder}/${asset.name}`, storage, library));
+  }
   return listed;
 }
 
-async function describeAsset(found: FoundAsset, storage: Storage, library: Library): Promise<PageAsset> {
+async function describeAsset(found: FoundAsset, id: string, storage: Storage, library: Library): Promise<PageAsset> {
   const { folder, name } = found;
-  const base = { id: folder, name: `${name}.ism`, folder, class: await honestyClass(storage, folder) };
+  const base = { id, name: `${name}.ism`, folder, class: await honestyClass(storage, folder) };
   try {
     const lease = await library.open(folder, name);
     try {
       const { presentation } = lease.asset;
-      const outputs = FORMATS.map(({ id, title, tags, muxed }) => ({ id, title, muxed, available: true, url: `${assetPath(found)}/manifest${tags[0] === '' ? '' : `(format=${tags[0]})`}` }));
+      const outputs = FORMATS.map((format) => {
+        const { id: output, title, tags, muxed } = format;
+        return { id: output, title, muxed, ...availability(format, presentation), url: `${assetPath(found)}/manifest${tags[0] === '' ? '' : `(format=${tags[0]})`}` };
+      });
       const tracks = presentation.switchingSets.map(({ kind, name: track, language, label, tracks: qualities }) => {
         const [{ codec }] = qualities;
         return { kind, name: track, language, label, bitrates: qualities.map(({ bitrate }) => bitrate), codec: codec.rfc6381, size: codec.kind === 'video' ? { width: codec.width, height: codec.height } : null };
@@ -142,6 +149,16 @@ async function describeAsset(found: FoundAsset, storage: Storage, library: Libra
     }
   } catch (error) {
     return { ...base, outputs: [], tracks: [], problem: problemOf(error) };
+  }
+}
+
+/** Some outputs refuse what others carry. */
+function availability(format: Format, presentation: Presentation): Pick<PageOutput, 'available' | 'reason'> {
+  try {
+    format.writeManifest(presentation, { format: format.tags[0], extra: [], audioOnly: false });
+    return { available: true };
+  } catch (error) {
+    return { available: false, reason: problemOf(error) };
   }
 }
 

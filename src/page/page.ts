@@ -41,6 +41,7 @@ const CLIENT_FILES: readonly string[] = [
   'engines.js',
   'panel.js',
   'playback.js',
+  'requests.js',
   'scripts.js',
   'table.js',
   'words.js',

@@ -3,6 +3,7 @@ import { element, find, setText } from './dom.js';
 import { enginesFor } from './engines.js';
 import { audioOptions, qualityOptions, setFacts, setOptions, stateFacts, stateWords, trackTable } from './panel.js';
 import { createPlayback } from './playback.js';
+import { createRequestLog } from './requests.js';
 import { fillTable, filterTable, markCurrent } from './table.js';
 import { classWords, languageWords } from './words.js';
 
@@ -22,6 +23,7 @@ const qualitySelect = find('select', 'quality');
 const address = find('input', 'url');
 const copyButton = find('button', 'copy');
 const playback = createPlayback(video);
+const requestLog = createRequestLog({ body: find('tbody', 'log-lines'), count: find('span', 'log-count'), onlyFailed: find('input', 'log-failed'), clear: find('button', 'log-clear') });
 
 /** @type {readonly PageAsset[]} */ let assets = [];
 /** @type {PlayerList} */ let players = {};
@@ -66,6 +68,7 @@ function follow() {
   const chosen = readHash();
   if (chosen === null) return;
   selection = chosen;
+  requestLog.forget();
   const engines = enginesFor(chosen.output.id, players);
   const entry = engines.find(({ id }) => id === chosen.engine);
   markCurrent(table, chosen.asset.id, chosen.output.id);
@@ -120,6 +123,8 @@ function refresh() {
   setFacts(find('dl', 'state'), stateFacts(video, status, currentBitrate()));
   showWords(find('p', 'errors'), status.errors);
   showWords(find('p', 'notes'), [...classNotes(), ...status.notes]);
+  requestLog.say(status.errors, true);
+  requestLog.say(status.notes, false);
   const muxed = selection === null ? null : muxedOptions(selection);
   if (muxed !== null) setOptions(audioSelect, muxed, selection?.audio ?? muxed[0]?.value ?? null);
   else if (engine === null || status.loading) setOptions(audioSelect, [], null);
@@ -257,6 +262,7 @@ Object.defineProperty(window, 'isomerPage', {
         languages: audio?.choices.map(({ language }) => language) ?? [],
         errors: [...status.errors],
         notes: [...status.notes],
+        log: requestLog.summary(),
       };
     },
   }),
