@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import type { Report } from '../spec/report.ts';
+import type { Report, Run } from '../spec/report.ts';
 import { RUN_SCHEMA } from '../spec/report.ts';
 import { capture } from './capture/capture.ts';
 import { DEFAULT_LIMITS, type Limits } from './capture/request.ts';
@@ -17,6 +17,7 @@ import { openDecoder } from './oracle/decode.ts';
 import { openJudges } from './oracle/judges.ts';
 import { loadTruth, type TruthView } from './oracle/truth.ts';
 import { CHECKS, loadRequirements } from './registry.ts';
+import { annotations } from './report/annotations.ts';
 import { totalsLine, writeReport } from './report/write.ts';
 import { checkHosts, expandOrigin } from './subject/origin.ts';
 import { serveTrace } from './subject/replay.ts';
@@ -47,6 +48,7 @@ type JudgeOptions = {
   readonly only?: readonly string[];
   readonly expectations?: string;
   readonly strict?: boolean;
+  readonly annotations?: boolean;
   readonly quiet?: boolean;
 };
 
@@ -107,6 +109,7 @@ function withJudge(command: Command): Command {
     .option('--decode', 'also compare decoded frames, with ffmpeg and GStreamer')
     .option('--only <prefix...>', 'only checks whose id begins so')
     .option('--expectations <file>', 'known failures')
+    .option('--annotations', 'also print GitHub workflow commands; always done inside a GitHub workflow')
     .option('--strict', 'a SHOULD that does not hold also makes the run fail');
 }
 
@@ -163,7 +166,7 @@ async function judgeTrace(folder: string, kind: Report['target']['kind'], option
   const replay = options.decode === true ? await serveTrace(reader) : null;
   const judges = { ...(await openJudges({ schemaDir, java: options.java })), decoder: replay === null ? null : await openDecoder(replay.local) };
   const checks = chosenChecks(options.only ?? [], options.decode === true);
-  const expectations = options.expectations === undefined ? [] : loadExpectations(options.expectations);
+  const expectations = options.expectations === undefined ? [] : loadExpectations([options.expectations]);
   const input: JudgeInput = {
     reader,
     checks,
@@ -182,7 +185,7 @@ async function judgeTrace(folder: string, kind: Report['target']['kind'], option
     await replay?.stop();
   }
   const { report, details, examined, omitted, faults } = verdicts;
-  writeReport(options.out, report, {
+  const run: Run = {
     schema: RUN_SCHEMA,
     startedAt: new Date(started).toISOString(),
     milliseconds: Date.now() - started,
@@ -193,13 +196,16 @@ async function judgeTrace(folder: string, kind: Report['target']['kind'], option
     examined,
     details,
     omitted,
-  });
+  };
+  const reporting = { report, run, checks, requirements: input.requirements };
+  writeReport(options.out, reporting);
   for (const each of judges.notes) note(each);
   for (const fault of faults) note(`fault of the suite: ${fault}`);
   print(totalsLine(report, 'must'));
   print(totalsLine(report, 'should'));
   for (const { id, messages } of report.results.filter(({ outcome, expected }) => outcome === 'fail' && !expected).slice(0, 50)) print(`fail ${id}: ${messages.join('; ')}`);
   for (const entry of report.staleExpectations) print(`stale expectation ${entry}`);
+  if (options.annotations === true || (process.env['GITHUB_ACTIONS'] ?? '') !== '') for (const line of annotations(reporting)) print(line);
   return exitCodeOf(verdicts, options.strict === true);
 }
 

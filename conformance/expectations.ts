@@ -1,23 +1,26 @@
-/** Known failures per subject. An entry never skips a check; one that passes, or matches nothing, is an error. */
+/** Known failures: who expects them, which results they cover, and when an entry has to go. */
 import { existsSync, readFileSync } from 'node:fs';
 import * as z from 'zod';
+import { expectationsFileSchema, UNFILLED, type ExpectationEntry } from '../spec/expectation.ts';
+import type { Result } from '../spec/report.ts';
 import { messageOf, SuiteFault } from './fault.ts';
 
-const expectationSchema = z.strictObject({
-  check: z.string(),
-  /** `asset/format`, with * for any run of characters. */
-  subject: z.string(),
-  reason: z.string().min(10),
-  /** Where the fault is tracked. */
-  bug: z.string().min(1),
-  owner: z.string().min(1),
-  since: z.iso.date(),
-});
-export type Expectation = z.infer<typeof expectationSchema>;
+export type Expectation = ExpectationEntry;
 
-const fileSchema = z.array(expectationSchema);
+const MIN_REASON = 10;
 
-export function loadExpectations(file: string): readonly Expectation[] {
+/** Entries of several files, one after the other: the last that matches wins. */
+export function loadExpectations(files: readonly string[]): readonly Expectation[] {
+  return files.flatMap((file) => {
+    const entries = readExpectations(file);
+    const faults = entries.flatMap((entry) => formFaults(entry).map((fault) => `${nameOf(entry)}: ${fault}`));
+    if (faults.length > 0) throw new SuiteFault('usage', `${file}: ${faults.join('; ')}`);
+    return entries;
+  });
+}
+
+/** A file as it is, places to be filled in included. */
+export function readExpectations(file: string): readonly Expectation[] {
   if (!existsSync(file)) throw new SuiteFault('usage', `${file}: no such file`);
   let parsed: unknown;
   try {
@@ -25,18 +28,83 @@ export function loadExpectations(file: string): readonly Expectation[] {
   } catch (error) {
     throw new SuiteFault('usage', `${file}: ${messageOf(error)}`);
   }
-  const result = fileSchema.safeParse(parsed);
+  const result = expectationsFileSchema.safeParse(parsed);
   if (!result.success) throw new SuiteFault('usage', `${file}: ${z.prettifyError(result.error)}`);
   return result.data;
 }
 
-/** The last entry that matches a result id (`check asset/format`). */
-export function expectationOf(id: string, expectations: readonly Expectation[]): Expectation | null {
-  const space = id.indexOf(' ');
-  return expectations.findLast(({ check, subject }) => check === id.slice(0, space) && globMatches(subject, id.slice(space + 1))) ?? null;
+function formFaults({ reason, bug, owner, since, expires }: Expectation): string[] {
+  const open = Object.entries({ reason, bug, owner }).filter(([, value]) => value.trim() === UNFILLED);
+  if (open.length > 0) return [`${open.map(([name]) => name).join(', ')} not filled in`];
+  return [
+    ...(reason.trim().length < MIN_REASON ? [`a reason has at least ${MIN_REASON} characters`] : []),
+    ...(URL.canParse(bug) && /^https?:$/.test(new URL(bug).protocol) ? [] : ['bug is not a web address']),
+    ...(expires !== undefined && expires <= since ? ['expires before it begins'] : []),
+  ];
+}
+
+export function nameOf({ check, requirement, subject }: Expectation): string {
+  return `${check ?? requirement ?? ''} ${subject}`;
+}
+
+type Matched = Pick<Result, 'id' | 'check' | 'requirements'>;
+
+export function covers({ check, requirement, subject }: Expectation, result: Matched): boolean {
+  if (check !== undefined ? check !== result.check : !result.requirements.includes(requirement ?? '')) return false;
+  return globMatches(subject, result.id.slice(result.check.length + 1));
+}
+
+/** The last entry that matches. */
+export function expectationOf(result: Matched, expectations: readonly Expectation[]): Expectation | null {
+  return expectations.findLast((entry) => covers(entry, result)) ?? null;
+}
+
+/** Results that an entry may stand for. A SHOULD that does not hold warns, and can be known as well. */
+export function isKnowable({ outcome }: Pick<Result, 'outcome'>): boolean {
+  return outcome === 'fail' || outcome === 'warn';
+}
+
+export type Review = {
+  readonly entry: Expectation;
+  /** Results that the entry is right about. */
+  readonly failing: readonly Result[];
+  /** Results that pass although the entry covers them. */
+  readonly passing: readonly Result[];
+  /** Null when the entry may stay. */
+  readonly fault: string | null;
+};
+
+/**
+ * Every entry against what happened. A result without a verdict proves nothing about its entry; an inapplicable one is not
+ * a failure.
+ */
+export function reviewExpectations(results: readonly Result[], entries: readonly Expectation[]): readonly Review[] {
+  const owned = new Map<Expectation, Result[]>(entries.map((entry) => [entry, []]));
+  for (const result of results) {
+    const entry = expectationOf(result, entries);
+    if (entry !== null) owned.get(entry)?.push(result);
+  }
+  return entries.map((entry) => {
+    const own = owned.get(entry) ?? [];
+    const failing = own.filter(isKnowable);
+    const passing = own.filter(({ outcome }) => outcome === 'pass' || outcome === 'inapplicable');
+    return { entry, failing, passing, fault: faultOf(entry, { own, failing, passing }, results) };
+  });
+}
+
+function faultOf(entry: Expectation, { own, failing, passing }: { readonly own: readonly Result[]; readonly failing: readonly Result[]; readonly passing: readonly Result[] }, results: readonly Result[]): string | null {
+  if (own.length === 0) return results.some((result) => covers(entry, result)) ? 'later entries cover all that it matches, delete the entry' : 'matches no result';
+  if (passing.length === 0) return null;
+  if (failing.length === 0) return 'no longer fails, delete the entry';
+  return `no longer fails in ${passing.map(({ subject }) => `${subject.asset}/${subject.format}`).join(', ')}, narrow the entry`;
+}
+
+/** Names of entries that are past their date. */
+export function expiredEntries(entries: readonly Expectation[], today: string): readonly string[] {
+  return entries.filter(({ expires }) => expires !== undefined && expires <= today).map((entry) => `${nameOf(entry)}: expired on ${entry.expires ?? ''}`);
 }
 
 function globMatches(glob: string, text: string): boolean {
-  const pattern = glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+  const pattern = glob.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll(/\*+/g, '.*');
   return new RegExp(`^${pattern}$`).test(text);
 }

@@ -86,7 +86,7 @@ describe('a judgement', () => {
 });
 
 describe('expectations and exit codes', () => {
-  const known: Expectation = { check: 'http/delivered', subject: 'specimen/dash-*', reason: 'segment 0 is left out on purpose', bug: 'none', owner: 'tests', since: '2026-11-24' };
+  const known: Expectation = { check: 'http/delivered', subject: 'specimen/dash-csf', reason: 'segment 0 is left out on purpose', bug: 'https://example.org/1', owner: 'tests', since: '2026-11-24' };
 
   it('turns a known failure into an expected one, and a pass or a miss into a stale entry', async () => {
     const origin = goodOrigin();
@@ -96,7 +96,7 @@ describe('expectations and exit codes', () => {
     expect(exitCodeOf(expected, false)).toBe(EXIT_CODES.ok);
 
     const stale = await judgeOrigin(goodOrigin(), http, NO_JUDGES, [known, { ...known, check: 'http/none' }]);
-    expect(stale.report.staleExpectations).toEqual(['http/delivered specimen/dash-*: no longer fails, delete the entry', 'http/none specimen/dash-*: matches no result']);
+    expect(stale.report.staleExpectations).toEqual(['http/delivered specimen/dash-csf: no longer fails, delete the entry', 'http/none specimen/dash-csf: matches no result']);
     expect(exitCodeOf(stale, false)).toBe(EXIT_CODES.stale);
   });
 

@@ -1,7 +1,7 @@
 /** Judges a trace: every check on every subject, rolled up into results. Offline and deterministic. */
 import type { FormatId, Requirement } from '../spec/requirement.ts';
 import { OUTCOMES, REPORT_SCHEMA, type Outcome, type Report, type Result, type Run } from '../spec/report.ts';
-import { expectationOf, type Expectation } from './expectations.ts';
+import { expectationOf, isKnowable, nameOf, reviewExpectations, type Expectation } from './expectations.ts';
 import { messageOf } from './fault.ts';
 import type { Check, Context, Finding } from './model.ts';
 import type { Judges } from './oracle/judges.ts';
@@ -94,6 +94,7 @@ function resultOf(check: Check, asset: string, format: FormatId | 'all', finding
   const outcome = rollUp(findings, check.level === 'should' || deviates);
   const id = `${check.id} ${asset}/${format}`;
   const messages = outcome === 'pass' ? [] : [...new Set(findings.filter((finding) => finding.outcome !== 'pass').map(({ message }) => message))].toSorted();
+  const known = isKnowable({ outcome }) ? expectationOf({ id, check: check.id, requirements: [...check.requirements] }, expectations) : null;
   return {
     id,
     check: check.id,
@@ -102,7 +103,8 @@ function resultOf(check: Check, asset: string, format: FormatId | 'all', finding
     honesty: truths.get(asset)?.honesty ?? 'unknown',
     level: check.level,
     outcome,
-    expected: outcome === 'fail' && expectationOf(id, expectations) !== null,
+    expected: known !== null,
+    ...(known === null ? {} : { known: { reason: known.reason, bug: known.bug } }),
     messages,
   };
 }
@@ -136,12 +138,6 @@ function emptyCounts(): Record<Outcome, number> {
   return Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
 }
 
-/** An entry that matches nothing, or one whose results no longer fail, has to go. */
 function staleExpectations(results: readonly Result[], expectations: readonly Expectation[]): string[] {
-  return expectations.flatMap((expectation) => {
-    const matching = results.filter(({ id }) => expectationOf(id, [expectation]) !== null);
-    const name = `${expectation.check} ${expectation.subject}`;
-    if (matching.length === 0) return [`${name}: matches no result`];
-    return matching.every(({ outcome }) => outcome !== 'fail') ? [`${name}: no longer fails, delete the entry`] : [];
-  });
+  return reviewExpectations(results, expectations).flatMap(({ entry, fault }) => (fault === null ? [] : [`${nameOf(entry)}: ${fault}`]));
 }

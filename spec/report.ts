@@ -35,6 +35,8 @@ export const resultSchema = z.strictObject({
   outcome: outcomeSchema,
   /** Whether expectations list this result as a known failure. */
   expected: z.boolean(),
+  /** What they say about it. */
+  known: z.strictObject({ reason: z.string(), bug: z.string() }).optional(),
   /** Distinct problems in the suite's own words, without values. Empty when the outcome is `pass`. */
   messages: z.array(z.string()),
 });
@@ -77,6 +79,7 @@ export const detailSchema = z.strictObject({
   actual: z.string().optional(),
   evidence: z.array(evidenceSchema),
 });
+export type Detail = z.infer<typeof detailSchema>;
 
 export const runSchema = z.strictObject({
   schema: z.literal(RUN_SCHEMA),
@@ -91,5 +94,10 @@ export const runSchema = z.strictObject({
   details: z.array(detailSchema),
   /** Details left out because a result had too many. */
   omitted: z.number().int(),
+  /** Where trace and truth files lay, so that reports with evidence can be written again; relative to this file where possible. */
+  trace: z.string().optional(),
+  truth: z.string().optional(),
+  /** Expectation entries that were past their date; the report itself knows no clock. */
+  expired: z.array(z.string()).optional(),
 });
 export type Run = z.infer<typeof runSchema>;

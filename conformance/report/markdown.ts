@@ -1,8 +1,8 @@
 /** A summary for people: totals, a matrix of assets and formats, and what failed. */
 import { FORMAT_IDS } from '../../spec/requirement.ts';
 import { OUTCOMES, type Outcome, type Report, type Result, type Run } from '../../spec/report.ts';
+import { worstOf } from './model.ts';
 
-const WORST: readonly Outcome[] = ['fail', 'cantTell', 'warn', 'pass', 'inapplicable', 'untested'];
 const MAX_ROWS = 200;
 
 export function markdownSummary(report: Report, run: Run): string {
@@ -11,9 +11,9 @@ export function markdownSummary(report: Report, run: Run): string {
   const assets = [...new Set(results.map(({ subject }) => subject.asset))];
   const cell = (asset: string, format: string): string => {
     const own = results.filter(({ subject }) => subject.asset === asset && subject.format === format);
-    const worst = WORST.find((outcome) => own.some((result) => result.outcome === outcome));
+    const worst = worstOf(own.map(({ outcome }) => outcome));
     const count = (outcome: Outcome): number => own.filter((result) => result.outcome === outcome).length;
-    return worst === undefined ? '–' : worst === 'pass' ? `pass ${count('pass')}` : `**${worst}** ${count(worst)} of ${own.length}`;
+    return worst === null ? '–' : worst === 'pass' ? `pass ${count('pass')}` : `**${worst}** ${count(worst)} of ${own.length}`;
   };
   const lines = [
     '# Conformance',

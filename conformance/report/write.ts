@@ -1,16 +1,28 @@
 /** Report files. Everything derives from report.json and run.json. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OUTCOMES, type Report, type Run } from '../../spec/report.ts';
+import { OUTCOMES, type Report } from '../../spec/report.ts';
+import { badge } from './badge.ts';
 import { junitXml } from './junit.ts';
 import { markdownSummary } from './markdown.ts';
+import type { Reporting } from './model.ts';
+import { sarifLog } from './sarif.ts';
 
-export function writeReport(folder: string, report: Report, run: Run): void {
+type ReportFile = { readonly name: string; readonly text: (reporting: Reporting) => string };
+
+export const REPORT_FILES: readonly ReportFile[] = [
+  { name: 'report.json', text: ({ report }) => `${JSON.stringify(report, null, 1)}\n` },
+  { name: 'run.json', text: ({ run }) => `${JSON.stringify(run, null, 1)}\n` },
+  { name: 'summary.md', text: ({ report, run }) => markdownSummary(report, run) },
+  { name: 'junit.xml', text: ({ report, run }) => junitXml(report, run) },
+  { name: 'report.sarif', text: sarifLog },
+  { name: 'badge-must.svg', text: (reporting) => badge('must', reporting) },
+  { name: 'badge-should.svg', text: (reporting) => badge('should', reporting) },
+];
+
+export function writeReport(folder: string, reporting: Reporting): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, null, 1)}\n`);
-  writeFileSync(join(folder, 'run.json'), `${JSON.stringify(run, null, 1)}\n`);
-  writeFileSync(join(folder, 'summary.md'), markdownSummary(report, run));
-  writeFileSync(join(folder, 'junit.xml'), junitXml(report, run));
+  for (const { name, text } of REPORT_FILES) writeFileSync(join(folder, name), text(reporting));
 }
 
 /** `must: 812 pass, 3 fail …`, outcomes that did not occur left out. */

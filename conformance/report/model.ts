@@ -1,0 +1,45 @@
+/** What every report format is made from, and the questions that several of them ask. */
+import type { Requirement } from '../../spec/requirement.ts';
+import type { Outcome, Report, Result, Run } from '../../spec/report.ts';
+import type { Check } from '../model.ts';
+
+export type Reporting = {
+  readonly report: Report;
+  readonly run: Run;
+  readonly checks: readonly Pick<Check, 'id' | 'title' | 'level' | 'requirements'>[];
+  readonly requirements: readonly Requirement[];
+};
+
+/** Outcomes from what has to be looked at first to what says least. */
+export const WORST: readonly Outcome[] = ['fail', 'cantTell', 'warn', 'pass', 'inapplicable', 'untested'];
+
+/** Outcomes that say whether the requirement holds. */
+export const DECISIVE: ReadonlySet<Outcome> = new Set(['pass', 'fail', 'warn']);
+
+export function worstOf(outcomes: readonly Outcome[]): Outcome | null {
+  return WORST.find((outcome) => outcomes.includes(outcome)) ?? null;
+}
+
+/** A failure that expectations do not list. */
+export function isNewFailure({ outcome, expected }: Pick<Result, 'outcome' | 'expected'>): boolean {
+  return outcome === 'fail' && !expected;
+}
+
+export type Coverage = { readonly decided: number; readonly all: number; readonly percent: number };
+
+/** The share of requirements that something was found out about; rounded down, so that 100 means all. */
+export function coverageOf(requirements: Report['requirements']): Coverage {
+  const outcomes = Object.values(requirements);
+  const decided = outcomes.filter((outcome) => DECISIVE.has(outcome)).length;
+  return { decided, all: outcomes.length, percent: outcomes.length === 0 ? 0 : Math.floor((1000 * decided) / outcomes.length) / 10 };
+}
+
+/** `ISO/IEC 23009-1 (2022) 5.3.9.6`. */
+export function clauseOf({ document, edition, clause }: Pick<Requirement, 'document' | 'edition' | 'clause'>): string {
+  return `${document} (${edition})${clause === '' ? '' : ` ${clause}`}`;
+}
+
+/** Everything before the slash: `mpd` of `mpd/timeline`. */
+export function areaOf(check: string): string {
+  return check.split('/', 1)[0];
+}
