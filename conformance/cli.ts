@@ -198,7 +198,7 @@ async function judgeTrace(folder: string, kind: Report['target']['kind'], option
     omitted,
   };
   const reporting = { report, run, checks, requirements: input.requirements };
-  writeReport(options.out, reporting);
+  writeReport(options.out, reporting, input);
   for (const each of judges.notes) note(each);
   for (const fault of faults) note(`fault of the suite: ${fault}`);
   print(totalsLine(report, 'must'));

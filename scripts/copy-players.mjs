@@ -7,7 +7,7 @@ import { dirname, extname, join } from 'node:path';
 import { installFolders, locatePlayer, PLAYERS } from '../src/page/players.ts';
 
 const DIST = process.argv[2] ?? 'dist';
-const PAGES = ['src/page/client', 'conformance/player/page'];
+const PAGES = ['src/page/client', 'conformance/player/page', 'conformance/report/page'];
 const SERVED = new Set(['.html', '.css', '.js', '']);
 
 for (const player of PLAYERS) {

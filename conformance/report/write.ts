@@ -1,18 +1,21 @@
-/** Report files. Everything derives from report.json and run.json. */
+/** Report files. Everything derives from report.json, run.json and, for evidence, the trace. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OUTCOMES, type Report } from '../../spec/report.ts';
+import type { Material } from './assemble.ts';
 import { badge } from './badge.ts';
+import { htmlReport } from './html.ts';
 import { junitXml } from './junit.ts';
 import { markdownSummary } from './markdown.ts';
 import type { Reporting } from './model.ts';
 import { sarifLog } from './sarif.ts';
 
-type ReportFile = { readonly name: string; readonly text: (reporting: Reporting) => string };
+type ReportFile = { readonly name: string; readonly text: (reporting: Reporting, material: Material) => string };
 
 export const REPORT_FILES: readonly ReportFile[] = [
   { name: 'report.json', text: ({ report }) => `${JSON.stringify(report, null, 1)}\n` },
   { name: 'run.json', text: ({ run }) => `${JSON.stringify(run, null, 1)}\n` },
+  { name: 'report.html', text: htmlReport },
   { name: 'summary.md', text: ({ report, run }) => markdownSummary(report, run) },
   { name: 'junit.xml', text: ({ report, run }) => junitXml(report, run) },
   { name: 'report.sarif', text: sarifLog },
@@ -20,9 +23,9 @@ export const REPORT_FILES: readonly ReportFile[] = [
   { name: 'badge-should.svg', text: (reporting) => badge('should', reporting) },
 ];
 
-export function writeReport(folder: string, reporting: Reporting): void {
+export function writeReport(folder: string, reporting: Reporting, material: Material): void {
   mkdirSync(folder, { recursive: true });
-  for (const { name, text } of REPORT_FILES) writeFileSync(join(folder, name), text(reporting));
+  for (const { name, text } of REPORT_FILES) writeFileSync(join(folder, name), text(reporting, material));
 }
 
 /** `must: 812 pass, 3 fail …`, outcomes that did not occur left out. */

@@ -1,0 +1,189 @@
+/** A run as the data of report.html: what was found, the evidence for it out of the trace, and the times of every output. */
+import { FORMAT_IDS } from '../../spec/requirement.ts';
+import { OUTCOMES, type Detail, type Outcome } from '../../spec/report.ts';
+import { mediaSegments, transportOf } from '../media.ts';
+import type { TruthView } from '../oracle/truth.ts';
+import { formatRow } from '../outputs.ts';
+import type { Exchange, TraceReader } from '../trace.ts';
+import { readView, type SegmentView, type TrackView, type View } from '../view.ts';
+import { exchangeOf, excerptOf, refsOf, type SampleRange } from './excerpt.ts';
+import { clauseOf, WORST, type Reporting } from './model.ts';
+import type { Excerpt, PageData, PageFinding, TrackRow } from './pagedata.ts';
+import { timelineOf } from './timeline.ts';
+
+/** Without a trace there are findings and no excerpts. */
+export type Material = { readonly reader: TraceReader; readonly truths: ReadonlyMap<string, TruthView> } | null;
+
+/** What keeps the file below eight million bytes, whatever went wrong how often. */
+export const BUDGET = { findings: 2000, excerptBytes: 3_500_000, timelineBytes: 1_000_000 } as const;
+
+export function assemble({ report, run, checks, requirements }: Reporting, material: Material): PageData {
+  const formats = [...FORMAT_IDS, 'all'].filter((format) => report.results.some(({ subject }) => subject.format === format));
+  const assets = [...new Map(report.results.map(({ subject, honesty }) => [subject.asset, honesty]))].map(([id, honesty]) => ({ id, honesty }));
+  const used = checks.filter(({ id }) => report.results.some(({ check }) => check === id));
+  const messages = intern();
+  const known = intern();
+  const resultIndex = new Map(report.results.map(({ id }, index) => [id, index]));
+  const { findings, excerpts, left } = findingsOf(run.details, resultIndex, material);
+  const timelines = material === null ? { rows: {}, left: 0 } : timelinesOf(material, formats, assets.map(({ id }) => id));
+  const checkAt = new Map(used.map(({ id }, index) => [id, index]));
+  const assetAt = new Map(assets.map(({ id }, index) => [id, index]));
+  return {
+    target: `${report.target.kind} (${report.target.profile})`,
+    suite: report.suite.version,
+    facts: [
+      ...(run.startedAt === '' ? [] : [['started', run.startedAt] as const]),
+      ['requests', String(run.requests)],
+      ...Object.entries(run.environment).filter(([, value]) => value !== ''),
+      ['judges', Object.entries(report.judges).map(([name, there]) => `${name}${there ? '' : ' (absent)'}`).join(', ')],
+      ['registry', report.suite.registryHash],
+    ],
+    outcomes: OUTCOMES,
+    formats,
+    assets,
+    checks: used.map(({ id, title, level, requirements: covered }) => ({ id, title, level, requirements: covered.map((each) => requirements.findIndex((requirement) => requirement.id === each)).filter((index) => index >= 0) })),
+    requirements: requirements.map((requirement) => ({ id: requirement.id, clause: clauseOf(requirement), level: requirement.level, statement: requirement.statement, provenance: requirement.provenance, outcome: report.requirements[requirement.id] ?? 'untested', deviations: requirement.deviations ?? [] })),
+    results: report.results.map(({ id, check, subject, outcome, messages: own, known: entry }) => [
+      checkAt.get(check) ?? -1,
+      assetAt.get(subject.asset) ?? -1,
+      formats.indexOf(subject.format),
+      OUTCOMES.indexOf(outcome),
+      run.examined[id] ?? 0,
+      own.map((message) => messages.at(message)),
+      entry === undefined ? -1 : known.at(JSON.stringify(entry)),
+    ]),
+    messages: messages.list,
+    known: known.list.map((text) => JSON.parse(text) as { reason: string; bug: string }),
+    findings,
+    excerpts,
+    timelines: timelines.rows,
+    stale: [...report.staleExpectations, ...(run.expired ?? [])],
+    left: { findings: left.findings + run.omitted, excerpts: left.excerpts, timelines: timelines.left },
+  };
+}
+
+function intern(): { readonly list: string[]; at(text: string): number } {
+  const places = new Map<string, number>();
+  const list: string[] = [];
+  return {
+    list,
+    at(text) {
+      const known = places.get(text);
+      if (known !== undefined) return known;
+      places.set(text, list.length);
+      return list.push(text) - 1;
+    },
+  };
+}
+
+type Found = { readonly findings: Record<number, PageFinding[]>; readonly excerpts: readonly Excerpt[]; readonly left: { readonly findings: number; readonly excerpts: number } };
+
+/** The worst first, so that what does not fit is what matters least; shown in the order of the run. */
+function findingsOf(details: readonly Detail[], resultIndex: ReadonlyMap<string, number>, material: Material): Found {
+  const rank = (outcome: Outcome): number => WORST.indexOf(outcome);
+  const chosen = new Set(details.toSorted((a, b) => rank(a.outcome) - rank(b.outcome)).slice(0, BUDGET.findings));
+  const findings: Record<number, PageFinding[]> = {};
+  const excerpts: Excerpt[] = [];
+  const cutter = material === null ? null : excerptCutter(material.reader);
+  const places = new Map<string, number>();
+  let bytes = 0;
+  let left = 0;
+  for (const detail of [...chosen]) {
+    const index = resultIndex.get(detail.result);
+    if (index === undefined) continue;
+    const { outcome, path, message, wanted, actual } = detail;
+    const evidence = detail.evidence.slice(0, 4).map((each) => {
+      const shown = { kind: each.kind, ref: each.ref, pointer: each.pointer };
+      // The value that was found is marked in the line, so it is part of the key.
+      const key = JSON.stringify([each, each.kind === 'http' ? path : '', each.pointer.startsWith('line') ? actual : '']);
+      const place = places.get(key);
+      if (place !== undefined) return { ...shown, excerpt: place };
+      if (bytes > BUDGET.excerptBytes) {
+        left++;
+        return { ...shown, excerpt: null };
+      }
+      const excerpt = cutter?.(each, detail) ?? null;
+      if (excerpt === null) return { ...shown, excerpt: null };
+      bytes += JSON.stringify(excerpt).length;
+      places.set(key, excerpts.length);
+      return { ...shown, excerpt: excerpts.push(excerpt) - 1 };
+    });
+    (findings[index] ??= []).push({ outcome, path, message, ...(wanted === undefined ? {} : { wanted }), ...(actual === undefined ? {} : { actual }), evidence });
+  }
+  return { findings, excerpts, left: { findings: details.length - chosen.size, excerpts: left } };
+}
+
+function excerptCutter(reader: TraceReader): (evidence: Detail['evidence'][number], detail: Detail) => Excerpt | null {
+  const byRef = refsOf(reader.trace.exchanges);
+  const ranges = sampleRanges(reader);
+  return (evidence, detail) => {
+    const exchange = exchangeOf(evidence, detail, byRef);
+    return exchange === null ? null : excerptOf(evidence, detail, exchange, () => reader.body(exchange), ranges);
+  };
+}
+
+/** Where a sample lies in its segment, read only for assets and formats that a finding asks about. */
+function sampleRanges(reader: TraceReader): SampleRange {
+  const views = new Map<string, View | null>();
+  const viewOf = ({ role }: Exchange): View | null => {
+    const key = JSON.stringify([role.asset, role.format]);
+    const known = views.get(key);
+    if (known !== undefined) return known;
+    const target = reader.trace.manifests.find(({ asset, format }) => asset === role.asset && format === role.format);
+    const view = target === undefined ? null : readView(target, reader);
+    views.set(key, view);
+    return view;
+  };
+  return (exchange, sample, ofTrack) => {
+    const view = viewOf(exchange);
+    const track = view?.tracks.find(({ segments }) => segments.some((segment) => segment.exchange === exchange));
+    if (view === null || track === undefined) return null;
+    const ranges = formatRow(view.format).container === 'ts' ? transportRanges : fragmentRanges;
+    let before = 0;
+    for (const segment of track.segments) {
+      const own = segment.exchange === exchange;
+      if (!own && !ofTrack) continue;
+      const list = ranges(reader, track, segment);
+      if (own) return list[sample - 1 - before] ?? null;
+      before += list.length;
+    }
+    return null;
+  };
+}
+
+type Range = readonly [number, number];
+
+function fragmentRanges(reader: TraceReader, track: TrackView, segment: SegmentView): readonly Range[] {
+  return mediaSegments(reader, { ...track, segments: [segment] }).flatMap(({ facts }) => facts.fragments.flatMap(({ samples }) => samples.map(({ offset, size }): Range => [offset, offset + size])));
+}
+
+/** A video sample is a PES packet; audio frames have no place of their own. */
+function transportRanges(reader: TraceReader, track: TrackView, segment: SegmentView): readonly Range[] {
+  if (track.kind !== 'video') return [];
+  const transport = transportOf(reader, segment);
+  const pid = transport?.streams.find(({ streamType }) => streamType === 0x1b || streamType === 0x24)?.pid;
+  return (transport?.pes ?? []).filter((unit) => unit.pid === pid).map(({ packet }): Range => [packet * 188, (packet + 1) * 188]);
+}
+
+function timelinesOf({ reader, truths }: NonNullable<Material>, formats: readonly string[], assets: readonly string[]): { readonly rows: Record<string, readonly TrackRow[]>; readonly left: number } {
+  const rows: Record<string, readonly TrackRow[]> = {};
+  let bytes = 0;
+  let left = 0;
+  for (const { asset, format, url } of reader.trace.manifests) {
+    const key = keyOf(assets.indexOf(asset), formats.indexOf(format));
+    if (key === null || rows[key] !== undefined) continue;
+    if (bytes > BUDGET.timelineBytes) {
+      left++;
+      continue;
+    }
+    const tracks = timelineOf(reader, readView({ asset, format, url }, reader), truths.get(asset) ?? null);
+    if (tracks.length === 0) continue;
+    rows[key] = tracks;
+    bytes += JSON.stringify(tracks).length;
+  }
+  return { rows, left };
+}
+
+function keyOf(asset: number, format: number): string | null {
+  return asset < 0 || format < 0 ? null : `${asset}/${format}`;
+}

@@ -1,0 +1,113 @@
+/** report.html in a real browser, from the disk: it asks for nothing, complains of nothing, and leads to the evidence. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { BrowserDriver, BrowserPage } from '../player/drivers/driver.ts';
+import { launchBrowser } from '../player/drivers/launch.ts';
+import { htmlReport } from './html.ts';
+import { breakOrigin, judged } from './testing.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'isomer-report-'));
+const file = pathToFileURL(join(folder, 'report.html')).href;
+let driver: BrowserDriver;
+
+beforeAll(async () => {
+  const bad = await judged(breakOrigin);
+  writeFileSync(join(folder, 'report.html'), htmlReport(bad, bad));
+  driver = await launchBrowser('chromium', process.env);
+});
+afterAll(async () => {
+  await driver?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function opened(hash = '', width = 1280): Promise<BrowserPage> {
+  const page = await driver.open();
+  await page.resize(width, 900);
+  await page.goto(file + hash);
+  return page;
+}
+
+/** Every test ends so: the file alone was read, and nothing was thrown or refused. */
+async function quiet(page: BrowserPage): Promise<void> {
+  expect(page.messages()).toEqual([]);
+  expect(page.responses().map(({ url }) => url.replace(/#.*/, '')).filter((url) => !url.startsWith('data:'))).toEqual([file]);
+  await page.close();
+}
+
+const text = (selector: string): string => `document.querySelector(${JSON.stringify(selector)})?.innerText ?? null`;
+const click = (selector: string): string => `(document.querySelector(${JSON.stringify(selector)}).click(), true)`;
+const until = async (page: BrowserPage, expression: string, value: unknown): Promise<void> => {
+  await expect.poll(() => page.evaluate(expression), { timeout: 5000, interval: 50 }).toEqual(value);
+};
+
+test('a click on a cell, then on a check, leads to the requirement and the marked bytes', async () => {
+  const page = await opened();
+  await page.evaluate(click('.cell[aria-label^="specimen, DASH CMAF"]'));
+  await until(page, 'location.hash', '#/specimen/dash-cmaf');
+  await until(page, text('#panel-title'), 'specimen · DASH CMAF');
+  await until(page, 'document.querySelectorAll("#panel .track svg rect.off").length > 0', true);
+  await page.evaluate(click('.check[data-check="fmp4/named-by-time"] .toggle'));
+  expect(await page.evaluate(text('.check[data-check="fmp4/named-by-time"] .requirement'))).toMatch(/DASH-024 MUST\s+ISO\/IEC 23009-1/);
+  expect(await page.evaluate(text('.check[data-check="fmp4/named-by-time"] .tree .marked'))).toMatch(/^tfdt/);
+  expect(await page.evaluate('[...document.querySelectorAll(".check .dump mark")].map((each) => each.textContent).join(" ")')).toMatch(/74 66 64 74/);
+  await quiet(page);
+});
+
+test('an address leads to the offending line; what was served stays text', async () => {
+  const page = await opened('#/specimen/hls-v4/hls/extinf-form');
+  await until(page, 'document.querySelector(".lines .marked") !== null', true);
+  expect(await page.evaluate(text('.lines .marked code'))).toBe('#EXTINF:</script>,no-desc');
+  await quiet(page);
+});
+
+test('arrow keys walk the matrix, / searches, Escape steps back', async () => {
+  const page = await opened('#/specimen/hls-v3');
+  const focused = 'document.activeElement.getAttribute("aria-label")';
+  await page.evaluate('document.querySelector(".cell[aria-current]").focus()');
+  await page.press('ArrowRight');
+  expect(await page.evaluate(focused)).toMatch(/^specimen, HLS v4: \d+ of \d+ fail$/);
+  await page.press('End');
+  expect(await page.evaluate(focused)).toMatch(/^specimen, Together/);
+  await page.press('ArrowLeft');
+  await page.press('Enter');
+  await until(page, 'location.hash', '#/specimen/smooth');
+  await page.press('/');
+  expect(await page.evaluate('document.activeElement.id')).toBe('search');
+  for (const key of ['t', 'f', 'd', 't'] as const) await page.press(key);
+  const matched = '[...document.querySelectorAll(".cell .number")].filter((each) => each.textContent !== "–").length';
+  expect(await page.evaluate(matched)).toBeLessThan(7);
+  await page.press('Escape');
+  expect(await page.evaluate(matched)).toBe(7);
+  await page.press('Escape');
+  await until(page, text('#panel-title'), 'Every asset · every output');
+  await quiet(page);
+});
+
+test('filters leave what they name', async () => {
+  const page = await opened();
+  const outcomes = '[...new Set([...document.querySelectorAll(".group")].map((each) => each.className))]';
+  await page.evaluate(click('.chip[data-outcome="fail"]'));
+  expect(await page.evaluate(outcomes)).toEqual(['group fail']);
+  await page.evaluate('(() => { const area = document.querySelector("[aria-label=Area]"); area.value = "ts"; area.dispatchEvent(new Event("change")); })()');
+  expect(await page.evaluate('[...document.querySelectorAll(".check")].map((each) => each.dataset.check)')).toEqual(['ts/continuity', 'ts/packets']);
+  await page.evaluate('(() => { const level = document.querySelector("[aria-label=Level]"); level.value = "should"; level.dispatchEvent(new Event("change")); })()');
+  expect(await page.evaluate(text('#panel .empty'))).toMatch(/^No check/);
+  await quiet(page);
+});
+
+test.each([390, 768, 1400])('%i pixels are wide enough, in both themes', async (width) => {
+  const page = await opened('#/specimen/dash-cmaf/fmp4/named-by-time', width);
+  const ground = 'getComputedStyle(document.body).backgroundColor';
+  for (const scheme of ['light', 'dark']) {
+    await page.emulate({ 'prefers-color-scheme': scheme });
+    expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+  }
+  const dark = await page.evaluate(ground);
+  await page.evaluate(click('#theme'));
+  expect(await page.evaluate(ground)).not.toBe(dark);
+  expect(await page.evaluate('[...document.querySelectorAll("button, input, select")].filter((each) => (each.getAttribute("aria-label") ?? each.textContent).trim() === "").length')).toBe(0);
+  await quiet(page);
+});
