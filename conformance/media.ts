@@ -9,14 +9,16 @@ import type { Exchange, TraceReader } from './trace.ts';
 import type { SegmentView, TrackView, View } from './view.ts';
 
 const inits = new WeakMap<Exchange, InitFacts>();
-const segments = new WeakMap<Exchange, SegmentFacts>();
+/** By the header too: its defaults complete the fragments. */
+const segments = new WeakMap<object, WeakMap<Exchange, SegmentFacts>>();
+const NO_HEADER = {};
 const transports = new WeakMap<Exchange, TsSegment>();
 
 export function delivered(exchange: Exchange | null): exchange is Exchange & { readonly body: NonNullable<Exchange['body']> } {
   return exchange !== null && exchange.status === 200 && exchange.body !== null && exchange.body.size > 0;
 }
 
-function remembered<T>(cache: WeakMap<Exchange, T>, exchange: Exchange, read: () => T): T {
+export function remembered<K extends object, T>(cache: WeakMap<K, T>, exchange: K, read: () => T): T {
   const known = cache.get(exchange);
   if (known !== undefined) return known;
   const fresh = read();
@@ -40,7 +42,10 @@ export function sampleEntryOf(reader: TraceReader, track: TrackView): SampleEntr
 
 export function segmentOf(reader: TraceReader, track: TrackView, segment: SegmentView): SegmentFacts | null {
   const { exchange } = segment;
-  return delivered(exchange) ? remembered(segments, exchange, () => readSegment(reader.body(exchange), initOf(reader, track)?.defaults)) : null;
+  if (!delivered(exchange)) return null;
+  const init = initOf(reader, track);
+  const known = remembered(segments, init ?? NO_HEADER, () => new WeakMap<Exchange, SegmentFacts>());
+  return remembered(known, exchange, () => readSegment(reader.body(exchange), init?.defaults));
 }
 
 export function transportOf(reader: TraceReader, segment: SegmentView): TsSegment | null {
@@ -99,28 +104,39 @@ export type ServedSample = FragmentSample & {
 };
 
 const sampleLists = new WeakMap<TrackView, readonly ServedSample[]>();
+/** By facts and framing. */
+const sampleHashes = new WeakMap<SegmentFacts, Map<string, readonly Pick<ServedSample, 'raw' | 'normalised'>[]>>();
+
+function hashesOf(facts: SegmentFacts, framing: ReturnType<typeof framingOf>): readonly Pick<ServedSample, 'raw' | 'normalised'>[] {
+  const byFraming = remembered(sampleHashes, facts, () => new Map());
+  const key = framing === null ? '' : `${framing.codec} ${framing.lengthSize}`;
+  const known = byFraming.get(key);
+  if (known !== undefined) return known;
+  const fresh = facts.fragments.flatMap(({ samples }) =>
+    samples.map((sample) => {
+      const bytes = sampleBytes(facts, sample);
+      return { raw: shortHash(bytes), normalised: framing === null ? null : normalisedHash(bytes, framing.lengthSize, framing.codec) };
+    }),
+  );
+  byFraming.set(key, fresh);
+  return fresh;
+}
 
 /** All delivered samples of an fMP4 track in order, hashed once. */
 export function samplesOf(reader: TraceReader, track: TrackView): readonly ServedSample[] {
   const known = sampleLists.get(track);
   if (known !== undefined) return known;
   const framing = framingOf(reader, track);
-  const list = mediaSegments(reader, track).flatMap(({ segment, facts }) =>
-    facts.fragments.flatMap((fragment, index) => {
+  const list = mediaSegments(reader, track).flatMap(({ segment, facts }) => {
+    const hashes = hashesOf(facts, framing);
+    let at = 0;
+    return facts.fragments.flatMap((fragment, index) => {
       const times = presentationTimes(fragment);
-      return fragment.samples.map((sample, i): ServedSample => {
-        const bytes = sampleBytes(facts, sample);
-        return {
-          ...sample,
-          time: times[i] ?? null,
-          segment,
-          lastOfSegment: index === facts.fragments.length - 1 && i === fragment.samples.length - 1,
-          raw: shortHash(bytes),
-          normalised: framing === null ? null : normalisedHash(bytes, framing.lengthSize, framing.codec),
-        };
-      });
-    }),
-  );
+      return fragment.samples.map(
+        (sample, i): ServedSample => ({ ...sample, time: times[i] ?? null, segment, lastOfSegment: index === facts.fragments.length - 1 && i === fragment.samples.length - 1, ...hashes[at++] }),
+      );
+    });
+  });
   sampleLists.set(track, list);
   return list;
 }

@@ -4,10 +4,12 @@ import { find, findAll, readBoxes, type Box } from '../oracle/boxes.ts';
 import { isParameterSet, isRandomAccess, nalUnits } from '../oracle/codecs.ts';
 import { durationOf, isSync, presentationTimes, sampleBytes } from '../oracle/fragments.ts';
 import { differenceFromMp4box, readWithMp4box } from '../oracle/opinions.ts';
-import { delivered, framingOf, headerTrack, initOf, mdatRanges, mediaSegments, mediaTimescale, type MediaSegment } from '../media.ts';
+import { delivered, framingOf, headerTrack, initOf, mdatRanges, mediaSegments, mediaTimescale, remembered, type MediaSegment } from '../media.ts';
+import type { Exchange } from '../trace.ts';
 import { fullTracks, segmentPath, timeScaleOf, trackName } from '../view.ts';
 import { canonicalLanguage, eachSegment, eachTrack, exchangePath, exchangesOf, judged, problem, trackPath } from './helpers.ts';
 
+const opinions = new WeakMap<Exchange, string | null>();
 const WITH_INIT = ['hls-cmaf', 'dash-csf', 'dash-cmaf'] as const;
 
 export const FMP4_CHECKS: readonly FormatCheck[] = [
@@ -36,8 +38,10 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     formats: FMP4,
     run(context) {
       return mediaExchanges(context).flatMap((exchange) => {
-        const bytes = context.reader.body(exchange);
-        const difference = differenceFromMp4box(readBoxes(bytes).boxes, readWithMp4box(bytes));
+        const difference = remembered(opinions, exchange, () => {
+          const bytes = context.reader.body(exchange);
+          return differenceFromMp4box(readBoxes(bytes).boxes, readWithMp4box(bytes));
+        });
         return judged(exchangePath(exchange), difference === null ? [] : [problem(exchangePath(exchange), 'mp4box reads the boxes differently', { actual: difference, at: exchange })]);
       });
     },

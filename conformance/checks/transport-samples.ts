@@ -1,7 +1,7 @@
 /** Access units and audio frames of transport stream tracks, stream by stream, with what names them: hash and stamp. */
 import { readAmsUrl } from '../outputs.ts';
-import { transportOf } from '../media.ts';
-import { adtsFrames, annexBUnits } from '../oracle/ts.ts';
+import { remembered, transportOf } from '../media.ts';
+import { adtsFrames, annexBUnits, type TsSegment } from '../oracle/ts.ts';
 import { hashOfUnits, shortHash } from '../oracle/truth.ts';
 import type { TraceReader } from '../trace.ts';
 import type { SegmentView, TrackView } from '../view.ts';
@@ -27,31 +27,40 @@ const AAC_TYPE = 0x0f;
 const known = new WeakMap<TrackView, readonly ElementaryStream[]>();
 
 export function transportSamples(reader: TraceReader, track: TrackView): readonly ElementaryStream[] {
-  const remembered = known.get(track);
-  if (remembered !== undefined) return remembered;
-  const streams = readStreams(reader, track);
-  known.set(track, streams);
-  return streams;
+  return remembered(known, track, () => readStreams(reader, track));
+}
+
+type SegmentStream = { readonly pid: number; readonly kind: 'video' | 'audio'; readonly samples: readonly Omit<TransportSample, 'segment'>[]; readonly fault: string | null };
+
+const streamsOfSegment = new WeakMap<TsSegment, readonly SegmentStream[]>();
+
+function segmentStreams({ streams, pes }: TsSegment): readonly SegmentStream[] {
+  return streams.flatMap(({ pid, streamType }): SegmentStream[] => {
+    const codec = VIDEO_TYPES[streamType];
+    if (codec === undefined && streamType !== AAC_TYPE) return [];
+    const units = pes.filter((unit) => unit.pid === pid);
+    if (codec !== undefined) return [{ pid, kind: 'video', samples: units.map(({ pts, payload }) => ({ hash: hashOfUnits(annexBUnits(payload), codec), pts })), fault: null }];
+    let fault: string | null = null;
+    const samples = units.flatMap(({ pts, payload }) => {
+      const frames = adtsFrames(payload);
+      if (typeof frames !== 'string') return frames.map((frame, i) => ({ hash: shortHash(frame.payload), pts: i === 0 ? pts : null }));
+      fault ??= frames;
+      return [];
+    });
+    return [{ pid, kind: 'audio', samples, fault }];
+  });
 }
 
 function readStreams(reader: TraceReader, track: TrackView): readonly ElementaryStream[] {
   const byPid = new Map<number, { kind: 'video' | 'audio'; samples: TransportSample[]; fault: string | null }>();
   for (const segment of track.segments) {
     const transport = transportOf(reader, segment);
-    for (const { pid, streamType } of transport?.streams ?? []) {
-      const codec = VIDEO_TYPES[streamType];
-      if (codec === undefined && streamType !== AAC_TYPE) continue;
-      const stream = byPid.get(pid) ?? { kind: codec === undefined ? 'audio' : 'video', samples: [], fault: null };
+    if (transport === null) continue;
+    for (const { pid, kind, samples, fault } of remembered(streamsOfSegment, transport, () => segmentStreams(transport))) {
+      const stream = byPid.get(pid) ?? { kind, samples: [], fault: null };
       byPid.set(pid, stream);
-      for (const { pts, payload } of (transport?.pes ?? []).filter((unit) => unit.pid === pid)) {
-        if (codec !== undefined) {
-          stream.samples.push({ hash: hashOfUnits(annexBUnits(payload), codec), pts, segment });
-          continue;
-        }
-        const frames = adtsFrames(payload);
-        if (typeof frames === 'string') stream.fault ??= frames;
-        else frames.forEach((frame, i) => stream.samples.push({ hash: shortHash(frame.payload), pts: i === 0 ? pts : null, segment }));
-      }
+      stream.fault ??= fault;
+      for (const sample of samples) stream.samples.push({ ...sample, segment });
     }
   }
   const audioName = readAmsUrl(track.segments[0]?.url ?? '')?.parameters.get('audiotrack') ?? null;

@@ -1,5 +1,5 @@
 /** MPEG-2 transport streams (ISO/IEC 13818-1:2019). The reader names its faults; each check owns some of the names. */
-import { transportOf } from '../media.ts';
+import { remembered, transportOf } from '../media.ts';
 import { type Finding, type FormatCheck } from '../model.ts';
 import { isAccessUnitDelimiter, isRandomAccess, nalType, type NalCodec } from '../oracle/codecs.ts';
 import { adtsFrames, annexBUnits, clockDistance, joinFaults, type TsFault, type TsPes, type TsSegment } from '../oracle/ts.ts';
@@ -47,7 +47,7 @@ export const TS_CHECKS: readonly FormatCheck[] = [
     level: 'must',
     scope: 'format',
     formats: TRANSPORT,
-    run: ({ view, reader }) => eachTransport(view, reader, (transport) => transport.pes.flatMap((unit) => accessUnitFault(transport, unit)).slice(0, 3)),
+    run: ({ view, reader }) => eachTransport(view, reader, (transport) => remembered(accessUnitFaults, transport, () => transport.pes.flatMap((unit) => accessUnitFault(transport, unit)).slice(0, 3))),
   },
   {
     id: 'ts/adts',
@@ -199,6 +199,8 @@ export const TS_CHECKS: readonly FormatCheck[] = [
       ),
   },
 ];
+
+const accessUnitFaults = new WeakMap<TsSegment, readonly Fault[]>();
 
 type Fault = { readonly message: string; readonly actual: string; readonly packet: number; readonly pid: number };
 

@@ -91,7 +91,9 @@ function readRepresentation(node: XmlNode, adaptationSet: DashAdaptationSet, lev
     const filled = fillTemplate(template, { RepresentationID: id, Bandwidth: bandwidth ?? 0n, Time: time, Number: number });
     return filled !== null && URL.canParse(filled, base) ? new URL(filled, base).href : null;
   };
-  const timescale = Number(inherited['timescale'] ?? '1');
+  const told = inherited['timescale'] ?? '1';
+  if (!TIMESCALE.test(told)) problems.push({ line: node.line, message: 'timescale is no positive integer' });
+  const timescale = TIMESCALE.test(told) ? Number(told) : 1;
   const offset = BigInt(/^\d+$/.test(inherited['presentationTimeOffset'] ?? '') ? inherited['presentationTimeOffset'] : '0');
   const timeline = timelineNode === undefined ? null : childrenOf(timelineNode, 'S').map(readEntry);
   const media = inherited['media'] ?? null;
@@ -123,6 +125,9 @@ function readRepresentation(node: XmlNode, adaptationSet: DashAdaptationSet, lev
     segments,
   };
 }
+
+/** xs:unsignedInt; zero divides nothing. */
+const TIMESCALE = /^[1-9]\d{0,9}$/;
 
 function readEntry(node: XmlNode): DashTimelineEntry {
   const r = node.attributes['r'] ?? '0';

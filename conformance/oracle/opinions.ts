@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import hls from 'hls-parser';
 import { createFile, Log, MP4BoxBuffer } from 'mp4box';
+import { messageOf } from '../fault.ts';
 import type { Box } from './boxes.ts';
 
 type Parser = { push(text: string): void; end(): void; on(name: 'warn' | 'info', listener: (event: { message: string }) => void): void };
@@ -53,8 +54,13 @@ export function readWithMp4box(bytes: Uint8Array): ForeignReading {
   const file = createFile(false);
   const copy = new ArrayBuffer(bytes.length);
   new Uint8Array(copy).set(bytes);
-  file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(copy, 0), true);
-  file.flush();
+  // An exception inside it is its opinion too.
+  try {
+    file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(copy, 0), true);
+    file.flush();
+  } catch (error) {
+    complaints.push(messageOf(error));
+  }
   const boxes: ForeignBox[] = [];
   const visit = (nodes: readonly Mp4boxNode[], parent: string): void => {
     for (const { type, start, size, boxes: children } of nodes) {

@@ -27,7 +27,7 @@ export function readSmooth(text: string, url: string): SmoothDocument | Problem 
   const { root } = parsed;
   if (root.name !== 'SmoothStreamingMedia') return { line: root.line, message: 'the root is not SmoothStreamingMedia' };
   const problems: Problem[] = [];
-  const timescale = Number(integerOf(root, 'TimeScale') ?? DEFAULT_TIMESCALE);
+  const timescale = timescaleOf(root, DEFAULT_TIMESCALE, problems);
   const streams = childrenOf(root, 'StreamIndex').map((node): SmoothStream => {
     const fragments = expandFragments(childrenOf(node, 'c'), problems);
     const urlTemplate = node.attributes['Url'] ?? '';
@@ -36,9 +36,18 @@ export function readSmooth(text: string, url: string): SmoothDocument | Problem 
       return { node: quality, bitrate, urls: fragments.map(({ time }) => fragmentUrl(urlTemplate, bitrate, time, url)) };
     });
     const type = node.attributes['Type'] ?? '';
-    return { node, type, name: node.attributes['Name'] ?? nameInTemplate(urlTemplate) ?? type, timescale: Number(integerOf(node, 'TimeScale') ?? BigInt(timescale)), urlTemplate, fragments, qualities };
+    return { node, type, name: node.attributes['Name'] ?? nameInTemplate(urlTemplate) ?? type, timescale: timescaleOf(node, timescale, problems), urlTemplate, fragments, qualities };
   });
   return { root, timescale, duration: integerOf(root, 'Duration'), streams, problems };
+}
+
+function timescaleOf(node: XmlNode, inherited: number, problems: Problem[]): number {
+  const told = node.attributes['TimeScale'];
+  if (told === undefined) return inherited;
+  const value = Number(integerOf(node, 'TimeScale') ?? 0n);
+  if (value > 0 && Number.isSafeInteger(value)) return value;
+  problems.push({ line: node.line, message: 'TimeScale is no positive integer' });
+  return inherited;
 }
 
 /** MS-SSTR 2.2.2.6: t starts, d lasts, r counts the fragments of a run, the first included. An absent d lasts to the next t. */

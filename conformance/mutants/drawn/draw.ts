@@ -1,0 +1,89 @@
+/** Draws mutants of good traces and has them judged. */
+import { judge } from '../../judge.ts';
+import type { Check } from '../../model.ts';
+import type { Judges } from '../../oracle/judges.ts';
+import type { Requirement } from '../../../spec/requirement.ts';
+import type { Outcome } from '../../../spec/report.ts';
+import type { Exchange, TraceReader } from '../../trace.ts';
+import { sameMeaning } from './canonical.ts';
+import type { Operator } from './operator.ts';
+import { randomOf } from './random.ts';
+import { alter, othersOf, readerOf, type Subject } from './subject.ts';
+
+export type Verdict = 'killed' | 'warned' | 'equivalent' | 'survived';
+
+
+export type Drawn = {
+  readonly number: number;
+  readonly operator: Operator;
+  readonly asset: string;
+  readonly format: string;
+  /** Role and place, without host and port. */
+  readonly exchange: string;
+  readonly where: string;
+  readonly verdict: Verdict;
+  /** Checks whose result became worse. */
+  readonly by: readonly string[];
+  /** Checks, or the reader, that threw: the suite has to bear anything. */
+  readonly faults: readonly string[];
+};
+
+export type Panel = { readonly checks: readonly Check[]; readonly requirements: readonly Requirement[]; readonly judges: Judges };
+
+type Outcomes = ReadonlyMap<string, Outcome>;
+
+async function outcomesOf(subject: Subject, reader: () => TraceReader, { checks, requirements, judges }: Panel): Promise<{ readonly outcomes: Outcomes; readonly faults: readonly string[] }> {
+  try {
+    const { report, faults } = await judge({ reader: reader(), checks, requirements, truths: new Map([[subject.asset, subject.truth]]), judges, expectations: [], suiteVersion: '0', kind: 'trace' });
+    return { outcomes: new Map(report.results.map(({ id, outcome }) => [id, outcome])), faults };
+  } catch (error) {
+    return { outcomes: new Map(), faults: [error instanceof Error ? (error.stack ?? error.message) : String(error)] };
+  }
+}
+
+export type Field = { readonly subjects: readonly { readonly subject: Subject; readonly good: Outcomes }[]; readonly panel: Panel };
+
+export async function openField(subjects: readonly Subject[], panel: Panel): Promise<Field> {
+  const judged = [];
+  for (const subject of subjects) {
+    const byUrl = new Map<string, Exchange>();
+    for (const exchange of subject.trace.exchanges) if (exchange.method === 'GET' && exchange.role.kind !== 'probe' && !byUrl.has(exchange.url)) byUrl.set(exchange.url, exchange);
+    const { outcomes, faults } = await outcomesOf(subject, () => ({ trace: subject.trace, find: (url) => byUrl.get(url) ?? null, body: subject.body }), panel);
+    const bad = [...outcomes].filter(([, outcome]) => outcome === 'fail').map(([id]) => id);
+    if (bad.length + faults.length > 0) throw new Error(`the good trace of ${subject.asset} is not good: ${[...bad, ...faults].join(', ')}`);
+    judged.push({ subject, good: outcomes });
+  }
+  return { subjects: judged, panel };
+}
+
+const TRIES = 50;
+
+/** The mutant of a number: seed and number say everything. */
+export async function drawMutant({ subjects, panel }: Field, operators: readonly Operator[], seed: number, number: number): Promise<Drawn> {
+  const random = randomOf(seed * 1_000_003 + number);
+  for (let tries = 0; tries < TRIES; tries++) {
+    const operator = random.pick(operators);
+    const { subject, good } = random.pick(subjects);
+    const candidates = subject.trace.exchanges.filter((exchange) => operator.on(exchange));
+    if (candidates.length === 0) continue;
+    const exchange = random.pick(candidates);
+    const body = exchange.body === null ? Buffer.alloc(0) : subject.body(exchange);
+    const change = operator.alter({ exchange, body, random, others: othersOf(subject, exchange) });
+    if (change === null || !changes(exchange, body, change)) continue;
+    const altered = alter(exchange, body, change);
+    const { outcomes, faults } = await outcomesOf(subject, () => readerOf(subject, exchange, altered), panel);
+    const worse = (outcome: Outcome): string[] => [...new Set([...outcomes].filter(([id, now]) => now === outcome && good.get(id) !== outcome && good.get(id) !== 'fail').map(([id]) => id.split(' ')[0]))];
+    const [failed, warned] = [worse('fail'), worse('warn')];
+    const verdict = sameMeaning(exchange, body, altered) ? 'equivalent' : failed.length > 0 ? 'killed' : warned.length > 0 ? 'warned' : 'survived';
+    const { role } = exchange;
+    const name = role.kind === 'probe' ? `probe ${role.probe} of ${new URL(role.of).pathname.split('.ism')[1]}` : `${role.kind} ${new URL(exchange.url).pathname.split('.ism')[1]}`;
+    return { number, operator, asset: subject.asset, format: role.format, exchange: name, where: change.where, verdict, by: [...failed, ...warned], faults };
+  }
+  throw new Error(`mutant ${number} of seed ${seed}: nothing can be drawn`);
+}
+
+function changes(exchange: Exchange, body: Buffer, { body: next, status, headers }: { readonly body?: Buffer; readonly status?: number; readonly headers?: Readonly<Record<string, string | null>> }): boolean {
+  if (status !== undefined && status !== exchange.status) return true;
+  if (next !== undefined && !next.equals(body)) return true;
+  return Object.entries(headers ?? {}).some(([name, value]) => (exchange.headers[name] ?? null) !== value);
+}
