@@ -46,6 +46,7 @@ export const ERRORS = {
   MPE_METADATA_NOT_FOUND: { status: 404, number: 0x80890257, kind: 'not-found', message: 'the asset has no server manifest' },
   MPE_STORAGE_RESOURCE_NOT_FOUND: { status: 404, number: 0x808900ed, kind: 'not-found', message: 'a file that the asset needs is not in storage' },
   // 410, 412
+  MPE_FILTER_FORCE_END_LEFT_EDGE_CROSSED_DVR_WINDOW: { status: 410, number: 0x80890263, kind: 'gone', message: 'the filter asks for times that have left the live window' },
   MPE_FRAGMENT_NOT_READY: { status: 412, number: 0x80890200, kind: 'not-yet', message: 'this segment is not complete yet' },
   MPE_STORAGE_PRECONDITION_FAILED: { status: 412, number: 0x808900ef, kind: 'not-yet', message: 'a stored file changed while it was read' },
   // 415: content
@@ -61,6 +62,18 @@ export const ERRORS = {
   MPE_INVALID_NALU_SIZE: { status: 415, number: 0x80890260, kind: 'malformed', message: 'a NAL unit is longer than its sample' },
   MPE_INVALID_NALU_LENGTH_FIELD: { status: 415, number: 0x80890261, kind: 'malformed', message: 'the NAL unit length field is not 1, 2 or 4 bytes' },
   MPE_KEY_FRAME_INTERVAL_TOO_LARGE: { status: 415, number: 0x808901fe, kind: 'unsupported', message: 'key frames are too far apart or not aligned between qualities' },
+  // 415: filters
+  MPE_FILTER_INVALID: { status: 415, number: 0x80890236, kind: 'unsupported', message: 'the filter cannot be used' },
+  MPE_FILTER_RANGE_ATTRIBUTE_INVALID: { status: 415, number: 0x80890239, kind: 'unsupported', message: 'the time range of the filter cannot be used' },
+  MPE_FILTER_TRACK_ATTRIBUTE_INVALID: { status: 415, number: 0x8089023a, kind: 'unsupported', message: 'a track selection of the filter cannot be used' },
+  MPE_FILTER_PRESENTATION_WINDOW_INVALID: { status: 415, number: 0x8089023b, kind: 'unsupported', message: 'the presentation window of the filter cannot be used' },
+  MPE_FILTER_LIVE_BACKOFF_INVALID: { status: 415, number: 0x8089023c, kind: 'unsupported', message: 'the live back-off of the filter cannot be used' },
+  MPE_FILTER_REMOVED_ALL_STREAMS: { status: 415, number: 0x8089023e, kind: 'unsupported', message: 'the filters leave nothing' },
+  MPE_FILTER_LIVE_BACKOFF_OVER_DVRWINDOW: { status: 415, number: 0x8089023f, kind: 'unsupported', message: 'the live back-off is not shorter than the live window' },
+  MPE_FILTER_COMPOSITION_FILTER_COUNT_OVER_LIMIT: { status: 415, number: 0x80890246, kind: 'unsupported', message: 'the locator has too many filters' },
+  MPE_FILTER_COMPOSITION_MULTIPLE_FIRST_QUALITY_OPERATOR_NOT_ALLOWED: { status: 415, number: 0x80890248, kind: 'unsupported', message: 'more than one filter chooses the first quality' },
+  MPE_FILTER_FIRST_QUALITY_ATTRIBUTE_INVALID: { status: 415, number: 0x80890249, kind: 'unsupported', message: 'the first quality of the filter cannot be used' },
+  MPE_FILTER_LIVE_BACKOFF_OVER_PRESENTATION_WINDOW: { status: 415, number: 0x80890262, kind: 'unsupported', message: 'the live back-off is not shorter than the presentation window' },
   // 416, 5xx
   MPE_STORAGE_INVALID_RANGE: { status: 416, number: 0x808900f1, kind: 'bad-request', message: 'the range lies outside the file' },
   MPE_STORAGE_INTERNAL_ERROR: { status: 500, number: 0x808900e6, kind: 'storage', message: 'storage failed' },

@@ -7,7 +7,7 @@ import { durationRuns } from '../model/timeline.ts';
 import { greatestCommonDivisor, HNS_PER_SECOND, type Ticks } from '../time.ts';
 import { audioChannels, objectAudio } from './channels.ts';
 import { CARRIES, carriedSets, cmafCodecs, type ManifestParameters } from './common.ts';
-import { languageTag } from './languages.ts';
+import { languageTag } from '../model/languages.ts';
 import { bitRates, ceilDivide, ceilSeconds, extentOf, longestSegment, minimumBuffer, type Sizes } from './rates.ts';
 import { encodeName, inQuality, segmentUrls, type Quality, type UrlParameters } from './urls.ts';
 import { el, textElement, writeDocument, type XmlElement } from './xml.ts';

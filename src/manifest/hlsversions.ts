@@ -1,7 +1,7 @@
 /** How the three HLS outputs differ: one row each, so that the writers ask for properties. Reasons: spec/mapping-hls.md. */
 import type { SwitchingSet, Track } from '../model/presentation.ts';
 import { CARRIES, cmafCodecs, isDescription } from './common.ts';
-import { languageTag } from './languages.ts';
+import { languageTag } from '../model/languages.ts';
 
 /** EXT-X-VERSION: 3 and 4 are transport streams, 7 is CMAF. */
 export type HlsVersion = 3 | 4 | 7;

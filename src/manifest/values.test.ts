@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { audioChannels, hlsChannels, objectAudio } from './channels.ts';
 import { dolbyFacts } from './dolby.ts';
-import { languageTag } from './languages.ts';
+import { languageTag } from '../model/languages.ts';
 import { bitRates, minimumBuffer } from './rates.ts';
 import { aacCodec, bytesOf, eac3Codec } from './testing.ts';
 

@@ -3,6 +3,7 @@
  * VOD MP4, fragmented MP4, a live archive and a filtered view are all this one value; manifest writers and segment
  * writers see nothing else.
  */
+import type { Ticks } from '../time.ts';
 import type { Codec, Fraction } from './codec.ts';
 import type { SampleTable } from './samples.ts';
 import type { Timeline } from './timeline.ts';
@@ -51,6 +52,18 @@ export type Presentation = {
   readonly switchingSets: readonly SwitchingSet[];
   /** Changes whenever any stored byte that matters changes. */
   readonly version: string;
+  /** Absent when no filter was applied. */
+  readonly view?: View;
+};
+
+/** What filters say of a presentation beyond the tracks and segments that they leave out. */
+export type View = {
+  /** The set whose key frames times are rounded to, whether it is still listed or not. */
+  readonly reference: SwitchingSet;
+  /** Where presentation starts (10 MHz) although other sets may have earlier samples; null: with the earliest segment. */
+  readonly start: Ticks | null;
+  /** Bitrate of the quality to start with. */
+  readonly firstQuality: number | null;
 };
 
 export function findSet(presentation: Presentation, name: string): SwitchingSet | undefined {

@@ -11,10 +11,17 @@ export type Timeline = {
   readonly boundaries: BigInt64Array;
   /** The boundaries in 10 MHz: names[i] is the time of segment i in URLs and manifests. */
   readonly names: BigInt64Array;
+  /** Segments of the stored timeline before segment 0: 0 unless a filter cut them off. */
+  readonly first: number;
 };
 
 export function timelineOf(boundaries: BigInt64Array, timescale: number): Timeline {
-  return { timescale, boundaries, names: boundaries.map((time) => toHns(time, timescale)) };
+  return { timescale, boundaries, names: boundaries.map((time) => toHns(time, timescale)), first: 0 };
+}
+
+/** Segments [from, to) of a timeline; it shares the other's memory. */
+export function sliceTimeline({ timescale, boundaries, names, first }: Timeline, from: number, to: number): Timeline {
+  return { timescale, boundaries: boundaries.subarray(from, to + 1), names: names.subarray(from, to + 1), first: first + from };
 }
 
 export function segmentCount(timeline: Timeline): number {

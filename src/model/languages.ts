@@ -27,13 +27,17 @@ const SHORTEST: ReadonlyMap<string, string> = new Map(
 );
 
 /** RFC 5646 2.1, reduced to what XML's xs:language accepts. */
-const TAG = /^[a-z]{2,8}(-[a-z0-9]{1,8})*$/i;
+const LANGUAGE_TAG = /^[a-z]{2,8}(-[a-z0-9]{1,8})*$/i;
 
 /** The shortest tag of a stored language: `eng` and `en` give `en`, `und` stays, text that is no tag is `und`; empty gives undefined. */
 export function languageTag(stored: string): string | undefined {
   if (stored === '') return undefined;
-  if (!TAG.test(stored)) return 'und';
+  if (!LANGUAGE_TAG.test(stored)) return 'und';
   const [primary, ...subtags] = stored.split('-');
   const language = primary.toLowerCase();
   return [SHORTEST.get(language) ?? language, ...subtags].join('-');
+}
+
+export function isLanguageTag(text: string): boolean {
+  return LANGUAGE_TAG.test(text);
 }
