@@ -10,7 +10,7 @@ import { writeKeyFramePlaylist, writeMaster, writeMediaPlaylist } from './manife
 import type { Sizes } from './manifest/rates.ts';
 import { writeSmooth } from './manifest/smooth.ts';
 import type { Presentation, SwitchingSet, Track } from './model/presentation.ts';
-import { presentationTime } from './model/samples.ts';
+import { presentationTime, type SampleTable } from './model/samples.ts';
 import { toHns } from './time.ts';
 
 /** A run of stored bytes in a track's source. */
@@ -85,26 +85,29 @@ const CMAF = {
 
 /** Sizes are looked up for every manifest and never change while an asset is open: each is reckoned once. */
 const CMAF_SIZES: Sizes = {
-  segmentBytes: remembered((track) => track.cuts.length - 1, (track, segment) => fragmentBytes(track, track.cuts[segment], track.cuts[segment + 1], CMAF_FORM)),
-  keyFrameBytes: remembered(
-    ({ samples }) => samples.sync?.length ?? samples.count,
-    (track, keyFrame) => {
-      const sample = keySample(track, keyFrame);
-      return fragmentBytes(track, sample, sample + 1, CMAF_FORM);
-    },
-  ),
+  segmentBytes: remembered((track, segment) => track.cuts[segment], (track, segment) => fragmentBytes(track, track.cuts[segment], track.cuts[segment + 1], CMAF_FORM)),
+  keyFrameBytes: remembered(keySample, (track, keyFrame) => {
+    const sample = keySample(track, keyFrame);
+    return fragmentBytes(track, sample, sample + 1, CMAF_FORM);
+  }),
 };
 
-function remembered(count: (track: Track) => number, bytesOf: (track: Track, index: number) => number): (track: Track, index: number) => number {
-  const known = new WeakMap<Track, Float64Array>();
+/** Kept by sample table and first sample, which filtered views share with the asset. */
+function remembered(sampleOf: (track: Track, index: number) => number, bytesOf: (track: Track, index: number) => number): (track: Track, index: number) => number {
+  const known = new WeakMap<SampleTable, Map<number, number>>();
   return (track, index) => {
-    let sizes = known.get(track);
+    let sizes = known.get(track.samples);
     if (sizes === undefined) {
-      sizes = new Float64Array(count(track));
-      known.set(track, sizes);
+      sizes = new Map();
+      known.set(track.samples, sizes);
     }
-    if (sizes[index] === 0) sizes[index] = bytesOf(track, index);
-    return sizes[index];
+    const sample = sampleOf(track, index);
+    let bytes = sizes.get(sample);
+    if (bytes === undefined) {
+      bytes = bytesOf(track, index);
+      sizes.set(sample, bytes);
+    }
+    return bytes;
   };
 }
 

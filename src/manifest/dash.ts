@@ -8,7 +8,7 @@ import { greatestCommonDivisor, HNS_PER_SECOND, type Ticks } from '../time.ts';
 import { audioChannels, objectAudio } from './channels.ts';
 import { CARRIES, carriedSets, cmafCodecs, type ManifestParameters } from './common.ts';
 import { languageTag } from '../model/languages.ts';
-import { bitRates, ceilDivide, ceilSeconds, extentOf, longestSegment, minimumBuffer, type Sizes } from './rates.ts';
+import { bitRates, ceilDivide, ceilSeconds, extentOf, longestSegment, minimumBuffer, startOf, type Sizes } from './rates.ts';
 import { encodeName, inQuality, segmentUrls, type Quality, type UrlParameters } from './urls.ts';
 import { el, textElement, writeDocument, type XmlElement } from './xml.ts';
 
@@ -25,7 +25,7 @@ const ROLES = new Set(
 
 export function writeMpdCsf(presentation: Presentation, parameters: ManifestParameters): string {
   const sets = carriedSets(presentation, 'DASH', CARRIES.fragments);
-  const extent = extentOf(sets);
+  const [start, { end }] = [startOf(presentation, sets), extentOf(sets)];
   return writeDocument(
     el(
       'MPD',
@@ -34,13 +34,13 @@ export function writeMpdCsf(presentation: Presentation, parameters: ManifestPara
         'xmlns:xsi': XSI_NAMESPACE,
         profiles: LIVE_PROFILE,
         type: 'static',
-        mediaPresentationDuration: durationText(extent.end - extent.start),
+        mediaPresentationDuration: durationText(end - start),
         minBufferTime: `PT${ceilSeconds(longestSegment(sets))}S`,
       },
       el(
         'Period',
         {},
-        sets.map((set, i) => csfAdaptationSet(set, i + 1, extent.start, parameters)),
+        sets.map((set, i) => csfAdaptationSet(set, i + 1, start, parameters)),
       ),
     ),
   );
@@ -89,7 +89,7 @@ function csfCodecs({ codec }: Track): string {
 
 export function writeMpdCmaf(presentation: Presentation, parameters: ManifestParameters, { segmentBytes }: Pick<Sizes, 'segmentBytes'>): string {
   const sets = carriedSets(presentation, 'DASH', CARRIES.fragments);
-  const extent = extentOf(sets);
+  const [start, { end }] = [startOf(presentation, sets), extentOf(sets)];
   const target = ceilSeconds(longestSegment(sets));
   let minBuffer = 0n;
   const adaptationSets = sets.map((set, i) => {
@@ -101,7 +101,7 @@ export function writeMpdCmaf(presentation: Presentation, parameters: ManifestPar
       if (needed > minBuffer) minBuffer = needed;
       return peak;
     });
-    return cmafAdaptationSet(set, i + 1, extent.start, parameters, bandwidths);
+    return cmafAdaptationSet(set, i + 1, start, parameters, bandwidths);
   });
   return writeDocument(
     el(
@@ -110,7 +110,7 @@ export function writeMpdCmaf(presentation: Presentation, parameters: ManifestPar
         xmlns: MPD_NAMESPACE,
         profiles: `${LIVE_PROFILE},${CMAF_PROFILE}`,
         type: 'static',
-        mediaPresentationDuration: durationText(extent.end - extent.start),
+        mediaPresentationDuration: durationText(end - start),
         minBufferTime: durationText(minBuffer),
       },
       el('Period', { id: 1 }, adaptationSets),

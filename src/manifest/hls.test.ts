@@ -261,7 +261,7 @@ Fragments(a=120320003,format=m3u8-cmaf)
 
 describe('I-frame playlists', () => {
   const samples = tableOf({ durations: [1, 1, 1, 1, 1, 1], compositions: [1, 3, 1, 1, 3, 1], sync: [0, 3, 5] });
-  const track = { ...videoTrack(9, avcCodec('64000d', 2, 2)), timescale: 3, samples: { ...samples, shift: -1 } };
+  const track = { ...videoTrack(9, avcCodec('64000d', 2, 2)), timescale: 3, cuts: Uint32Array.of(0, 6), samples: { ...samples, shift: -1 } };
   const set = videoSet([track], at([0n, 20_000_000n]));
 
   test('one entry per key frame at the floor of its presentation time', () => {

@@ -8,7 +8,7 @@ import { carriedSets, type ManifestParameters } from './common.ts';
 import { audioGroups, muxedAudio, withAudioTrack, type AudioGroup, type Rendition } from './hlsaudio.ts';
 import { codecsText, frameRateText, optionallyQuoted, quoted, tag } from './hlstags.ts';
 import { HLS, type HlsRow } from './hlsversions.ts';
-import { keyFrameEdges } from './hlsplaylist.ts';
+import { keyFramesOf } from './hlsplaylist.ts';
 import { bitRates, ceilSeconds, longestSegment, type BitRates, type Sizes } from './rates.ts';
 import { playlistUrl } from './urls.ts';
 
@@ -22,7 +22,8 @@ export function writeMaster(presentation: Presentation, parameters: ManifestPara
   const row = HLS[options.version];
   const sets = carriedSets(presentation, `HLS version ${row.version}`, row.families);
   const rates = options.version === 7 ? measuredRates(sets, options.sizes) : FORMULA_RATES;
-  const lines = row.muxed ? muxedVariants(sets, row, rates, parameters) : demuxedVariants(sets, row, rates, parameters);
+  const wanted = presentation.view?.firstQuality ?? null;
+  const lines = row.muxed ? muxedVariants(sets, row, rates, parameters, wanted) : demuxedVariants(sets, row, rates, parameters, wanted);
   return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []), ...lines, ''].join('\n');
 }
 
@@ -46,7 +47,10 @@ function measuredRates(sets: readonly SwitchingSet[], sizes: Sizes): Rates {
   const target = ceilSeconds(longestSegment(sets));
   return {
     stream: ({ timeline }, track) => bitRates(timeline.names, (segment) => sizes.segmentBytes(track, segment), target),
-    keyFrames: (set, track) => bitRates(keyFrameEdges(set, track), (keyFrame) => sizes.keyFrameBytes(track, keyFrame), target),
+    keyFrames: (set, track) => {
+      const { edges, first } = keyFramesOf(set, track);
+      return bitRates(edges, (keyFrame) => sizes.keyFrameBytes(track, first + keyFrame), target);
+    },
   };
 }
 
@@ -69,13 +73,21 @@ function streamsOf(sets: readonly SwitchingSet[], kind: SwitchingSet['kind']): r
     .toSorted((a, b) => a.track.bitrate - b.track.bitrate);
 }
 
+/** Clients start with the variant that is listed first: of the wanted bitrate or, without one, of the nearest. Only that one changes its place. */
+function withFirst<T>(variants: readonly T[], trackOf: (variant: T) => Track, wanted: number | null): readonly T[] {
+  if (wanted === null || variants.length === 0) return variants;
+  const tracks = variants.map(trackOf);
+  const nearest = tracks.reduce((best, track) => (Math.abs(track.bitrate - wanted) < Math.abs(best.bitrate - wanted) ? track : best));
+  return [...variants.filter((_, i) => tracks[i] === nearest), ...variants.filter((_, i) => tracks[i] !== nearest)];
+}
+
 /** Version 3: audio inside the video segments, so variants name it in their URLs; there is nothing to choose in the playlist. */
-function muxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates, parameters: ManifestParameters): string[] {
+function muxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates, parameters: ManifestParameters, wanted: number | null): string[] {
   const audio = muxedAudio(sets, parameters);
   const audioTrack = audio?.tracks[0] ?? null;
   const audioCodecs = audioTrack === null ? [] : [row.codecsOf(audioTrack)];
   const audioRates = audio === null || audioTrack === null ? null : rates.stream(audio, audioTrack);
-  const videos = streamsOf(sets, 'video');
+  const videos = withFirst(streamsOf(sets, 'video'), ({ track }) => track, wanted);
   const withName = withAudioTrack(parameters, audio);
   const lines = videos.flatMap(({ set, track }) => [
     streamInf({ row, rates: sumRates(rates.stream(set, track), audioRates), track, codecs: codecsText([row.codecsOf(track)], audioCodecs), group: null }),
@@ -91,7 +103,7 @@ function muxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates,
 }
 
 /** Versions 4 and 7: audio in groups of its own. */
-function demuxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates, parameters: ManifestParameters): string[] {
+function demuxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates, parameters: ManifestParameters, wanted: number | null): string[] {
   const groups = audioGroups(sets.filter(({ kind }) => kind === 'audio'), row);
   const media = groups.flatMap(({ id, renditions }) => renditions.map((rendition) => mediaLine(id, rendition, row, parameters)));
   const videos = streamsOf(sets, 'video');
@@ -100,15 +112,14 @@ function demuxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rate
     return (groups.length > 0 ? groups : [null]).map((group) => ({ video, group, rates: sumRates(own, group === null ? null : groupRates(group, rates)) }));
   });
   const seen = new Set<Track>();
-  const lines = variants
-    .toSorted((a, b) => a.rates.peak - b.rates.peak)
-    .flatMap(({ video: { set, track }, group, rates: variant }) => {
-      const codecs = codecsText([row.codecsOf(track)], group?.renditions.map((rendition) => row.codecsOf(rendition.track)) ?? []);
-      const both = [streamInf({ row, rates: variant, track, codecs, group }), playlistLine(track, set, parameters)];
-      if (seen.has(track)) return both;
-      seen.add(track);
-      return [...both, keyFrameLine(row, rates.keyFrames(set, track, variant), set, track, parameters)];
-    });
+  const ascending = variants.toSorted((a, b) => a.rates.peak - b.rates.peak);
+  const lines = withFirst(ascending, ({ video }) => video.track, wanted).flatMap(({ video: { set, track }, group, rates: variant }) => {
+    const codecs = codecsText([row.codecsOf(track)], group?.renditions.map((rendition) => row.codecsOf(rendition.track)) ?? []);
+    const both = [streamInf({ row, rates: variant, track, codecs, group }), playlistLine(track, set, parameters)];
+    if (seen.has(track)) return both;
+    seen.add(track);
+    return [...both, keyFrameLine(row, rates.keyFrames(set, track, variant), set, track, parameters)];
+  });
   if (videos.length > 0 && !parameters.audioOnly) return [...media, ...lines];
   return [...media, ...lines, ...audioVariants(groups, videos.length === 0, row, rates, parameters)];
 }

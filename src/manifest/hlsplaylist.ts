@@ -1,7 +1,7 @@
 /** HLS media playlists of on-demand presentations (RFC 8216 4.3.3), and I-frame playlists (4.3.3.6). */
 import { IsomerError } from '../errors.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
-import { presentationTime } from '../model/samples.ts';
+import { lowerBound, presentationTime } from '../model/samples.ts';
 import { secondsText, toHns, type Ticks } from '../time.ts';
 import { carriedSets, carries, type ManifestParameters } from './common.ts';
 import { muxedAudio, withAudioTrack } from './hlsaudio.ts';
@@ -16,8 +16,8 @@ export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet
   const audio = row.muxed && set.kind === 'video' ? muxedAudio(sets, parameters) : null;
   const own = row.muxed ? withAudioTrack(parameters, audio) : parameters;
   const url = segmentUrls(set.name, own);
-  const { names } = set.timeline;
-  return playlist(row, sets, names, own, set.name, { url, extra: [] });
+  const { names, first } = set.timeline;
+  return playlist(row, sets, names, own, set.name, { url, first, extra: [] });
 }
 
 /** One entry per key frame, each until the next one. `track` is a video track. */
@@ -27,16 +27,19 @@ export function writeKeyFramePlaylist(presentation: Presentation, set: Switching
   if (!row.keyFrames || set.kind !== 'video') {
     throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: 'type=keyframes', expected: 'a video track, in HLS version 4 or CMAF', found: `${set.kind} in version ${version}` });
   }
-  return playlist(row, sets, keyFrameEdges(set, track), parameters, set.name, { url: segmentUrls(set.name, parameters, 'KeyFrames'), extra: ['#EXT-X-I-FRAMES-ONLY'] });
+  const { edges, first } = keyFramesOf(set, track);
+  return playlist(row, sets, edges, parameters, set.name, { url: segmentUrls(set.name, parameters, 'KeyFrames'), first, extra: ['#EXT-X-I-FRAMES-ONLY'] });
 }
 
-/** Times of the key frames in 10 MHz, floors like all names, then the end of the set. */
-export function keyFrameEdges({ timeline }: SwitchingSet, { samples, timescale }: Track): BigInt64Array {
-  const count = samples.sync?.length ?? samples.count;
+/** Times of the listed segments' key frames in 10 MHz, floors like all names, then the end of the set; `first` counts the track's key frames before. */
+export function keyFramesOf({ timeline }: SwitchingSet, { samples, timescale, cuts }: Track): { readonly edges: BigInt64Array; readonly first: number } {
+  const before = (sample: number): number => (samples.sync === null ? sample : lowerBound(samples.sync, sample));
+  const first = before(cuts[0]);
+  const count = before(cuts[cuts.length - 1]) - first;
   const edges = new BigInt64Array(count + 1);
-  for (let i = 0; i < count; i++) edges[i] = toHns(samples.base + BigInt(presentationTime(samples, samples.sync?.[i] ?? i)), timescale);
+  for (let i = 0; i < count; i++) edges[i] = toHns(samples.base + BigInt(presentationTime(samples, samples.sync?.[first + i] ?? first + i)), timescale);
   edges[count] = timeline.names[timeline.names.length - 1];
-  return edges;
+  return { edges, first };
 }
 
 /** All sets of the output, among which the playlist's must be. */
@@ -47,16 +50,17 @@ function playableSets(presentation: Presentation, set: SwitchingSet, { codec }: 
   throw new IsomerError(code, { what: `track ${set.name}`, expected: families.join(', '), found: codec.rfc6381 });
 }
 
-type Entries = { readonly url: (time: Ticks) => string; readonly extra: readonly string[] };
+/** `first`: entries of the unfiltered playlist before the first one here. */
+type Entries = { readonly url: (time: Ticks) => string; readonly first: number; readonly extra: readonly string[] };
 
-function playlist(row: HlsRow, sets: readonly SwitchingSet[], edges: BigInt64Array, parameters: ManifestParameters, name: string, { url, extra }: Entries): string {
+function playlist(row: HlsRow, sets: readonly SwitchingSet[], edges: BigInt64Array, parameters: ManifestParameters, name: string, { url, first, extra }: Entries): string {
   const suffix = parameters.segmentSuffix === true ? row.suffix : { segment: '', init: '' };
   const lines = [
     '#EXTM3U',
     `#EXT-X-VERSION:${row.version}`,
     '#EXT-X-PLAYLIST-TYPE:VOD',
     ...(row.cachingForbidden ? ['#EXT-X-ALLOW-CACHE:NO'] : []),
-    '#EXT-X-MEDIA-SEQUENCE:0',
+    `#EXT-X-MEDIA-SEQUENCE:${first}`,
     `#EXT-X-TARGETDURATION:${ceilSeconds(longestSegment(sets))}`,
     ...extra,
     `#EXT-X-PROGRAM-DATE-TIME:${dateText(edges[0])}`,

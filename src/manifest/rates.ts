@@ -1,6 +1,6 @@
 /** What manifests measure: durations over boundaries, bit rates over segment sizes. */
 import { HNS_PER_SECOND, type Ticks } from '../time.ts';
-import type { SwitchingSet, Track } from '../model/presentation.ts';
+import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 
 /** Bytes of what a client receives, headers included. */
 export type Sizes = {
@@ -26,6 +26,11 @@ export function extentOf(sets: readonly SwitchingSet[]): { readonly start: Ticks
   const starts = sets.map(({ timeline }) => timeline.names[0]);
   const ends = sets.map(({ timeline }) => timeline.names[timeline.names.length - 1]);
   return { start: starts.reduce((a, b) => (b < a ? b : a)), end: ends.reduce((a, b) => (b > a ? b : a)) };
+}
+
+/** Where presentation starts, in 10 MHz: one time for all sets. A filter that cut the start off says it, else it is the earliest segment. */
+export function startOf({ view }: Presentation, sets: readonly SwitchingSet[]): Ticks {
+  return view?.start ?? extentOf(sets).start;
 }
 
 export function ceilDivide(dividend: bigint, divisor: bigint): bigint {

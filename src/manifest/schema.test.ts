@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { ParseOption, XmlDocument, XmlValidateError, XsdValidator } from 'libxml2-wasm';
 import { xmlRegisterFsInputProviders } from 'libxml2-wasm/lib/nodejs.mjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { applyFilters, type Filter } from '../model/filter.ts';
 import { timelineOf } from '../model/timeline.ts';
 import { writeMpdCmaf, writeMpdCsf } from './dash.ts';
 import { aacCodec, audioSet, audioTrack, avcCodec, descriptionSet, eac3Codec, goldenAudio, goldenPresentation, goldenVideo, hevcCodec, NOMINAL_SIZES, parametersOf, presentationOf, videoSet, videoTrack } from './testing.ts';
@@ -16,6 +17,12 @@ const EDITIONS = ['4th-amd1', '5th-ed-amd1'];
 const REASON = 'ISOMER_SCHEMA_DIR does not name a folder with the official DASH schemas';
 
 const later = timelineOf(BigInt64Array.of(17_000_000_000_000_001n, 17_000_000_060_000_001n, 17_000_000_090_000_000n), 10_000_000);
+const TWENTY_TO_FORTY: Filter = {
+  name: 'f',
+  presentationTimeRange: { startTimestamp: 20n, endTimestamp: 40n, timescale: 1n, presentationWindowDuration: null, liveBackoffDuration: null, forceEndTimestamp: false },
+  firstQuality: null,
+  tracks: [],
+};
 const PRESENTATIONS = {
   golden: goldenPresentation(),
   'labels, description, roles, odd names': presentationOf(
@@ -33,6 +40,7 @@ const PRESENTATIONS = {
   ),
   'a start after 0': presentationOf(audioSet('a', [audioTrack(1, aacCodec())], { timeline: later }), videoSet([videoTrack(1, avcCodec('64000d', 320, 180))], { timeline: later })),
   'audio alone': presentationOf(goldenAudio()),
+  'a filter': applyFilters(goldenPresentation(), [TWENTY_TO_FORTY], { live: false }),
 };
 
 function documentsOf(presentation: (typeof PRESENTATIONS)[keyof typeof PRESENTATIONS]): readonly string[] {

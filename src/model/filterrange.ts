@@ -115,7 +115,7 @@ export function trim(sets: readonly SwitchingSet[], reference: SwitchingSet, ran
   const bounds = [from > 0 ? boundary(timeline, from) : null, to < segmentCount(timeline) ? boundary(timeline, to) : null] as const;
   const switchingSets = sets.flatMap((set) => {
     const [first, after] = overlapping(set.timeline, ...bounds);
-    return first < after ? [sliceSet(set, first, after)] : [];
+    return first < after ? sliceSet(set, first, after) : [];
   });
   return { switchingSets, start: from > 0 ? timeline.names[from] : null };
 }
@@ -135,9 +135,11 @@ function liveBounds(timeline: Timeline, { start, forcedEnd, backoff, window }: C
   return { start: window === null ? start : later(start, minus(edge, window)), end: earlier(forcedEnd, backoff === null ? null : right) };
 }
 
-function sliceSet(set: SwitchingSet, from: number, to: number): SwitchingSet {
-  if (from === 0 && to === segmentCount(set.timeline)) return set;
-  return { ...set, timeline: sliceTimeline(set.timeline, from, to), tracks: set.tracks.map((track) => ({ ...track, cuts: track.cuts.subarray(from, to + 1) })) };
+/** Tracks that end before the range are left out; none left: no set. */
+function sliceSet(set: SwitchingSet, from: number, to: number): readonly SwitchingSet[] {
+  if (from === 0 && to === segmentCount(set.timeline)) return [set];
+  const tracks = set.tracks.filter(({ cuts }) => cuts[from] < cuts[to]).map((track) => ({ ...track, cuts: track.cuts.subarray(from, to + 1) }));
+  return tracks.length === 0 ? [] : [{ ...set, timeline: sliceTimeline(set.timeline, from, to), tracks }];
 }
 
 /** Segments [from, to) that overlap [start, end). */
