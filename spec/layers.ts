@@ -57,17 +57,19 @@ const SOURCE_ROOMS: readonly Room[] = [
     imports: ['manifest', 'isobmff', 'mpegts', 'text', 'model', 'protection', 'codec', 'time', 'errors'],
   }),
   room('live', { imports: ['storage', 'isobmff', 'model', 'bytes', 'time', 'errors'], types: ['log'], node: true }),
+  // What is published, to whom it looks how: the resources of the control plane as values, and files that hold them.
+  room('policy', { imports: ['model', 'time', 'errors'], types: ['storage'], packages: ['zod'] }),
   // The page's browser modules know the players' types alone.
   room('page', { imports: ['errors'], node: true, packages: ['dashjs', 'hls.js', 'shaka-player'] }),
   room('origin', {
-    imports: ['formats', 'asset', 'model', 'live', 'protection', 'page', 'time', 'errors'],
+    imports: ['formats', 'asset', 'model', 'policy', 'live', 'protection', 'page', 'time', 'errors'],
     types: ['storage', 'log', 'config'],
     node: true,
     packages: ['fastify', 'prom-client'],
   }),
   room('encode', { imports: ['storage', 'errors'], types: ['log'], node: true, packages: ['zod'] }),
   room('control', {
-    imports: ['asset', 'live', 'encode', 'protection', 'model', 'time', 'errors'],
+    imports: ['asset', 'policy', 'live', 'encode', 'protection', 'model', 'time', 'errors'],
     types: ['origin', 'storage', 'log'],
     node: true,
     packages: 'any',

@@ -81,6 +81,9 @@ export const ERRORS = {
   MPE_STORAGE_SERVER_BUSY: { status: 503, number: 0x808900e8, kind: 'storage', message: 'the service is busy' },
   // ours
   ISOMER_METHOD_NOT_ALLOWED: { status: 405, kind: 'bad-request', message: 'the method is not supported here' },
+  ISOMER_LOCATOR_NOT_YET: { status: 404, as: 'MPE_UNAUTHORIZED', kind: 'not-found', message: 'the locator is not valid yet' },
+  ISOMER_LOCATOR_EXPIRED: { status: 404, as: 'MPE_UNAUTHORIZED', kind: 'not-found', message: 'the locator is not valid any more' },
+  ISOMER_POLICY_FILE: { status: 500, kind: 'internal', message: 'the file that says what is published cannot be used' },
   ISOMER_CONFIG: { status: 500, kind: 'bad-request', message: 'the configuration cannot be used' },
   ISOMER_ISM_MALFORMED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'malformed', message: 'the server manifest (.ism) cannot be read' },
   ISOMER_ISM_UNSUPPORTED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'the server manifest (.ism) asks for something that is not supported' },

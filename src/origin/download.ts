@@ -2,6 +2,7 @@
 import { extname } from 'node:path/posix';
 import { IsomerError } from '../errors.ts';
 import type { Source } from '../storage/storage.ts';
+import type { Publication } from '../policy/publication.ts';
 import { decodePath } from './url.ts';
 
 /** Opens stored files by their path below the root. */
@@ -31,6 +32,13 @@ export function parseDownload(target: string): Download | null {
   const mime = MIME.get(extname(file).toLowerCase());
   if (mime === undefined || file.startsWith('.') || segments.length === 0 || segments.some((name) => /\.isml?$/i.test(name))) return null;
   return { locator: segments, file, mime };
+}
+
+/** Folder mode knows no locators that it could say more of. */
+export function checkDownload({ policy, locator }: Publication): void {
+  if (policy.noEncryption?.enabledProtocols?.download === true) return;
+  if (locator === null) throw new IsomerError('MPE_RESOURCE_NOT_FOUND', { expected: '/LOCATOR/NAME.ism/manifest' });
+  throw new IsomerError('MPE_OUTPUT_FORMAT_BLOCKED', { what: `streaming policy ${policy.name}`, expected: 'a policy that enables downloads' });
 }
 
 /** Rejects with MPE_RESOURCE_NOT_FOUND for whatever is not there: what storage says of other names is nobody's business. */

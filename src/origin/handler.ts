@@ -11,7 +11,7 @@ import { findSet, type Presentation, type SwitchingSet, type Track } from '../mo
 import { findSegment, segmentCount } from '../model/timeline.ts';
 import { planBody, sliceBody, type BodyPlan, type ReadableSources } from './body.ts';
 import type { Catalog } from './catalog.ts';
-import { openDownload, parseDownload, type Download, type Files } from './download.ts';
+import { checkDownload, openDownload, parseDownload, type Download, type Files } from './download.ts';
 import { caching, chosenCoding, codedTag, COMMON_HEADERS, entityTag, errorCaching, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Coding, type Headers, type RequestHeaders } from './headers.ts';
 import type { BufferPool } from './pool.ts';
 import { decodePath, parseUrl, printUrl, printVerb, withoutQuery, type StreamRequest } from './url.ts';
@@ -141,7 +141,8 @@ async function pageContent(path: string, { page, pagePolicy }: HandlerDeps): Pro
 
 async function downloadContent(download: Download, { catalog, files, settings, now, pool }: HandlerDeps): Promise<Content> {
   const publication = await catalog.resolve(download);
-  if (publication?.download !== true) throw new IsomerError('MPE_RESOURCE_NOT_FOUND', { expected: '/LOCATOR/NAME.ism/manifest' });
+  if (publication === null) throw new IsomerError('MPE_RESOURCE_NOT_FOUND', { expected: 'a published locator' });
+  checkDownload(publication);
   const source = await openDownload(files, publication.folder, download);
   const release = onceOnly({ release: () => void source.close().catch(NOTHING) });
   const plan: SegmentPlan = { kind: 'copy', head: new Uint8Array(), ranges: [{ source: download.file, offset: 0, length: source.size }] };
