@@ -34,6 +34,21 @@ export type AvcSps = {
   readonly height: number;
   readonly frame_mbs_only: boolean;
   readonly vui: Vui;
+  readonly slice: AvcSliceSps;
+};
+
+/** What the syntax of slice headers takes from the SPS. */
+export type AvcSliceSps = {
+  readonly id: number;
+  readonly separate_colour_plane: boolean;
+  /** chroma_format_idc, or 0 when the planes are coded apart. */
+  readonly chromaArrayType: number;
+  readonly log2MaxFrameNum: number;
+  readonly pic_order_cnt_type: number;
+  readonly log2MaxPicOrderCntLsb: number;
+  readonly delta_pic_order_always_zero: boolean;
+  readonly frame_mbs_only: boolean;
+  readonly picSizeInMapUnits: number;
 };
 
 /** Profiles whose record carries the high fields (14496-15:2022 5.3.3.1.2). */
@@ -98,7 +113,8 @@ export function readAvcSps(nal: Uint8Array, where = 'AVC SPS'): AvcSps {
   const profile_idc = bits.u(8);
   const constraint_flags = bits.u(8);
   const level_idc = bits.u(8);
-  bits.ue(); // seq_parameter_set_id
+  const id = bits.ue();
+  if (id > 31) throw bits.fail('seq_parameter_set_id', 'at most 31', String(id));
   let chroma_format_idc = 1;
   let bitDepthLuma = 8;
   let bitDepthChroma = 8;
@@ -115,8 +131,9 @@ export function readAvcSps(nal: Uint8Array, where = 'AVC SPS'): AvcSps {
       for (let list = 0; list < (chroma_format_idc === 3 ? 12 : 8); list++) if (bits.flag()) skipScalingList(bits, list < 6 ? 16 : 64);
     }
   }
-  bits.ue(); // log2_max_frame_num_minus4
-  skipPictureOrderCount(bits);
+  const log2MaxFrameNum = bits.ue() + 4;
+  const order = readPictureOrderCount(bits);
+  if (log2MaxFrameNum > 16 || order.log2MaxPicOrderCntLsb > 16) throw bits.fail('log2_max_frame_num and log2_max_pic_order_cnt_lsb', 'at most 16', `${log2MaxFrameNum}, ${order.log2MaxPicOrderCntLsb}`);
   bits.ue(); // max_num_ref_frames
   bits.skip(1); // gaps_in_frame_num_value_allowed_flag
   const widthInMbs = bits.ue() + 1;
@@ -134,7 +151,8 @@ export function readAvcSps(nal: Uint8Array, where = 'AVC SPS'): AvcSps {
   const height = frameHeight - cropY * (crop[2] + crop[3]);
   if (width < 1 || height < 1 || width > MAX_DIMENSION || height > MAX_DIMENSION) throw bits.fail('picture size', `1 to ${MAX_DIMENSION}`, `${width} x ${height}`);
   const vui = bits.flag() ? readVui(bits) : NO_VUI;
-  return { profile_idc, constraint_flags, level_idc, chroma_format_idc, bitDepthLuma, bitDepthChroma, width, height, frame_mbs_only, vui };
+  const slice: AvcSliceSps = { id, separate_colour_plane, chromaArrayType: chroma, log2MaxFrameNum, ...order, frame_mbs_only, picSizeInMapUnits: widthInMbs * heightInMapUnits };
+  return { profile_idc, constraint_flags, level_idc, chroma_format_idc, bitDepthLuma, bitDepthChroma, width, height, frame_mbs_only, vui, slice };
 }
 
 /** E.1.1 up to the timing; two field ticks make a frame (E.2.1). */
@@ -149,17 +167,20 @@ function readVui(bits: Bits): Vui {
   return { ...start, frameRate };
 }
 
-function skipPictureOrderCount(bits: Bits): void {
-  const type = bits.ue();
-  if (type === 0) bits.ue(); // log2_max_pic_order_cnt_lsb_minus4
-  else if (type === 1) {
-    bits.skip(1); // delta_pic_order_always_zero_flag
+function readPictureOrderCount(bits: Bits): Pick<AvcSliceSps, 'pic_order_cnt_type' | 'log2MaxPicOrderCntLsb' | 'delta_pic_order_always_zero'> {
+  const pic_order_cnt_type = bits.ue();
+  let log2MaxPicOrderCntLsb = 0;
+  let delta_pic_order_always_zero = false;
+  if (pic_order_cnt_type === 0) log2MaxPicOrderCntLsb = bits.ue() + 4;
+  else if (pic_order_cnt_type === 1) {
+    delta_pic_order_always_zero = bits.flag();
     bits.se(); // offset_for_non_ref_pic
     bits.se(); // offset_for_top_to_bottom_field
     const cycle = bits.ue();
     if (cycle > 255) throw bits.fail('num_ref_frames_in_pic_order_cnt_cycle', '0 to 255', String(cycle));
     for (let i = 0; i < cycle; i++) bits.se();
-  } else if (type !== 2) throw bits.fail('pic_order_cnt_type', '0 to 2', String(type));
+  } else if (pic_order_cnt_type !== 2) throw bits.fail('pic_order_cnt_type', '0 to 2', String(pic_order_cnt_type));
+  return { pic_order_cnt_type, log2MaxPicOrderCntLsb, delta_pic_order_always_zero };
 }
 
 /** 7.3.2.1.1.1. */

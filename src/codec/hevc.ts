@@ -2,6 +2,7 @@
 import { Bits, Reader, Sizer, Writer, type Io } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import { HEVC_NAL, nalType, unescapeNal } from './nal.ts';
+import { readReferenceSet, type ReferenceSet } from './hevcrps.ts';
 import { NO_VUI, readVuiStart, type Vui } from './vui.ts';
 
 /** profile_tier_level of ISO/IEC 23008-2:2020 7.3.3, general part. */
@@ -43,6 +44,23 @@ export type HevcSps = ProfileTierLevel & {
   readonly width: number;
   readonly height: number;
   readonly vui: Vui;
+  readonly slice: HevcSliceSps;
+};
+
+/** What the syntax of slice segment headers takes from the SPS. */
+export type HevcSliceSps = {
+  readonly id: number;
+  readonly general_profile_idc: number;
+  readonly separate_colour_plane: boolean;
+  /** chroma_format_idc, or 0 when the planes are coded apart. */
+  readonly chromaArrayType: number;
+  readonly picSizeInCtbs: number;
+  readonly log2MaxPicOrderCntLsb: number;
+  readonly referenceSets: readonly ReferenceSet[];
+  /** used_by_curr_pic_lt_sps_flag of each long-term picture; null when there are no long-term pictures. */
+  readonly longTermUsed: readonly boolean[] | null;
+  readonly temporal_mvp_enabled: boolean;
+  readonly sample_adaptive_offset_enabled: boolean;
 };
 
 /** 23008-2:2020 A.4.2 allows 16 888 x 16 888 at level 6.2; with room. */
@@ -80,7 +98,7 @@ export function withHevcSets(record: HevcConfiguration, sets: readonly Uint8Arra
   }
   const others = record.arrays.filter((array) => !SETS.includes(array.NAL_unit_type) && array.nalUnits.length > 0);
   const sps = readHevcSps(arrays[1].nalUnits[0]);
-  const { maxSubLayers, temporalIdNested, bitDepthLuma, bitDepthChroma, chroma_format_idc, width: _width, height: _height, vui: _vui, ...level } = sps;
+  const { maxSubLayers, temporalIdNested, bitDepthLuma, bitDepthChroma, chroma_format_idc, width: _width, height: _height, vui: _vui, slice: _slice, ...level } = sps;
   return {
     ...record,
     ...level,
@@ -112,7 +130,8 @@ export function readHevcSps(nal: Uint8Array, where = 'HEVC SPS'): HevcSps {
   const maxSubLayers = bits.u(3) + 1;
   const temporalIdNested = bits.u(1);
   const level = readProfileTierLevel(bits, maxSubLayers);
-  bits.ue(); // sps_seq_parameter_set_id
+  const id = bits.ue();
+  if (id > 15) throw bits.fail('sps_seq_parameter_set_id', 'at most 15', String(id));
   const chroma_format_idc = bits.ue();
   if (chroma_format_idc > 3) throw bits.fail('chroma_format_idc', '0 to 3', String(chroma_format_idc));
   const separate_colour_plane = chroma_format_idc === 3 && bits.flag();
@@ -127,26 +146,32 @@ export function readHevcSps(nal: Uint8Array, where = 'HEVC SPS'): HevcSps {
   const bitDepthChroma = 8 + bits.ue();
   if (bitDepthLuma > 15 || bitDepthChroma > 15) throw bits.fail('bit depth', '8 to 15', `${bitDepthLuma}, ${bitDepthChroma}`);
   const pocBits = bits.ue() + 4;
+  if (pocBits > 16) throw bits.fail('log2_max_pic_order_cnt_lsb', 'at most 16', String(pocBits));
   const ordering = bits.flag() ? maxSubLayers : 1; // sps_sub_layer_ordering_info_present_flag
   for (let i = 0; i < 3 * ordering; i++) bits.ue();
-  for (let i = 0; i < 6; i++) bits.ue(); // block sizes and transform depths
+  const log2CtbSize = bits.ue() + 3 + bits.ue();
+  if (log2CtbSize > 6) throw bits.fail('log2 of the coding tree block size', 'at most 6', String(log2CtbSize));
+  for (let i = 0; i < 4; i++) bits.ue(); // transform block sizes and depths
   if (bits.flag() && bits.flag()) skipScalingListData(bits);
-  bits.skip(2); // amp_enabled_flag, sample_adaptive_offset_enabled_flag
+  bits.skip(1); // amp_enabled_flag
+  const sample_adaptive_offset_enabled = bits.flag();
   if (bits.flag()) {
     bits.skip(4 + 4); // pcm_sample_bit_depth
     bits.ue();
     bits.ue();
     bits.skip(1); // pcm_loop_filter_disabled_flag
   }
-  skipReferencePictureSets(bits);
-  if (bits.flag()) {
-    const count = bits.ue();
-    if (count > 32) throw bits.fail('num_long_term_ref_pics_sps', '0 to 32', String(count));
-    bits.skip(count * (pocBits + 1));
-  }
-  bits.skip(2); // sps_temporal_mvp_enabled_flag, strong_intra_smoothing_enabled_flag
+  const referenceSets = readReferenceSets(bits);
+  const longTermUsed = bits.flag() ? readLongTerm(bits, pocBits) : null;
+  const temporal_mvp_enabled = bits.flag();
+  bits.skip(1); // strong_intra_smoothing_enabled_flag
   const vui = bits.flag() ? readVui(bits) : NO_VUI;
-  return { ...level, maxSubLayers, temporalIdNested, chroma_format_idc, bitDepthLuma, bitDepthChroma, width, height, vui };
+  const slice: HevcSliceSps = {
+    id, general_profile_idc: level.general_profile_idc, separate_colour_plane, chromaArrayType: chroma,
+    picSizeInCtbs: Math.ceil(codedWidth / 2 ** log2CtbSize) * Math.ceil(codedHeight / 2 ** log2CtbSize),
+    log2MaxPicOrderCntLsb: pocBits, referenceSets, longTermUsed, temporal_mvp_enabled, sample_adaptive_offset_enabled,
+  };
+  return { ...level, maxSubLayers, temporalIdNested, chroma_format_idc, bitDepthLuma, bitDepthChroma, width, height, vui, slice };
 }
 
 function readProfileTierLevel(bits: Bits, maxSubLayers: number): ProfileTierLevel {
@@ -168,7 +193,7 @@ function readProfileTierLevel(bits: Bits, maxSubLayers: number): ProfileTierLeve
 }
 
 /** 7.3.4. */
-function skipScalingListData(bits: Bits): void {
+export function skipScalingListData(bits: Bits): void {
   for (let sizeId = 0; sizeId < 4; sizeId++) {
     for (let matrixId = 0; matrixId < 6; matrixId += sizeId === 3 ? 3 : 1) {
       if (!bits.flag()) {
@@ -181,32 +206,21 @@ function skipScalingListData(bits: Bits): void {
   }
 }
 
-/** st_ref_pic_set, 7.3.7; the count of each set is needed for the next (7.4.8). */
-function skipReferencePictureSets(bits: Bits): void {
-  const sets = bits.ue();
-  if (sets > 64) throw bits.fail('num_short_term_ref_pic_sets', '0 to 64', String(sets));
-  let pictures = 0;
-  for (let set = 0; set < sets; set++) {
-    if (set > 0 && bits.flag()) {
-      bits.skip(1); // delta_rps_sign
-      bits.ue(); // abs_delta_rps_minus1
-      let kept = 0;
-      for (let i = 0; i <= pictures; i++) {
-        const used = bits.flag();
-        if (used || bits.flag()) kept++;
-      }
-      pictures = kept;
-    } else {
-      const negative = bits.ue();
-      const positive = bits.ue();
-      if (negative > 16 || positive > 16) throw bits.fail('reference pictures', 'at most 16', `${negative}, ${positive}`);
-      for (let i = 0; i < negative + positive; i++) {
-        bits.ue();
-        bits.skip(1);
-      }
-      pictures = negative + positive;
-    }
-  }
+function readReferenceSets(bits: Bits): readonly ReferenceSet[] {
+  const count = bits.ue();
+  if (count > 64) throw bits.fail('num_short_term_ref_pic_sets', '0 to 64', String(count));
+  const sets: ReferenceSet[] = [];
+  for (let index = 0; index < count; index++) sets.push(readReferenceSet(bits, sets, count));
+  return sets;
+}
+
+function readLongTerm(bits: Bits, pocBits: number): readonly boolean[] {
+  const count = bits.ue();
+  if (count > 32) throw bits.fail('num_long_term_ref_pics_sps', '0 to 32', String(count));
+  return Array.from({ length: count }, () => {
+    bits.skip(pocBits);
+    return bits.flag();
+  });
 }
 
 /** E.2.1 up to the timing. */
