@@ -100,7 +100,7 @@ describe.each([...REGISTRY.values()].map((definition) => [definition.type, defin
   });
 
   it('cites its clause', () => {
-    expect(definition.clause).toMatch(/ISO\/IEC \d+-\d+:\d{4} .+|ETSI TS \d+ \d+ V|\[MS-SSTR\] \d|QuickTime/);
+    expect(definition.clause).toMatch(/ISO\/IEC \d+-\d+:\d{4} .+|ETSI TS \d+ \d+ V|\[MS-SSTR\] \d|PIFF 1\.1 \d|QuickTime/);
   });
 });
 

@@ -3,6 +3,7 @@ import type { Io } from '../bytes.ts';
 import { ANYWHERE, createRegistry, wide, type Definition } from './box.ts';
 import { ENTRY_BOXES } from './entryboxes.ts';
 import { FRAGMENT_BOXES } from './fragmentboxes.ts';
+import { PROTECTION_BOXES } from './protectionboxes.ts';
 import { TABLE_BOXES } from './tableboxes.ts';
 
 /** 1/65536 steps, kept as the stored integer. */
@@ -257,5 +258,5 @@ export const MDAT: Definition<Mdat> = {
 export const REGISTRY: ReadonlyMap<string, Definition<object>> = createRegistry([
   FTYP, STYP, MOOV, MVHD, TRAK, TKHD, EDTS, ELST, MDIA, MDHD, HDLR, ELNG, MINF, VMHD, SMHD, NMHD, STHD, DINF, DREF, URL_, STBL,
   MVEX, MEHD, TREX, FREE, SKIP, MDAT,
-  ...TABLE_BOXES, ...FRAGMENT_BOXES, ...ENTRY_BOXES,
+  ...TABLE_BOXES, ...FRAGMENT_BOXES, ...ENTRY_BOXES, ...PROTECTION_BOXES,
 ]);

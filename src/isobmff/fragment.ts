@@ -3,6 +3,7 @@ import { viewOf } from '../bytes.ts';
 import { box, container, sizeOf, writeBoxes, type Box } from './box.ts';
 import { STYP } from './boxes.ts';
 import { MFHD, MOOF, TFDT, TFHD, TFHD_FLAGS, TFXD, TRAF, TRUN, TRUN_FLAGS, type Tfhd, type Tfxd, type Trun } from './fragmentboxes.ts';
+import { sampleEncryptionBoxes, type SampleEncryption } from './protection.ts';
 
 export type FragmentHead = {
   /** sequence_number of mfhd. */
@@ -20,6 +21,7 @@ export type FragmentHead = {
   readonly styp: string | null;
   /** Smooth Streaming's own time box; absent in what the old service sent for stored media. */
   readonly tfxd?: Tfxd;
+  readonly encryption?: SampleEncryption;
 };
 
 /** sample_depends_on 2 (I picture) and 1 with sample_is_non_sync_sample (14496-12:2022 8.8.3.1). */
@@ -110,17 +112,14 @@ function movieFragment(head: FragmentHead, columns: Columns, dataOffset: number)
     (size === null ? 0 : TRUN_FLAGS.sampleSize) |
     (flags === null ? 0 : TRUN_FLAGS.sampleFlags) |
     (head.compositions === null ? 0 : TRUN_FLAGS.sampleCompositionTimeOffsets);
-  return container(MOOF, [
-    box(MFHD, { sequence_number: head.sequence }),
-    container(TRAF, [
-      box(TFHD, header, { flags: headerFlags }),
-      box(TFDT, { baseMediaDecodeTime: head.baseMediaDecodeTime }, { version: 1 }),
-      box(TRUN, run, { version: 1, flags: runFlags }),
-      ...(head.tfxd === undefined ? [] : [box(TFXD, head.tfxd)]),
-    ]),
-  ]);
+  const sequence = box(MFHD, { sequence_number: head.sequence });
+  const timing = [box(TFHD, header, { flags: headerFlags }), box(TFDT, { baseMediaDecodeTime: head.baseMediaDecodeTime }, { version: 1 }), box(TRUN, run, { version: 1, flags: runFlags })];
+  const encryption = head.encryption === undefined ? [] : sampleEncryptionBoxes(head.encryption, head.sizes.length, 2 * BOX_HEADER_BYTES + sizeOf([sequence, ...timing]));
+  return container(MOOF, [sequence, container(TRAF, [...timing, ...encryption, ...(head.tfxd === undefined ? [] : [box(TFXD, head.tfxd)])])]);
 }
 
+/** Of moof and traf. */
+const BOX_HEADER_BYTES = 8;
 /** `mdat` */
 const MDAT_TYPE = 0x6d646174;
 

@@ -8,6 +8,7 @@ import {
   DINF, DREF, ELNG, FTYP, HDLR, MDHD, MDIA, MEHD, MINF, MOOV, MVEX, MVHD, NMHD, SELF_CONTAINED, SMHD, STBL, STHD, TKHD, TKHD_FLAGS, TRAK, TREX, UNITY_MATRIX,
   URL_, VMHD, type Ftyp,
 } from './boxes.ts';
+import { protectSampleEntry, type TrackEncryption } from './protection.ts';
 import { STCO, STSC, STSD, STSZ, STTS } from './tableboxes.ts';
 
 export type InitBrand = 'ccff' | 'cmfc';
@@ -26,6 +27,10 @@ export type Init = {
   readonly trackId?: number;
   /** Of the whole presentation, in `timescale`; leaves a movie extends header. */
   readonly duration?: bigint;
+  /** The track is encrypted. */
+  readonly encryption?: TrackEncryption;
+  /** Whole pssh boxes, one per protection system. */
+  readonly systems?: readonly Uint8Array[];
 };
 
 /** `wide`: times of 64 bits, as the old service wrote them. */
@@ -54,10 +59,11 @@ const ISO_639_2 = /^[a-z]{3}$/;
 const NO_DATES = { creation_time: 0n, modification_time: 0n };
 
 export function writeInit(init: Init): Uint8Array {
-  const { brand, kind, timescale, language, sampleEntry, width, height, trackId = 1 } = init;
+  const { brand, kind, timescale, language, width, height, trackId = 1, encryption, systems = [] } = init;
+  const sampleEntry = encryption === undefined || kind === 'text' ? init.sampleEntry : protectSampleEntry(init.sampleEntry, kind, encryption);
   const { fileType, wide } = BRANDS[brand];
   const version = wide ? 1 : 0;
-  const { handler_type, name, header, volume } = MEDIA_OF_ENTRY[fourccAt(sampleEntry, 4)] ?? MEDIA[kind];
+  const { handler_type, name, header, volume } = MEDIA_OF_ENTRY[fourccAt(init.sampleEntry, 4)] ?? MEDIA[kind];
   // Durations are 0: only the fragments know (23000-19:2020 7.5.1).
   const duration = 0n;
   const sampleTable = container(STBL, [
@@ -86,6 +92,7 @@ export function writeInit(init: Init): Uint8Array {
     box(MVHD, { ...NO_DATES, timescale, duration, rate: 0x10000, volume: 0x100, matrix: UNITY_MATRIX, next_track_ID: trackId + 1 }, { version }),
     track,
     extend,
+    ...systems.map((system) => verbatim(system)),
   ]);
   return writeBoxes([box(FTYP, fileType), movie]);
 }
