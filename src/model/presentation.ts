@@ -5,6 +5,7 @@
  */
 import type { Ticks } from '../time.ts';
 import type { Codec, Fraction } from './codec.ts';
+import type { TrackProtection } from './protection.ts';
 import type { SampleTable } from './samples.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -26,6 +27,8 @@ export type Track = {
   readonly inBandSets: boolean;
   /** Name of the source that holds the samples, as the asset's sources are named (a path relative to the asset). */
   readonly source: string;
+  /** Absent: in the clear. */
+  readonly protection?: TrackProtection;
 };
 
 export type SwitchingSet = {

@@ -53,7 +53,7 @@ class Chain {
     this.#payload = payload;
     this.#cipher = createCipheriv('aes-128-cbc', key, iv).setAutoPadding(false);
     this.#iv = iv;
-    this.#last = iv.slice();
+    this.#last = Uint8Array.from(iv);
     this.#run = BLOCK_BYTES * Math.max(1, crypt);
     this.#stride = skip === 0 ? this.#run : this.#run + BLOCK_BYTES * skip;
   }
