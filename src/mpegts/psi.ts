@@ -1,4 +1,5 @@
 /** Program association and program map tables, one packet each (ISO/IEC 13818-1:2019 2.4.4). */
+import { IsomerError } from '../errors.ts';
 import { PACKET_BYTES } from './packet.ts';
 
 export const PMT_PID = 0x1000;
@@ -14,16 +15,21 @@ export type ProgramStream = {
   readonly streamType: number;
   /** ISO 639-2 code for an ISO_639_language_descriptor (2.6.18), or empty. */
   readonly language: string;
+  /** Further descriptors, as bytes. */
+  readonly descriptors?: Uint8Array;
 };
+
+/** Bytes of a section that one packet holds behind its header and the pointer field. */
+const SECTION_BYTES = PACKET_BYTES - 5;
 
 /** PAT and PMT, 376 bytes. `counter` is the segment's index: each table appears once in a segment. */
 export function programTables(streams: readonly ProgramStream[], pcrPid: number, counter: number): Uint8Array {
   const out = new Uint8Array(2 * PACKET_BYTES);
   section(out.subarray(0, PACKET_BYTES), 0, counter, 0x00, [0, 1], [PROGRAM >> 8, PROGRAM, 0xe0 | (PMT_PID >> 8), PMT_PID & 0xff]);
   const body = [0xe0 | (pcrPid >> 8), pcrPid & 0xff, 0xf0, 0];
-  for (const { pid, streamType, language } of streams) {
-    const descriptor = /^[a-z]{3}$/.test(language) ? [0x0a, 4, ...[...language].map((letter) => letter.charCodeAt(0)), 0] : [];
-    body.push(streamType, 0xe0 | (pid >> 8), pid & 0xff, 0xf0, descriptor.length, ...descriptor);
+  for (const { pid, streamType, language, descriptors = [] } of streams) {
+    const info = [...(/^[a-z]{3}$/.test(language) ? [0x0a, 4, ...[...language].map((letter) => letter.charCodeAt(0)), 0] : []), ...descriptors];
+    body.push(streamType, 0xe0 | (pid >> 8), pid & 0xff, 0xf0, info.length, ...info);
   }
   section(out.subarray(PACKET_BYTES), PMT_PID, counter, 0x02, [PROGRAM >> 8, PROGRAM], body);
   return out;
@@ -34,6 +40,7 @@ function section(packet: Uint8Array, pid: number, counter: number, tableId: numb
   packet.set([0x47, 0x40 | (pid >> 8), pid & 0xff, 0x10 | (counter & 15), 0]);
   // section_length counts from behind itself to the end of the CRC.
   const length = 5 + body.length + 4;
+  if (length + 3 > SECTION_BYTES) throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: 'program map table', expected: `at most ${SECTION_BYTES} bytes`, found: String(length + 3) });
   packet.set([tableId, 0xb0 | (length >> 8), length & 0xff, ...id, 0xc1, 0, 0, ...body], 5);
   const end = 5 + 3 + length - 4;
   const crc = crc32(packet.subarray(5, end));

@@ -8,6 +8,7 @@
 import { IsomerError } from '../errors.ts';
 import { ADTS_BYTES, AUDIO_STREAM_ID, AVC_ACCESS_UNIT_DELIMITER, CLOCK_WRAP, pesHeaderBytes, VIDEO_STREAM_ID, writeAdtsHeader, writePesHeader, type AdtsConfig } from './pes.ts';
 import { PACKET_BYTES, Packetizer, packetsFor, type Layout } from './packet.ts';
+import { ENCRYPTED_VIDEO, encryptedAudio, type AudioSetup } from './protect.ts';
 import { AUDIO_PID, programTables, STREAM_TYPES, VIDEO_PID } from './psi.ts';
 
 /** Samples of one elementary stream in decoding order; times in 90 kHz, already offset and not wrapped. */
@@ -25,9 +26,12 @@ export type TsVideo = TsSamples & {
   readonly sync: (sample: number) => boolean;
   /** In stored order, without start code: repeated before each key frame. */
   readonly parameterSets: readonly Uint8Array[];
+  /** The samples are encrypted with SAMPLE-AES. */
+  readonly encrypted?: boolean;
 };
 
-export type TsAudio = TsSamples & { readonly adts: AdtsConfig; readonly language: string };
+/** `encryption`: the samples are encrypted with SAMPLE-AES. */
+export type TsAudio = TsSamples & { readonly adts: AdtsConfig; readonly language: string; readonly encryption?: AudioSetup };
 
 export type TsInput = { readonly video: TsVideo | null; readonly audio: TsAudio | null; readonly segment: number };
 
@@ -63,8 +67,8 @@ export function planTsSegment(input: TsInput): TsPlan {
   const units = stretchLast(interleave(video === null ? [] : videoUnits(video), audio === null ? [] : audioUnits(audio, video === null), audio?.pts ?? NO_TIMES));
   const tables = programTables(
     [
-      ...(video === null ? [] : [{ pid: VIDEO_PID, streamType: STREAM_TYPES.avc, language: '' }]),
-      ...(audio === null ? [] : [{ pid: AUDIO_PID, streamType: STREAM_TYPES.aac, language: audio.language }]),
+      ...(video === null ? [] : [{ pid: VIDEO_PID, streamType: STREAM_TYPES.avc, language: '', ...(video.encrypted === true ? ENCRYPTED_VIDEO : {}) }]),
+      ...(audio === null ? [] : [{ pid: AUDIO_PID, streamType: STREAM_TYPES.aac, language: audio.language, ...(audio.encryption === undefined ? {} : encryptedAudio(audio.encryption)) }]),
     ],
     video === null ? AUDIO_PID : VIDEO_PID,
     input.segment,

@@ -2,7 +2,7 @@
  * Common Encryption scheme `cbcs` (ISO/IEC 23001-7:2023 10.4): AES-CBC over a pattern of blocks, with one constant
  * initialization vector that every protected range starts from again.
  */
-import { createCipheriv } from 'node:crypto';
+import { restartedCbc } from './restartedcbc.ts';
 import { BLOCK_BYTES, type SubsampleMap } from './subsamples.ts';
 
 /** Blocks that are enciphered and blocks that are skipped, in turn (9.6.1). */
@@ -35,25 +35,18 @@ export function encryptCbcs(payload: Uint8Array, sizes: Uint32Array, map: Subsam
   }
 }
 
-/**
- * One cipher for all ranges. It would go on from the last block L of the range before; the first block of the next range
- * is therefore mixed with IV and L, so that E(P ^ IV ^ L ^ L) = E(P ^ IV) is the chain that starts anew.
- */
+/** Gathers the blocks of a range, enciphers them together and puts them back. */
 class Chain {
   readonly #payload: Uint8Array;
-  readonly #cipher: ReturnType<typeof createCipheriv>;
-  readonly #iv: Uint8Array;
+  readonly #cipher: (blocks: Uint8Array) => Uint8Array;
   /** Distance of the enciphered runs and their length; equal when there is no pattern. */
   readonly #stride: number;
   readonly #run: number;
-  readonly #last: Uint8Array;
   #gathered = Buffer.alloc(1 << 14);
 
   constructor(payload: Uint8Array, key: Uint8Array, iv: Uint8Array, { crypt, skip }: Pattern) {
     this.#payload = payload;
-    this.#cipher = createCipheriv('aes-128-cbc', key, iv).setAutoPadding(false);
-    this.#iv = iv;
-    this.#last = Uint8Array.from(iv);
+    this.#cipher = restartedCbc(key, iv);
     this.#run = BLOCK_BYTES * Math.max(1, crypt);
     this.#stride = skip === 0 ? this.#run : this.#run + BLOCK_BYTES * skip;
   }
@@ -65,9 +58,7 @@ class Chain {
     const gathered = this.#gathered.subarray(0, total);
     if (this.#stride === this.#run) gathered.set(this.#payload.subarray(at, at + total));
     else this.#move(at, total, (packed, place) => copyRun(this.#payload, place, gathered, packed, Math.min(this.#run, total - packed)));
-    for (let i = 0; i < BLOCK_BYTES; i++) gathered[i] ^= this.#iv[i] ^ this.#last[i];
-    const encrypted = this.#cipher.update(gathered);
-    this.#last.set(encrypted.subarray(total - BLOCK_BYTES));
+    const encrypted = this.#cipher(gathered);
     if (this.#stride === this.#run) this.#payload.set(encrypted, at);
     else this.#move(at, total, (packed, place) => copyRun(encrypted, packed, this.#payload, place, Math.min(this.#run, total - packed)));
   }

@@ -1,0 +1,145 @@
+/**
+ * SAMPLE-AES in transport streams (Apple, "MPEG-2 Stream Encryption Format for HTTP Live Streaming"): which bytes of a
+ * sample are enciphered, and how the program map table says so. The cipher comes from outside: AES-128-CBC over whole
+ * blocks, begun anew for each message.
+ */
+import { concatBytes, viewOf } from '../bytes.ts';
+import { AVC_NAL, escapeNal, nalEnd, nalType } from '../codec/nal.ts';
+import { IsomerError } from '../errors.ts';
+
+/** Whole blocks in, as many out; the argument may be overwritten. */
+export type BlockCipher = (blocks: Uint8Array) => Uint8Array;
+
+const BLOCK = 16;
+const NAL_LENGTH_BYTES = 4;
+/** 2.2: NAL units up to this length stay clear. */
+const CLEAR_NAL_BYTES = 48;
+/** NAL unit header and unencrypted leader. */
+const NAL_LEADER_BYTES = 32;
+/** One block in ten. */
+const SKIPPED_BYTES = 144;
+/** 2.3.1: clear bytes in front of an audio frame, behind its ADTS header. */
+const AUDIO_LEADER_BYTES = 16;
+
+/**
+ * Slices enciphered (2.2) and emulation prevention put in once more over all of the unit: a reader takes it out,
+ * deciphers, and has the unit as it was. `payload` holds samples with 4-byte length fields one after the other.
+ */
+export function encryptAvcSamples(payload: Uint8Array, sizes: Uint32Array, cipher: BlockCipher): { readonly payload: Uint8Array; readonly sizes: Uint32Array } {
+  const parts: Uint8Array[] = [];
+  const grown = new Uint32Array(sizes.length);
+  let end = 0;
+  for (let i = 0; i < sizes.length; i++) {
+    let at = end;
+    end += sizes[i];
+    for (let next = 0; at < end; at = next) {
+      next = nalEnd(payload, at, end, NAL_LENGTH_BYTES);
+      const nal = payload.subarray(at + NAL_LENGTH_BYTES, next);
+      const sent = isEncrypted(nal) ? escapeNal(encryptNal(nal, cipher)) : nal;
+      const length = new Uint8Array(NAL_LENGTH_BYTES);
+      viewOf(length).setUint32(0, sent.length);
+      parts.push(length, sent);
+      grown[i] += NAL_LENGTH_BYTES + sent.length;
+    }
+  }
+  return { payload: concatBytes(parts), sizes: grown };
+}
+
+function isEncrypted(nal: Uint8Array): boolean {
+  const type = nalType('avc', nal[0]);
+  return (type === AVC_NAL.slice || type === AVC_NAL.idr) && nal.length > CLEAR_NAL_BYTES;
+}
+
+/** A block, 144 bytes left alone, and so on; a last block that nothing follows stays clear. */
+function encryptNal(nal: Uint8Array, cipher: BlockCipher): Uint8Array {
+  const count = Math.ceil((nal.length - NAL_LEADER_BYTES - BLOCK) / (BLOCK + SKIPPED_BYTES));
+  const blocks = new Uint8Array(BLOCK * count);
+  for (let i = 0, at = NAL_LEADER_BYTES; i < count; i++, at += BLOCK + SKIPPED_BYTES) blocks.set(nal.subarray(at, at + BLOCK), BLOCK * i);
+  const encrypted = cipher(blocks);
+  const out = Uint8Array.from(nal);
+  for (let i = 0, at = NAL_LEADER_BYTES; i < count; i++, at += BLOCK + SKIPPED_BYTES) out.set(encrypted.subarray(BLOCK * i, BLOCK * (i + 1)), at);
+  return out;
+}
+
+export type AudioFamily = 'aac' | 'ac3' | 'eac3';
+
+/** Frames without ADTS headers, in place: 16 clear bytes, all whole blocks, what is left over clear (2.3.1). */
+export function encryptAudioFrames(payload: Uint8Array, sizes: Uint32Array, family: AudioFamily, cipher: BlockCipher): void {
+  let start = 0;
+  for (const size of sizes) {
+    // Each syncframe of E-AC-3 has a leader of its own, and the chain runs on through all of one frame (2.3.1.3).
+    const parts = family === 'eac3' ? syncframes(payload, start, start + size) : [{ at: start, bytes: size }];
+    encryptRanges(payload, parts.map(({ at, bytes }) => ({ at: at + AUDIO_LEADER_BYTES, bytes: wholeBlocks(bytes - AUDIO_LEADER_BYTES) })).filter(({ bytes }) => bytes > 0), cipher);
+    start += size;
+  }
+}
+
+type Range = { readonly at: number; readonly bytes: number };
+
+function wholeBlocks(bytes: number): number {
+  return bytes < BLOCK ? 0 : bytes - (bytes % BLOCK);
+}
+
+function encryptRanges(payload: Uint8Array, ranges: readonly Range[], cipher: BlockCipher): void {
+  const encrypted = cipher(concatBytes(ranges.map(({ at, bytes }) => payload.subarray(at, at + bytes))));
+  let from = 0;
+  for (const { at, bytes } of ranges) {
+    payload.set(encrypted.subarray(from, from + bytes), at);
+    from += bytes;
+  }
+}
+
+function syncframes(payload: Uint8Array, start: number, end: number): readonly Range[] {
+  const frames: Range[] = [];
+  for (let at = start; at < end; ) {
+    const bytes = syncframeBytes(payload, at, end);
+    frames.push({ at, bytes });
+    at += bytes;
+  }
+  return frames;
+}
+
+/** ETSI TS 102 366 V1.4.1 E.1.2 and E.1.3.1.3: syncword, and frmsiz in words of 16 bits. */
+function syncframeBytes(payload: Uint8Array, at: number, end: number): number {
+  const isSync = end - at >= 4 && payload[at] === 0x0b && payload[at + 1] === 0x77;
+  const bytes = isSync ? 2 * ((((payload[at + 2] & 7) << 8) | payload[at + 3]) + 1) : 0;
+  if (bytes < 4 || bytes > end - at) throw new IsomerError('ISOMER_CODEC_MALFORMED', { what: 'E-AC-3 syncframe', where: `byte ${at} of the payload`, expected: `4 to ${end - at} bytes`, found: String(bytes) });
+  return bytes;
+}
+
+/** What the program map table says of an encrypted stream (3.0). */
+export type EncryptedStream = { readonly streamType: number; readonly descriptors: Uint8Array };
+
+/** 2.3.2: audio_type `zaac`, `zach`, `zacp`, `zac3` or `zec3`, and its set-up data. */
+export type AudioSetup = { readonly audioType: string; readonly setup: Uint8Array };
+
+/** private_data_indicator_descriptor and registration_descriptor (ISO/IEC 13818-1:2019 2.6.28 and 2.6.8). */
+const PRIVATE_DATA_INDICATOR = 0x0f;
+const REGISTRATION = 0x05;
+
+export const ENCRYPTED_VIDEO: EncryptedStream = { streamType: 0xdb, descriptors: descriptor(PRIVATE_DATA_INDICATOR, characters('zavc')) };
+
+const AUDIO_STREAMS: Readonly<Record<AudioFamily, { readonly streamType: number; readonly indicator: string }>> = {
+  aac: { streamType: 0xcf, indicator: 'aacd' },
+  ac3: { streamType: 0xc1, indicator: 'ac3d' },
+  eac3: { streamType: 0xc2, indicator: 'ec3d' },
+};
+
+/** audio_type of 2.3.2 by codec string (RFC 6381); undefined where the format has none. */
+export const AUDIO_TYPES: Readonly<Record<string, string | undefined>> = { 'mp4a.40.2': 'zaac', 'mp4a.40.5': 'zach', 'mp4a.40.29': 'zacp', 'ac-3': 'zac3', 'ec-3': 'zec3' };
+const FAMILIES: Readonly<Record<string, AudioFamily | undefined>> = { zac3: 'ac3', zec3: 'eac3' };
+
+/** Priming is not stated (0); version 1. For AC-3 the set-up data are the first 10 bytes of a frame, for E-AC-3 the dec3 box's content. */
+export function encryptedAudio({ audioType, setup }: AudioSetup): EncryptedStream {
+  const { streamType, indicator } = AUDIO_STREAMS[FAMILIES[audioType] ?? 'aac'];
+  const information = concatBytes([characters(`apad${audioType}`), Uint8Array.of(0, 0, 1, setup.length), setup]);
+  return { streamType, descriptors: concatBytes([descriptor(PRIVATE_DATA_INDICATOR, characters(indicator)), descriptor(REGISTRATION, information)]) };
+}
+
+function descriptor(tag: number, data: Uint8Array): Uint8Array {
+  return Uint8Array.of(tag, data.length, ...data);
+}
+
+function characters(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
