@@ -108,7 +108,7 @@ const sampleLists = new WeakMap<TrackView, readonly ServedSample[]>();
 const sampleHashes = new WeakMap<SegmentFacts, Map<string, readonly Pick<ServedSample, 'raw' | 'normalised'>[]>>();
 
 function hashesOf(facts: SegmentFacts, framing: ReturnType<typeof framingOf>): readonly Pick<ServedSample, 'raw' | 'normalised'>[] {
-  const byFraming = remembered(sampleHashes, facts, () => new Map());
+  const byFraming = remembered(sampleHashes, facts, () => new Map<string, readonly Pick<ServedSample, 'raw' | 'normalised'>[]>());
   const key = framing === null ? '' : `${framing.codec} ${framing.lengthSize}`;
   const known = byFraming.get(key);
   if (known !== undefined) return known;

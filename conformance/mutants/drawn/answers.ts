@@ -13,7 +13,7 @@ type Input = { readonly exchange: Exchange; readonly body: Buffer; readonly rand
 function swapped(related: (own: Extract<Exchange['role'], { track: string }>, other: Extract<Exchange['role'], { track: string }>) => boolean) {
   return ({ exchange: { role }, random, others, body }: Input): Change | null => {
     if (role.kind === 'probe') return null;
-    const candidates = others.among((other) => other.role.kind === role.kind && related(role, other.role as typeof role));
+    const candidates = others.among((other) => other.role.kind === role.kind && related(role, other.role));
     if (candidates.length === 0) return null;
     const chosen = random.pick(candidates);
     const other = others.body(chosen);
