@@ -11,6 +11,9 @@ const FILES: Readonly<Record<string, string>> = {
   'dash.all.min.js': 'dashjs/dist/modern/umd/dash.all.min.js',
   'dash.mss.min.js': 'dashjs/dist/modern/umd/dash.mss.min.js',
   'shaka-player.compiled.js': 'shaka-player/dist/shaka-player.compiled.js',
+  'shaka-player-4.compiled.js': 'shaka-player-4/dist/shaka-player.compiled.js',
+  'iso_boxer.min.js': 'codem-isoboxer/dist/iso_boxer.min.js',
+  'video.min.js': 'video.js/dist/video.min.js',
 };
 
 const PACKED = fileURLToPath(new URL('../../players/', import.meta.url));

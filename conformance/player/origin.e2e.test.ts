@@ -5,6 +5,7 @@ import { FORMATS } from '../outputs.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import { BROWSERS, launchBrowser } from './drivers/launch.ts';
 import type { ManifestFormat, PlayerName } from './model.ts';
+import { probeBrowser, type Probe } from './probe.ts';
 import { replay } from './replay.ts';
 import { openStage, type Stage } from './serve.ts';
 import { CORPUS, ORIGIN_ENTRY, readCorpusAsset } from './testing.ts';
@@ -13,7 +14,7 @@ const ASSET = 'h264-aac-mbr3';
 /** Around the two fragment boundaries of the asset, and in its last fragment. */
 const SEEKS = [0, 1, 179, 180, 181, 359, 360, 361, 368];
 
-const PLAYERS: Readonly<Record<ManifestFormat, readonly PlayerName[]>> = { hls: ['hls.js', 'shaka'], dash: ['dash.js', 'shaka'], smooth: ['dash.js'] };
+const PLAYERS: Readonly<Record<ManifestFormat, readonly PlayerName[]>> = { hls: ['hls.js', 'shaka', 'video.js', 'native'], dash: ['dash.js', 'shaka', 'video.js'], smooth: ['dash.js', 'shaka-4'] };
 const CELLS = FORMATS.flatMap(({ id, kind, resource }) => PLAYERS[kind].map((player) => [id, player, kind, resource] as const));
 
 let origin: RunningOrigin;
@@ -30,12 +31,15 @@ afterAll(async () => {
 
 describe.each(BROWSERS)('in %s', (name) => {
   let driver: BrowserDriver;
+  let probed: Promise<Probe>;
   beforeAll(async () => {
     driver = await launchBrowser(name, process.env);
+    probed = probeBrowser(driver, stage);
   });
   afterAll(() => driver?.close());
 
-  test.each(CELLS)('%s plays in %s', async (_format, player, kind, resource) => {
+  test.for(CELLS)('%s plays in %s', async ([, player, kind, resource], context) => {
+    if (player === 'native' && (await probed).native['application/vnd.apple.mpegurl'] === '') context.skip('this browser says that it does not play HLS by itself');
     const { manifest, truth } = await readCorpusAsset(ASSET);
     const manifestUrl = `${origin.url}/${ASSET}/${manifest}/${resource}`;
     const { verdict, observation, refused } = await replay(driver, stage, { manifestUrl, format: kind, player, truth, seekTo: SEEKS });

@@ -15,6 +15,7 @@ const PAGE_FILES: Readonly<Record<string, string>> = {
   '/adapters/hls.js': 'adapters/hls.js',
   '/adapters/dash.js': 'adapters/dash.js',
   '/adapters/shaka.js': 'adapters/shaka.js',
+  '/adapters/videojs.js': 'adapters/videojs.js',
   '/adapters/native.js': 'adapters/native.js',
   '/adapters/pretender.js': 'adapters/pretender.js',
   '/adapters/load.js': 'adapters/load.js',

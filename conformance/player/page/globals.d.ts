@@ -2,11 +2,13 @@
 import type * as Dash from 'dashjs';
 import type HlsPlayer from 'hls.js';
 import type ShakaNamespace from 'shaka-player';
+import type Videojs from 'video.js';
 import type { observeVideo } from './observer.js';
 
 declare global {
   var Hls: typeof HlsPlayer;
   var dashjs: typeof Dash;
   var shaka: typeof ShakaNamespace.default;
+  var videojs: typeof Videojs.default;
   var isomerObservers: { readonly observeVideo: typeof observeVideo };
 }

@@ -4,7 +4,8 @@ import { createAdapter as createHls } from './adapters/hls.js';
 import { within } from './adapters/load.js';
 import { createAdapter as createNative } from './adapters/native.js';
 import { createAdapter as createPretender } from './adapters/pretender.js';
-import { createAdapter as createShaka } from './adapters/shaka.js';
+import { createAdapter as createShaka, createAdapter4 as createShaka4 } from './adapters/shaka.js';
+import { createAdapter as createVideojs } from './adapters/videojs.js';
 
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
 /** @typedef {import('./adapters/load.js').Adapter} Adapter */
@@ -13,7 +14,7 @@ import { createAdapter as createShaka } from './adapters/shaka.js';
 const SEEK_MS = 3000;
 
 /** @type {Readonly<Record<string, import('./adapters/load.js').CreateAdapter>>} */
-const PLAYERS = { 'hls.js': createHls, 'dash.js': createDash, shaka: createShaka, native: createNative, pretender: createPretender };
+const PLAYERS = { 'hls.js': createHls, 'dash.js': createDash, shaka: createShaka, 'shaka-4': createShaka4, 'video.js': createVideojs, native: createNative, pretender: createPretender };
 
 const video = document.querySelector('video') ?? document.createElement('video');
 /** @type {PlayerEvent[]} */ const events = [];

@@ -5,6 +5,18 @@ const MIME = { dash: 'application/dash+xml', hls: 'application/x-mpegurl', smoot
 /** @type {import('./load.js').CreateAdapter} */
 export async function createAdapter(video, report) {
   await loadScript('shaka-player.compiled.js');
+  return adapt(video, report);
+}
+
+/** The last version that plays Smooth Streaming; it takes boxes apart with another project's reader. @type {import('./load.js').CreateAdapter} */
+export async function createAdapter4(video, report) {
+  await loadScript('iso_boxer.min.js');
+  await loadScript('shaka-player-4.compiled.js');
+  return adapt(video, report);
+}
+
+/** @type {import('./load.js').CreateAdapter} */
+async function adapt(video, report) {
   const { shaka } = globalThis;
   shaka.polyfill.installAll();
   const player = new shaka.Player();
