@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { reportSchema, runSchema, RUN_SCHEMA, type Result, type Run } from '../spec/report.ts';
-import { exitCodeOf } from './cli.ts';
+import { exitCodeOf } from './cli/run.ts';
 import type { Expectation } from './expectations.ts';
 import { EXIT_CODES } from './fault.ts';
 import { rollUp, judge, type Verdicts } from './judge.ts';
@@ -75,7 +75,7 @@ describe('a judgement', () => {
     const verdicts = await judgeOrigin(goodOrigin(), [broken], NO_JUDGES);
     expect(verdicts.faults).toEqual(['a/b on specimen/dash-csf: slip']);
     expect(verdicts.report.results[0].outcome).toBe('cantTell');
-    expect(exitCodeOf(verdicts, false)).toBe(EXIT_CODES.harness);
+    expect(exitCodeOf(verdicts)).toBe(EXIT_CODES.harness);
   });
 
   it('never passes without anything to look at', async () => {
@@ -93,11 +93,11 @@ describe('expectations and exit codes', () => {
     origin.resources.delete('QualityLevels(120000)/Fragments(video=0,format=mpd-time-csf)');
     const expected = await judgeOrigin(origin, http, NO_JUDGES, [known]);
     expect(expected.report.staleExpectations).toEqual([]);
-    expect(exitCodeOf(expected, false)).toBe(EXIT_CODES.ok);
+    expect(exitCodeOf(expected)).toBe(EXIT_CODES.ok);
 
     const stale = await judgeOrigin(goodOrigin(), http, NO_JUDGES, [known, { ...known, check: 'http/none' }]);
     expect(stale.report.staleExpectations).toEqual(['http/delivered specimen/dash-csf: no longer fails, delete the entry', 'http/none specimen/dash-csf: matches no result']);
-    expect(exitCodeOf(stale, false)).toBe(EXIT_CODES.stale);
+    expect(exitCodeOf(stale)).toBe(EXIT_CODES.stale);
   });
 
   it.each([
@@ -108,11 +108,11 @@ describe('expectations and exit codes', () => {
     ['no verdict', { outcome: 'cantTell', level: 'must', expected: false }, false, 0],
   ] as const)('%s', (_, change, strict, code) => {
     const result: Result = { id: 'a b/c', check: 'a', requirements: ['X'], subject: { asset: 'b', format: 'all', mode: 'vod', protection: 'clear' }, honesty: 'unknown', messages: [], ...change };
-    expect(exitCodeOf({ report: { results: [result], footer: { results: 1 }, staleExpectations: [] }, faults: [] }, strict)).toBe(code);
+    expect(exitCodeOf({ report: { results: [result], footer: { results: 1 }, staleExpectations: [], requirements: {} }, faults: [] }, { strict })).toBe(code);
   });
 
   it('says that nothing was judged', () => {
-    expect(exitCodeOf({ report: { results: [], footer: { results: 0 }, staleExpectations: [] }, faults: [] }, false)).toBe(EXIT_CODES.target);
+    expect(exitCodeOf({ report: { results: [], footer: { results: 0 }, staleExpectations: [], requirements: {} }, faults: [] })).toBe(EXIT_CODES.target);
   });
 });
 

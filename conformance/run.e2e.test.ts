@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,6 +59,33 @@ describe('the reference packager', () => {
     }
   });
 
+  it('gets the same report.html again from the files of the run', async () => {
+    const again = mkdtempSync(join(tmpdir(), 'isomer-conformance-'));
+    try {
+      expect((await suite('report', out, '--out', again)).code).toBe(0);
+      for (const name of ['report.html', 'summary.md', 'junit.xml', 'report.sarif', 'badge-must.svg']) expect(readFileSync(join(again, name), 'utf8')).toBe(readFileSync(join(out, name), 'utf8'));
+      expect(statSync(join(out, 'report.html')).size).toBeLessThan(8_000_000);
+    } finally {
+      rmSync(again, { recursive: true });
+    }
+  });
+
+  it('narrows to outputs, compares with itself, and asks for coverage', async () => {
+    const part = mkdtempSync(join(tmpdir(), 'isomer-conformance-'));
+    try {
+      const narrow = ['judge', join(out, 'trace'), '--truth', ROOT, '--out', part, '--no-java', '--quiet', '--assets', 'muxed-mbr', '--formats', 'smooth', '--tier', 'full', '--no-players'];
+      expect((await suite(...narrow)).code).toBe(0);
+      const { results } = reportSchema.parse(JSON.parse(readFileSync(join(part, 'report.json'), 'utf8')));
+      expect(new Set(results.map(({ subject }) => `${subject.asset}/${subject.format}`))).toEqual(new Set(['muxed-mbr/smooth', 'muxed-mbr/all']));
+      expect((await suite(...narrow, '--min-coverage', '99.9')).code).toBe(1);
+      const same = await suite('diff', out, part);
+      expect(same.code).toBe(0);
+      expect(same.stdout).toMatch(/^Gone: \d+$/m);
+    } finally {
+      rmSync(part, { recursive: true });
+    }
+  });
+
   it('decodes to the stored frames in ffmpeg and GStreamer', async () => {
     const decoded = mkdtempSync(join(tmpdir(), 'isomer-conformance-'));
     try {
@@ -85,7 +112,15 @@ describe('the command line', () => {
     ['an unknown check', ['explain', 'none/such'], 2],
     ['a foreign host', ['capture', '--origin', 'https://example.org/a.ism', '--out', '/tmp/x'], 2],
     ['an origin that is not there', ['run', '--origin', 'http://127.0.0.1:1/a/b.ism', '--out', join(tmpdir(), 'isomer-none')], 3],
+    ['an unknown output', ['run', '--formats', 'hls', '--out', '/tmp/x'], 2],
+    ['an unknown tier', ['judge', '/nowhere', '--tier', 'all', '--out', '/tmp/x'], 2],
+    ['more than all coverage', ['judge', '/nowhere', '--min-coverage', '101', '--out', '/tmp/x'], 2],
+    ['expectations that are not there', ['judge', '/nowhere', '--expectations', '/nowhere.json', '--out', '/tmp/x'], 2],
+    ['a report that is not there', ['report', '/nowhere'], 2],
+    ['a comparison with nothing', ['diff', '/nowhere', '/nowhere'], 2],
+    ['a baseline without a file', ['baseline', 'update', '/nowhere'], 2],
     ['help', ['--help'], 0],
+    ['help of a command', ['baseline', 'update', '--help'], 0],
     ['a list', ['list'], 0],
     ['a list of requirements', ['list', '--requirements'], 0],
   ] as const)('%s ends with the right code', async (_, args, code) => {

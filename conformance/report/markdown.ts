@@ -36,10 +36,10 @@ export function markdownSummary(report: Report, run: Run): string {
 function section(title: string, results: readonly Result[], outcome: Outcome, run: Run): string[] {
   const rows = results.filter((result) => result.outcome === outcome);
   if (rows.length === 0) return [];
-  const shown = rows.slice(0, MAX_ROWS).map(({ id, requirements, messages, expected }) => {
+  const shown = rows.slice(0, MAX_ROWS).map(({ id, requirements, messages, expected, known }) => {
     const detail = run.details.find(({ result }) => result === id);
     const values = detail === undefined ? '' : ` At \`${detail.path}\`${detail.wanted === undefined ? '' : `, wanted \`${detail.wanted}\``}${detail.actual === undefined ? '' : `, found \`${detail.actual}\``}.`;
-    return `- \`${id}\` (${requirements.join(', ')})${expected ? ' [known]' : ''}: ${messages.join('; ')}.${values}`;
+    return `- \`${id}\` (${requirements.join(', ')})${expected ? ` [known: ${known?.reason ?? ''}](${known?.bug ?? ''})` : ''}: ${messages.join('; ')}.${values}`;
   });
   return ['', `## ${title}`, '', ...shown, ...(rows.length > MAX_ROWS ? [`- and ${rows.length - MAX_ROWS} more`] : [])];
 }

@@ -1,5 +1,5 @@
 /**
- * SARIF 2.1.0 (OASIS, 2020-03-27) for code scanning: a rule per check, a result per finding that did not pass. Passes are
+ * SARIF 2.1.0 (OASIS, 2020-03-27) for code scanning: a rule per check that ran, a result per finding that did not pass. Passes are
  * counted in the run's properties; thousands of them would only hide the rest.
  */
 import { createHash } from 'node:crypto';
@@ -28,7 +28,9 @@ export function sarifLog(reporting: Reporting): string {
   return `${JSON.stringify(sarifOf(reporting), null, 1)}\n`;
 }
 
-function sarifOf({ report, run, checks, requirements }: Reporting): unknown {
+function sarifOf({ report, run, checks: all, requirements }: Reporting): unknown {
+  const ran = new Set(report.results.map(({ check }) => check));
+  const checks = all.filter(({ id }) => ran.has(id));
   const ruleIndex = new Map(checks.map(({ id }, index) => [id, index]));
   const results = new Map(report.results.map((result) => [result.id, result]));
   const artifacts = new Map<string, { readonly index: number; readonly evidence: Evidence }>();

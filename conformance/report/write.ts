@@ -12,9 +12,12 @@ import { sarifLog } from './sarif.ts';
 
 type ReportFile = { readonly name: string; readonly text: (reporting: Reporting, material: Material) => string };
 
-export const REPORT_FILES: readonly ReportFile[] = [
+const SOURCES: readonly ReportFile[] = [
   { name: 'report.json', text: ({ report }) => `${JSON.stringify(report, null, 1)}\n` },
   { name: 'run.json', text: ({ run }) => `${JSON.stringify(run, null, 1)}\n` },
+];
+
+const DERIVED: readonly ReportFile[] = [
   { name: 'report.html', text: htmlReport },
   { name: 'summary.md', text: ({ report, run }) => markdownSummary(report, run) },
   { name: 'junit.xml', text: ({ report, run }) => junitXml(report, run) },
@@ -25,7 +28,15 @@ export const REPORT_FILES: readonly ReportFile[] = [
 
 export function writeReport(folder: string, reporting: Reporting, material: Material): void {
   mkdirSync(folder, { recursive: true });
-  for (const { name, text } of REPORT_FILES) writeFileSync(join(folder, name), text(reporting, material));
+  for (const { name, text } of SOURCES) writeFileSync(join(folder, name), text(reporting, material));
+  writeDerived(folder, reporting, material);
+}
+
+/** All but report.json and run.json, which are what they are. Returns the names. */
+export function writeDerived(folder: string, reporting: Reporting, material: Material): readonly string[] {
+  mkdirSync(folder, { recursive: true });
+  for (const { name, text } of DERIVED) writeFileSync(join(folder, name), text(reporting, material));
+  return DERIVED.map(({ name }) => name);
 }
 
 /** `must: 812 pass, 3 fail …`, outcomes that did not occur left out. */

@@ -39,9 +39,13 @@ export function fillPanel(panel, selection, shown, select) {
   const tracks = report.timelines[`${asset}/${format}`];
   if (one && tracks !== undefined) parts.push(timelineElement(tracks, titleOf(selection)));
   if (shown.length === 0) parts.push(element('p', { class: 'empty' }, 'No check of this selection passes the filters.'));
+  // A check that is asked for opens once: where it came out worst.
+  let wanted = selection.check;
   for (const outcome of OUTCOME_ORDER) {
     const own = shown.filter((row) => row.outcome === outcome);
-    if (own.length > 0) parts.push(groupElement(outcome, own, selection, counts[0].outcome === outcome || (outcome !== 'pass' && outcome !== 'inapplicable'), select));
+    if (own.length === 0) continue;
+    parts.push(groupElement(outcome, own, { ...selection, check: wanted }, counts[0].outcome === outcome || (outcome !== 'pass' && outcome !== 'inapplicable'), select));
+    if (own.some(({ check }) => report.checks[check].id === wanted)) wanted = '';
   }
   panel.replaceChildren(...parts);
 }

@@ -51,7 +51,10 @@ export function createMatrix(select) {
       const byCell = Map.groupBy(shown, ({ asset, format }) => `${asset}/${format}`);
       report.assets.forEach((asset, a) =>
         report.formats.forEach((format, f) => {
-          const own = byCell.get(`${a}/${f}`) ?? [];
+          const all = byCell.get(`${a}/${f}`) ?? [];
+          // What does not apply is told only where nothing else is.
+          const applicable = all.filter(({ outcome }) => outcome !== 'inapplicable' && outcome !== 'untested');
+          const own = applicable.length > 0 ? applicable : all;
           const worst = OUTCOME_ORDER.find((outcome) => own.some((row) => row.outcome === outcome));
           const count = own.filter(({ outcome }) => outcome === worst).length;
           const cell = cells.get(`${a}/${f}`);

@@ -45,7 +45,7 @@ function milliseconds(value) {
 function summaryOf({ segments, more }) {
   const missing = segments.filter(([, , media]) => media === null).length;
   const worst = segments.map((segment) => offBy(segment) ?? 0).reduce((most, each) => (Math.abs(each) > Math.abs(most) ? each : most), 0);
-  return `${plural(segments.length + more, 'segment')}${missing === 0 ? '' : `, ${missing} without media`}; media starts off by at most ${milliseconds(worst)}${more === 0 ? '' : `; the first ${segments.length} are shown`}`;
+  return `${plural(segments.length + more, 'segment')}${missing === 0 ? '' : `, ${missing} without media`}; ${Math.abs(worst) < 0.0000015 ? 'media starts as listed' : `media starts off by up to ${milliseconds(worst)}`}${more === 0 ? '' : `; the first ${segments.length} are shown`}`;
 }
 
 /**
