@@ -1,4 +1,7 @@
-/** `npm run report`: judges every corpus asset in every output and renews reports/conformance.md. */
+/**
+ * `npm run report`: judges every corpus asset in every output and renews the pages of reports/. They hold outcomes and no
+ * measured values; the whole report, with its evidence, is reports/.run/report.html.
+ */
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,4 +15,4 @@ for (const args of [['corpus/make.ts'], ['conformance/cli.ts', 'run', '--root', 
   process.exitCode = status ?? 1;
 }
 mkdirSync(join(ROOT, 'reports'), { recursive: true });
-copyFileSync(join(OUT, 'summary.md'), join(ROOT, 'reports/conformance.md'));
+for (const [made, page] of [['outcomes.md', 'conformance.md'], ['coverage.md', 'coverage.md']] as const) copyFileSync(join(OUT, made), join(ROOT, 'reports', page));

@@ -1,20 +1,44 @@
-/** A summary for people: totals, a matrix of assets and formats, and what failed. */
+/** Summaries for people: totals, a matrix of assets and formats, and what failed. */
 import { FORMAT_IDS } from '../../spec/requirement.ts';
-import { OUTCOMES, type Outcome, type Report, type Result, type Run } from '../../spec/report.ts';
+import { OUTCOMES, type Detail, type Outcome, type Report, type Result, type Run } from '../../spec/report.ts';
 import { worstOf } from './model.ts';
 
 const MAX_ROWS = 200;
+const SECTIONS: readonly (readonly [title: string, outcome: Outcome])[] = [
+  ['Failures', 'fail'],
+  ['Warnings', 'warn'],
+  ['No verdict', 'cantTell'],
+];
 
+/** With values, result by result. */
 export function markdownSummary(report: Report, run: Run): string {
-  const { results, totals } = report;
-  const formats = [...FORMAT_IDS, 'all'] as const;
-  const assets = [...new Set(results.map(({ subject }) => subject.asset))];
-  const cell = (asset: string, format: string): string => {
-    const own = results.filter(({ subject }) => subject.asset === asset && subject.format === format);
-    const worst = worstOf(own.map(({ outcome }) => outcome));
-    const count = (outcome: Outcome): number => own.filter((result) => result.outcome === outcome).length;
-    return worst === null ? '–' : worst === 'pass' ? `pass ${count('pass')}` : `**${worst}** ${count(worst)} of ${own.length}`;
+  const details = new Map<string, Detail>();
+  for (const detail of run.details) if (!details.has(detail.result)) details.set(detail.result, detail);
+  const row = ({ id, requirements, messages, known }: Result): string => {
+    const detail = details.get(id);
+    const values = detail === undefined ? '' : ` At \`${detail.path}\`${detail.wanted === undefined ? '' : `, wanted \`${detail.wanted}\``}${detail.actual === undefined ? '' : `, found \`${detail.actual}\``}.`;
+    return `- \`${id}\` (${requirements.join(', ')})${known === undefined ? '' : ` [known: ${known.reason}](${known.bug})`}: ${messages.join('; ')}.${values}`;
   };
+  return page(report, (results) => results.map(row));
+}
+
+/** For the repository: without measured values, and what several results say is said once. */
+export function markdownOutcomes(report: Report): string {
+  return page(report, (results) =>
+    [...Map.groupBy(results, ({ check, messages }) => JSON.stringify([check, messages])).values()].map((alike) => {
+      const [{ check, requirements, messages }] = alike;
+      const where = [...Map.groupBy(alike, ({ subject }) => subject.asset)].map(([asset, own]) => `${asset} (${own.map(({ subject }) => subject.format).join(', ')})`);
+      return `- \`${check}\` (${requirements.join(', ')}): ${messages.join('; ')}. ${where.join(', ')}.`;
+    }),
+  );
+}
+
+function page(report: Report, rows: (results: readonly Result[]) => readonly string[]): string {
+  const { results, totals } = report;
+  const sections = SECTIONS.flatMap(([title, outcome]) => {
+    const own = rows(results.filter((result) => result.outcome === outcome));
+    return own.length === 0 ? [] : ['', `## ${title}`, '', ...own.slice(0, MAX_ROWS), ...(own.length > MAX_ROWS ? [`- and ${own.length - MAX_ROWS} more`] : [])];
+  });
   const lines = [
     '# Conformance',
     '',
@@ -22,24 +46,23 @@ export function markdownSummary(report: Report, run: Run): string {
     `|---|${OUTCOMES.map(() => '---:').join('|')}|`,
     ...(['must', 'should'] as const).map((level) => `| ${level.toUpperCase()} | ${OUTCOMES.map((outcome) => totals[level][outcome]).join(' | ')} |`),
     '',
-    `| asset | ${formats.join(' | ')} |`,
-    `|---|${formats.map(() => '---').join('|')}|`,
-    ...assets.map((asset) => `| ${asset} | ${formats.map((format) => cell(asset, format)).join(' | ')} |`),
-    ...section('Failures', results, 'fail', run),
-    ...section('Warnings', results, 'warn', run),
-    ...section('No verdict', results, 'cantTell', run),
+    ...matrix(results),
+    ...sections,
     ...(report.staleExpectations.length === 0 ? [] : ['', '## Stale expectations', '', ...report.staleExpectations.map((entry) => `- ${entry}`)]),
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function section(title: string, results: readonly Result[], outcome: Outcome, run: Run): string[] {
-  const rows = results.filter((result) => result.outcome === outcome);
-  if (rows.length === 0) return [];
-  const shown = rows.slice(0, MAX_ROWS).map(({ id, requirements, messages, expected, known }) => {
-    const detail = run.details.find(({ result }) => result === id);
-    const values = detail === undefined ? '' : ` At \`${detail.path}\`${detail.wanted === undefined ? '' : `, wanted \`${detail.wanted}\``}${detail.actual === undefined ? '' : `, found \`${detail.actual}\``}.`;
-    return `- \`${id}\` (${requirements.join(', ')})${expected ? ` [known: ${known?.reason ?? ''}](${known?.bug ?? ''})` : ''}: ${messages.join('; ')}.${values}`;
+function matrix(results: readonly Result[]): string[] {
+  const formats = [...FORMAT_IDS, 'all'] as const;
+  const rows = [...Map.groupBy(results, ({ subject }) => subject.asset)].map(([asset, own]) => {
+    const cells = formats.map((format) => {
+      const outcomes = own.filter(({ subject }) => subject.format === format).map(({ outcome }) => outcome);
+      const worst = worstOf(outcomes);
+      const count = outcomes.filter((outcome) => outcome === worst).length;
+      return worst === null ? '–' : worst === 'pass' ? `pass ${count}` : `**${worst}** ${count} of ${outcomes.length}`;
+    });
+    return `| ${asset} | ${cells.join(' | ')} |`;
   });
-  return ['', `## ${title}`, '', ...shown, ...(rows.length > MAX_ROWS ? [`- and ${rows.length - MAX_ROWS} more`] : [])];
+  return [`| asset | ${formats.join(' | ')} |`, `|---|${formats.map(() => '---').join('|')}|`, ...rows];
 }

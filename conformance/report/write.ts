@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { OUTCOMES, type Report } from '../../spec/report.ts';
 import type { Material } from './assemble.ts';
 import { badge } from './badge.ts';
+import { coveragePage } from './coverage.ts';
 import { htmlReport } from './html.ts';
 import { junitXml } from './junit.ts';
-import { markdownSummary } from './markdown.ts';
+import { markdownOutcomes, markdownSummary } from './markdown.ts';
 import type { Reporting } from './model.ts';
 import { sarifLog } from './sarif.ts';
 
@@ -20,6 +21,8 @@ const SOURCES: readonly ReportFile[] = [
 const DERIVED: readonly ReportFile[] = [
   { name: 'report.html', text: htmlReport },
   { name: 'summary.md', text: ({ report, run }) => markdownSummary(report, run) },
+  { name: 'outcomes.md', text: ({ report }) => markdownOutcomes(report) },
+  { name: 'coverage.md', text: coveragePage },
   { name: 'junit.xml', text: ({ report, run }) => junitXml(report, run) },
   { name: 'report.sarif', text: sarifLog },
   { name: 'badge-must.svg', text: (reporting) => badge('must', reporting) },
