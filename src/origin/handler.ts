@@ -7,10 +7,13 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import { ERRORS, IsomerError, row, type ErrorCode } from '../errors.ts';
 import type { Format, SegmentPlan } from '../formats.ts';
 import type { Log } from '../log.ts';
+import { applyFilters, filtersText, selectFilters, type Filter } from '../model/filter.ts';
 import { findSet, type Presentation, type SwitchingSet, type Track } from '../model/presentation.ts';
 import { findSegment, segmentCount } from '../model/timeline.ts';
+import { decideEncryption } from '../policy/decide.ts';
+import type { Protocol } from '../policy/streaming.ts';
 import { planBody, sliceBody, type BodyPlan, type ReadableSources } from './body.ts';
-import type { Catalog } from './catalog.ts';
+import type { Catalog, Publication } from './catalog.ts';
 import { checkDownload, openDownload, parseDownload, type Download, type Files } from './download.ts';
 import { caching, chosenCoding, codedTag, COMMON_HEADERS, entityTag, errorCaching, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Coding, type Headers, type RequestHeaders } from './headers.ts';
 import type { BufferPool } from './pool.ts';
@@ -157,16 +160,18 @@ async function downloadContent(download: Download, { catalog, files, settings, n
 
 async function streamContent(stream: StreamRequest, request: Request, deps: HandlerDeps): Promise<Content> {
   const format = findRow(stream, deps.formats);
-  checkPolicy(stream);
   const publication = await deps.catalog.resolve(stream);
   if (publication === null) throw new IsomerError('MPE_RESOURCE_NOT_FOUND', { where: stream.locator.join('/'), expected: 'a published locator' });
+  const filters = checkPolicy(stream, format, publication);
   const lease = await deps.library.open(publication.folder, stream.name);
   const release = onceOnly(lease);
   try {
-    const found = findContent(stream, format, lease, release, deps);
+    const { presentation, sources } = lease.asset;
+    const asset = { sources, presentation: applyFilters(presentation, filters, { live: false }) };
+    const found = findContent(stream, format, asset, release, deps);
     const prefetch = header(request.headers, 'cdn-origin-assist-prefetch-enabled') === '1' ? found.next : null;
     const { settings } = deps;
-    const etag = entityTag(settings.generation, lease.asset.presentation.version, printUrl(stream));
+    const etag = entityTag(settings.generation, presentation.version, printUrl(stream), filtersText(filters));
     const headers = {
       'Content-Type': found.mime,
       ...found.headers,
@@ -196,24 +201,21 @@ function findRow({ format }: StreamRequest, formats: readonly Format[]): Format 
   throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: 'parameter format', expected: known.join(', '), found: format });
 }
 
-const ENCRYPTIONS: readonly string[] = ['cbc', 'cenc', 'cbcs-aapl', 'piff'];
+const PROTOCOLS = { m3u8: 'hls', mpd: 'dash', ssm: 'smoothStreaming' } as const satisfies Record<Format['manifest']['kind'], Protocol>;
 
-/** Folder mode publishes everything in the clear, without filters. Filters act on manifests only. */
-function checkPolicy({ encryption, filters, resource }: StreamRequest): void {
-  if (encryption !== null && !ENCRYPTIONS.includes(encryption)) {
-    throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: 'parameter encryption', expected: ENCRYPTIONS.join(', '), found: encryption });
-  }
-  if (encryption !== null) throw new IsomerError('MPE_ENC_ENCRYPTION_NOT_SET_IN_DELIVERY_POLICY', { what: 'parameter encryption', expected: 'none: the asset is published in the clear', found: encryption });
-  const manifest = resource.kind === 'manifest' || resource.kind === 'playlist';
-  if (manifest && filters.length > 0) throw new IsomerError('MPE_EGRESS_FILTER_NOT_FOUND', { what: 'parameter filter', found: filters[0] });
+/** What the locator's policy refuses is refused here. Gives the filters to apply: they act on manifests and playlists only. */
+function checkPolicy({ encryption, filters, resource }: StreamRequest, { manifest, sampleForm, title }: Format, publication: Publication): readonly Filter[] {
+  const scheme = decideEncryption(publication.policy, { protocol: PROTOCOLS[manifest.kind], cmaf: sampleForm === 'cmaf', encryption });
+  // Never in the clear what a policy wants encrypted.
+  if (scheme !== null) throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: title, expected: 'delivery in the clear', found: scheme });
+  return resource.kind === 'manifest' || resource.kind === 'playlist' ? selectFilters(publication.filters, filters, (name) => publication.findFilter(name)) : [];
 }
 
 type Found = Pick<Content, 'makeBody' | 'text'> & { readonly mime: string; readonly headers: Headers; readonly next: string | null };
 
 /** All look-ups: what this returns exists, and only its bytes are still to be made. */
-function findContent(stream: StreamRequest, format: Format, lease: Lease, release: () => void, deps: HandlerDeps): Found {
+function findContent(stream: StreamRequest, format: Format, { presentation, sources }: Lease['asset'], release: () => void, deps: HandlerDeps): Found {
   const { resource } = stream;
-  const { presentation, sources } = lease.asset;
   const parameters = childParameters(stream, format, presentation, deps.settings);
   const written = (write: () => string | Uint8Array, mime: string, text: boolean): Found => ({ mime, headers: {}, next: null, text, makeBody: () => releasing(write, release) });
   if (resource.kind === 'manifest') return written(() => format.writeManifest(presentation, parameters), format.manifest.mime, true);
@@ -278,14 +280,14 @@ function findTrack(presentation: Presentation, name: string, bitrate: number): {
   return { set, track };
 }
 
-function childParameters({ format: tag, audioTrack, audioOnly }: StreamRequest, format: Format, presentation: Presentation, settings: HandlerSettings): Parameters<Format['writeManifest']>[1] {
+function childParameters({ format: tag, audioTrack, audioOnly, filters }: StreamRequest, format: Format, presentation: Presentation, settings: HandlerSettings): Parameters<Format['writeManifest']>[1] {
   if (audioTrack !== null && findSet(presentation, audioTrack)?.kind !== 'audio') {
     const names = presentation.switchingSets.filter(({ kind }) => kind === 'audio').map(({ name }) => name);
     throw new IsomerError('MPE_EGRESS_TRACK_NOT_FOUND', { what: 'parameter audioTrack', expected: names.join(', ') || 'none: the asset has no audio', found: audioTrack });
   }
   return {
     format: tag,
-    extra: audioTrack !== null && format.muxed ? [['audiotrack', audioTrack]] : [],
+    extra: [...(audioTrack !== null && format.muxed ? [['audiotrack', audioTrack] as const] : []), ...(filters.length > 0 ? [['filter', filters.join(';')] as const] : [])],
     audioOnly: audioOnly ?? settings.audioOnly,
     segmentSuffix: settings.segmentSuffix,
   };
