@@ -11,13 +11,13 @@ import { IsomerError } from '../errors.ts';
 import { FORMATS, type Format } from '../formats.ts';
 import { createLog, type Log } from '../log.ts';
 import type { Presentation } from '../model/presentation.ts';
-import { folderCatalog } from '../origin/catalog.ts';
 import type { HandlerDeps, Page } from '../origin/handler.ts';
 import type { Holdings, Metrics } from '../origin/metrics.ts';
 import { createPool } from '../origin/pool.ts';
 import { startServer, type ServerOptions } from '../origin/server.ts';
 import type { PageAsset, PageOutput } from '../page/assets.ts';
 import { createPage, PAGE_POLICY } from '../page/page.ts';
+import { createFileCatalog } from '../policy/catalog.ts';
 import { openFileStorage } from '../storage/file.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assetPath, findAssets, problemOf, type FoundAsset } from './assets.ts';
@@ -49,7 +49,7 @@ async function serveHere(config: Config, log: Log & { flush(): void }, place: Wo
   const pool = createPool();
   const meter = config.metrics ? await startMetrics({ buffers: () => pool.stats(), assets: () => library.stats() }, place !== null) : null;
   const handler: HandlerDeps = {
-    catalog: folderCatalog(config.download),
+    catalog: await createFileCatalog({ storage, revalidateMs: config.revalidateMs, download: config.download, now: deps.now, note: (message) => log.warn(message) }),
     library,
     formats: FORMATS,
     page,
