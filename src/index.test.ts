@@ -9,6 +9,8 @@ test('the public names', () => {
     'FORMATS',
     'IsomerError',
     'NO_LOG',
+    'applyFilters',
+    'createFileCatalog',
     'createLibrary',
     'createLog',
     'createMemoryStorage',

@@ -12,6 +12,7 @@ export { createSidecarCache } from './asset/sidecar.ts';
 export { ERRORS, IsomerError, type ErrorCode, type ErrorDetail, type ErrorKind } from './errors.ts';
 export { findFormat, FORMATS, type ByteRange, type ChildParameters, type Format, type SegmentPlan, type SegmentWindow } from './formats.ts';
 export { createLog, NO_LOG, type Log, type LogFields, type LogLevel } from './log.ts';
+export { applyFilters, type Filter, type FilterOptions } from './model/filter.ts';
 export type { Codec } from './model/codec.ts';
 export type { Presentation, SwitchingSet, Track } from './model/presentation.ts';
 export type { Timeline } from './model/timeline.ts';
@@ -21,6 +22,7 @@ export { handle, type HandlerDeps, type HandlerSettings, type Reply, type Reques
 export { createPool, type BufferPool } from './origin/pool.ts';
 export { startServer, type OriginServer, type ServerOptions } from './origin/server.ts';
 export { parseUrl, printUrl, type Resource, type StreamRequest } from './origin/url.ts';
+export { createFileCatalog, type FileCatalog, type FileCatalogOptions } from './policy/catalog.ts';
 export { openFileStorage } from './storage/file.ts';
 export { createMemoryStorage } from './storage/memory.ts';
 export type { Entry, Source, Storage } from './storage/storage.ts';
