@@ -2,6 +2,7 @@
  * The format table. Each of the six outputs is one row; shared code reads a row's properties and never
  * compares tags.
  */
+import { protectedFormat, type FormatSchemes } from './formats/envelope.ts';
 import { fragmentBytes, planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
 import { muxedAudio, planTransport, planTransportKeyFrame } from './formats/transport.ts';
 import type { ManifestParameters } from './manifest/common.ts';
@@ -49,6 +50,8 @@ export type Format = {
   readonly sampleForm: 'stored' | 'cmaf' | 'ts';
   /** Audio travels inside the video segments. */
   readonly muxed: boolean;
+  /** How its tracks may be encrypted; absent: not at all. */
+  readonly schemes?: FormatSchemes;
   /** `parameters.format` is the tag that the request gave. */
   writeManifest(presentation: Presentation, parameters: ChildParameters): string;
   /** HLS only. */
@@ -70,8 +73,11 @@ const MP4_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => 
   const mime = kind === 'text' ? 'application/mp4' : `${kind}/mp4`;
   return { init: mime, segment: mime };
 };
-const CSF_FORM: FragmentForm = { hns: true, cmaf: false, segmentBrand: null };
-const CMAF_FORM: FragmentForm = { hns: false, cmaf: true, segmentBrand: 'cmfs' };
+const CSF_FORM: FragmentForm = { hns: true, cmaf: false, segmentBrand: null, encryption: 'cenc' };
+const SMOOTH_FORM: FragmentForm = { ...CSF_FORM, encryption: 'piff' };
+const CMAF_FORM: FragmentForm = { hns: false, cmaf: true, segmentBrand: 'cmfs', encryption: 'cenc' };
+
+const DASH_SCHEMES: FormatSchemes = { ams: ['cbc', 'cenc'], beyond: ['cbcs'] };
 
 /** What CMAF outputs share: DASH and HLS give the same bytes under both URLs (media-rules 4.5). */
 const CMAF = {
@@ -113,12 +119,13 @@ function remembered(sampleOf: (track: Track, index: number) => number, bytesOf: 
 
 const TRANSPORT = { container: 'ts', sampleForm: 'ts', mimeOf: TS_MIME } as const;
 
-export const FORMATS: readonly Format[] = [
+const ROWS: readonly Format[] = [
   {
     ...TRANSPORT,
     id: 'hls-v4',
     tags: ['m3u8-aapl', 'm3u8-aapl-v4'],
     title: 'HLS V4',
+    schemes: { ams: ['cbc', 'cbcs'], beyond: [] },
     manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
     muxed: false,
     writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 4 }),
@@ -132,6 +139,7 @@ export const FORMATS: readonly Format[] = [
     id: 'hls-v3',
     tags: ['m3u8-aapl-v3'],
     title: 'HLS V3',
+    schemes: { ams: ['cbc'], beyond: ['cbcs'] },
     manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
     muxed: true,
     writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 3 }),
@@ -143,6 +151,7 @@ export const FORMATS: readonly Format[] = [
     id: 'hls-cmaf',
     tags: ['m3u8-cmaf'],
     title: 'HLS CMAF',
+    schemes: { ams: ['cbc', 'cbcs'], beyond: ['cenc'] },
     manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
     writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 7, sizes: CMAF_SIZES }),
     writePlaylist: (presentation, set, track, parameters) => writeMediaPlaylist(presentation, set, track, parameters, 7),
@@ -153,6 +162,7 @@ export const FORMATS: readonly Format[] = [
     id: 'dash-csf',
     tags: ['mpd-time-csf'],
     title: 'MPEG-DASH CSF',
+    schemes: DASH_SCHEMES,
     manifest: { kind: 'mpd', mime: 'application/dash+xml', suffix: '.mpd' },
     container: 'fmp4',
     sampleForm: 'stored',
@@ -167,6 +177,7 @@ export const FORMATS: readonly Format[] = [
     id: 'dash-cmaf',
     tags: ['mpd-time-cmaf'],
     title: 'MPEG-DASH CMAF',
+    schemes: DASH_SCHEMES,
     manifest: { kind: 'mpd', mime: 'application/dash+xml', suffix: '.mpd' },
     writeManifest: (presentation, parameters) => writeMpdCmaf(presentation, parameters, CMAF_SIZES),
   },
@@ -174,15 +185,19 @@ export const FORMATS: readonly Format[] = [
     id: 'smooth',
     tags: ['', 'fmp4', 'fmp4-v20'],
     title: 'Smooth Streaming',
+    schemes: { ams: ['cbc', 'cenc', 'piff'], beyond: [] },
     manifest: { kind: 'ssm', mime: 'application/vnd.ms-sstr+xml', suffix: '' },
     container: 'fmp4',
     sampleForm: 'stored',
     muxed: false,
     writeManifest: (presentation, { format }) => writeSmooth(presentation, { version: format === 'fmp4-v20' ? 0 : 2 }),
-    planSegment: (_, __, track, segment) => planFragment(track, segment, CSF_FORM),
+    planSegment: (_, __, track, segment) => planFragment(track, segment, SMOOTH_FORM),
     mimeOf: MP4_MIME,
   },
 ];
+
+/** The rows, with what is the same in all of them: the envelope around every resource. */
+export const FORMATS: readonly Format[] = ROWS.map(protectedFormat);
 
 /** The row for a value of `format=` in lower case; undefined for unknown ones. */
 export function findFormat(tag: string): Format | undefined {

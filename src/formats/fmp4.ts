@@ -1,14 +1,17 @@
 /** Presentation to movie fragments (media-rules 1.4 and 4). */
 import { withoutSets } from '../codec/nal.ts';
-import { writeFragmentHead, type FragmentHead } from '../isobmff/fragment.ts';
-import { writeInit } from '../isobmff/init.ts';
+import { fragmentHeadSize, writeFragmentHead, type FragmentHead } from '../isobmff/fragment.ts';
+import { writeInit, type Init } from '../isobmff/init.ts';
 import { cmafSampleEntry } from '../isobmff/sampleentry.ts';
 import type { SegmentPlan } from '../formats.ts';
 import { endOf } from '../model/cuts.ts';
 import type { SwitchingSet, Track } from '../model/presentation.ts';
-import { isSync, presentationTime } from '../model/samples.ts';
+import { isSync, payloadBytes, presentationTime } from '../model/samples.ts';
 import { sampleTimes } from '../model/timing.ts';
+import { envelopeBytes } from '../protection/envelope.ts';
+import { protectionSystemBoxes } from '../protection/signalling.ts';
 import { HNS_PER_SECOND } from '../time.ts';
+import { encryptSamples, expectedEncryption, sampleProtection, trackEncryption } from './encrypt.ts';
 import { sampleRanges } from './ranges.ts';
 
 /** How one format writes its fragments. */
@@ -19,6 +22,8 @@ export type FragmentForm = {
   readonly cmaf: boolean;
   /** Brand of a styp box before the fragment, or null for none. */
   readonly segmentBrand: string | null;
+  /** Names of the boxes that describe encrypted samples. */
+  readonly encryption: 'cenc' | 'piff';
 };
 
 /** One segment of the track. */
@@ -28,9 +33,28 @@ export function planFragment(track: Track, segment: number, form: FragmentForm):
 
 /** The samples [first, end) as one fragment; `sequence` is the mfhd's. */
 export function planSamples(track: Track, first: number, end: number, sequence: number, form: FragmentForm, until?: number): SegmentPlan {
-  const { samples, codec } = track;
+  const { codec } = track;
+  const head = headOf(track, first, end, sequence, form, until);
+  const ranges = sampleRanges(track, first, end);
+  const isFiltered = form.cmaf && track.inBandSets && codec.kind === 'video';
+  const protection = sampleProtection(track);
+  if (!isFiltered && protection === null) return { kind: 'copy', head: writeFragmentHead(head), ranges };
+  return {
+    kind: 'build',
+    ranges,
+    build(payload) {
+      const sent = isFiltered ? withoutSets(payload, head.sizes, codec.nalLengthSize, codec.family, codec.parameterSets) : { payload, sizes: head.sizes };
+      const sized = { ...head, sizes: sent.sizes };
+      if (protection === null) return [writeFragmentHead(sized), sent.payload];
+      return [writeFragmentHead({ ...sized, encryption: encryptSamples(track, protection, first, sent, form) }), sent.payload];
+    },
+  };
+}
+
+function headOf(track: Track, first: number, end: number, sequence: number, form: FragmentForm, until?: number): FragmentHead {
+  const { samples } = track;
   const times = sampleTimes(samples, track.timescale, first, end, form.hns, until);
-  const head: FragmentHead = {
+  return {
     sequence,
     trackId: 1,
     baseMediaDecodeTime: times.start,
@@ -40,22 +64,15 @@ export function planSamples(track: Track, first: number, end: number, sequence: 
     sync: samples.sync === null ? null : (i) => isSync(samples, first + i),
     styp: form.segmentBrand,
   };
-  const ranges = sampleRanges(track, first, end);
-  if (!form.cmaf || !track.inBandSets || codec.kind !== 'video') return { kind: 'copy', head: writeFragmentHead(head), ranges };
-  return {
-    kind: 'build',
-    ranges,
-    build(payload) {
-      const filtered = withoutSets(payload, head.sizes, codec.nalLengthSize, codec.family, codec.parameterSets);
-      return [writeFragmentHead({ ...head, sizes: filtered.sizes }), filtered.payload];
-    },
-  };
 }
 
-/** Bytes of samples [first, end) as they are sent; with in-band sets an upper bound. */
+/** Bytes of samples [first, end) as they are sent; with in-band sets an upper bound, encrypted with one slice in each picture. */
 export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm): number {
-  const plan = planSamples(track, first, end, 1, { ...form, cmaf: false });
-  return plan.kind === 'copy' ? plan.head.length + plan.ranges.reduce((sum, { length }) => sum + length, 0) : 0;
+  const head = headOf(track, first, end, 1, form);
+  const protection = sampleProtection(track);
+  const headBytes = fragmentHeadSize(protection === null ? head : { ...head, encryption: expectedEncryption(track, protection, end - first, form) });
+  const bytes = payloadBytes(track.samples, first, end) + headBytes;
+  return track.protection?.scheme === 'cbc' ? envelopeBytes(bytes) : bytes;
 }
 
 /** One key frame alone, shown until the next one (media-rules 6). `index` counts the key frames. */
@@ -76,7 +93,10 @@ export function writeCmafInit(set: SwitchingSet, track: Track): Uint8Array {
   return writeInit({ brand: 'cmfc', timescale: track.timescale, sampleEntry: cmafSampleEntry(track.sampleEntry, track.codec), ...common(set, track) });
 }
 
-function common({ kind, language }: SwitchingSet, { codec }: Track): { kind: SwitchingSet['kind']; language: string; width: number; height: number } {
+function common({ kind, language }: SwitchingSet, track: Track): Pick<Init, 'kind' | 'language' | 'width' | 'height' | 'encryption' | 'systems'> {
+  const { codec } = track;
   const { width, height } = codec.kind === 'video' ? codec : { width: 0, height: 0 };
-  return { kind, language: language === '' ? 'und' : language, width, height };
+  const protection = sampleProtection(track);
+  const encrypted = protection === null ? {} : { encryption: trackEncryption(protection, codec.kind), systems: protectionSystemBoxes(protection) };
+  return { kind, language: language === '' ? 'und' : language, width, height, ...encrypted };
 }

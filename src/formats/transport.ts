@@ -1,6 +1,6 @@
 /** Presentation to transport stream segments (media-rules 2.3, 4.3 and 5). */
 import { withoutSets } from '../codec/nal.ts';
-import { withFourByteLengths } from '../codec/nallength.ts';
+import { withFourByteLengths, type Samples } from '../codec/nallength.ts';
 import { IsomerError } from '../errors.ts';
 import type { ByteRange, SegmentPlan } from '../formats.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
@@ -8,6 +8,7 @@ import { decodeTimes, isSync, presentationTime, presentationTimes, type SampleTa
 import { adtsConfig } from '../mpegts/pes.ts';
 import { planTsSegment, type TsAudio, type TsInput, type TsSamples, type TsVideo } from '../mpegts/segment.ts';
 import { CLOCK_RATE, toClockRelative, type Ticks } from '../time.ts';
+import { audioSetup, encryptFrames, encryptPictures, sampleProtection } from './encrypt.ts';
 import { sampleRanges } from './ranges.ts';
 
 /** 10 s: added to every time stamp, so that decode times before 0 stay positive (media-rules 1.5). */
@@ -18,14 +19,14 @@ export type MuxedAudio = { readonly set: SwitchingSet; readonly track: Track };
 /** A whole segment; `audio` is muxed into video segments of HLS v3. */
 export function planTransport(set: SwitchingSet, track: Track, segment: number, audio: MuxedAudio | null): SegmentPlan {
   const [first, end] = [track.cuts[segment], track.cuts[segment + 1]];
-  if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, track, first, end);
+  if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null, track);
   const muxed = audio === null ? null : audioWithin(audio, set, segment);
-  return plan({ video: videoOf(track, first, end), audio: muxed, segment }, track, first, end);
+  return plan({ video: videoOf(track, first, end), audio: muxed, segment }, { track, first, end }, audio?.track ?? null);
 }
 
 /** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */
 export function planTransportKeyFrame(track: Track, sample: number, index: number): SegmentPlan {
-  return plan({ video: videoOf(track, sample, sample + 1), audio: null, segment: index }, track, sample, sample + 1);
+  return plan({ video: videoOf(track, sample, sample + 1), audio: null, segment: index }, { track, first: sample, end: sample + 1 }, null);
 }
 
 /** The audio frames of a muxed segment: those presented in [start, end); the outermost segments take what lies outside. */
@@ -56,7 +57,7 @@ function videoOf(track: Track, first: number, end: number): TsVideo {
   if (codec.kind !== 'video' || codec.family !== 'avc') {
     throw new IsomerError('MPE_VIDEO_ENCODING_NOT_SUPPORTED', { what: 'transport stream', expected: 'H.264', found: codec.rfc6381 });
   }
-  return { ...stampsOf(track, first, end), sync: (i) => isSync(samples, first + i), parameterSets: codec.parameterSets };
+  return { ...stampsOf(track, first, end), sync: (i) => isSync(samples, first + i), parameterSets: codec.parameterSets, encrypted: sampleProtection(track) !== null };
 }
 
 function audioOf(set: SwitchingSet, track: Track, first: number, end: number): TsAudio {
@@ -64,7 +65,8 @@ function audioOf(set: SwitchingSet, track: Track, first: number, end: number): T
   if (codec.kind !== 'audio' || codec.family !== 'aac') {
     throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: `track ${set.name} in a transport stream`, expected: 'AAC', found: codec.rfc6381 });
   }
-  return { ...stampsOf(track, first, end), adts: adtsConfig(codec.config), language: set.language };
+  const stream = { ...stampsOf(track, first, end), adts: adtsConfig(codec.config), language: set.language };
+  return sampleProtection(track) === null ? stream : { ...stream, encryption: audioSetup(codec) };
 }
 
 function stampsOf({ samples, timescale, source }: Track, first: number, end: number): TsSamples {
@@ -93,31 +95,32 @@ function leastComposition({ composition }: SampleTable): number {
   return least;
 }
 
-function plan(input: TsInput, track: Track, first: number, end: number): SegmentPlan {
-  const { codec } = track;
-  const direct = codec.kind !== 'video' || (!track.inBandSets && codec.nalLengthSize === 4);
-  if (direct) return { kind: 'windows', ...planTsSegment(input) };
-  return planFiltered(input, track, first, end);
+type VideoRun = { readonly track: Track; readonly first: number; readonly end: number };
+
+function plan(input: TsInput, video: VideoRun | null, audio: Track | null): SegmentPlan {
+  const isDirect = video === null || (!video.track.inBandSets && video.track.codec.kind === 'video' && video.track.codec.nalLengthSize === 4);
+  const isClear = [video?.track ?? null, audio].every((track) => track === null || sampleProtection(track) === null);
+  if (isDirect && isClear) return { kind: 'windows', ...planTsSegment(input) };
+  return planInMemory(input, video, audio);
 }
 
-/** Samples with parameter sets, delimiters or short length fields are brought into form in memory first. */
-function planFiltered(input: TsInput, track: Track, first: number, end: number): SegmentPlan {
-  const { codec, samples } = track;
-  if (codec.kind !== 'video' || input.video === null) throw new Error('only video is filtered');
-  const { video, audio } = input;
-  const videoRanges = sampleRanges(track, first, end);
+/** Samples with parameter sets, delimiters or short length fields are brought into form first; SAMPLE-AES makes slices longer. */
+function planInMemory(input: TsInput, video: VideoRun | null, audioTrack: Track | null): SegmentPlan {
+  const { audio } = input;
+  const videoRanges = video === null ? [] : sampleRanges(video.track, video.first, video.end);
   const audioRanges: ByteRange[] = audio === null ? [] : Array.from(audio.sizes, (length, i) => ({ source: audio.source, offset: audio.offsets[i], length }));
   return {
     kind: 'build',
     ranges: [...videoRanges, ...audioRanges],
     build(payload) {
       const videoBytes = videoRanges.reduce((sum, { length }) => sum + length, 0);
-      const stored = payload.subarray(0, videoBytes);
-      const filtered = withFourByteLengths(withoutSets(stored, samples.sizes.subarray(first, end), codec.nalLengthSize, codec.family, codec.parameterSets), codec.nalLengthSize);
-      const memory: Record<string, Uint8Array> = { video: filtered.payload, audio: payload.subarray(videoBytes) };
+      const pictures = video === null ? null : transportSamples(video, payload.subarray(0, videoBytes));
+      const frames = payload.subarray(videoBytes);
+      if (audio !== null && audioTrack !== null) encryptFrames(audioTrack, frames, audio.sizes);
+      const memory: Record<string, Uint8Array> = { video: pictures?.payload ?? NO_BYTES, audio: frames };
       const rebased: TsInput = {
         segment: input.segment,
-        video: { ...video, source: 'video', sizes: filtered.sizes, offsets: runningOffsets(filtered.sizes) },
+        video: input.video === null || pictures === null ? null : { ...input.video, source: 'video', sizes: pictures.sizes, offsets: runningOffsets(pictures.sizes) },
         audio: audio === null ? null : { ...audio, source: 'audio', offsets: runningOffsets(audio.sizes) },
       };
       return Array.from(planTsSegment(rebased).windows(), (window) => {
@@ -127,6 +130,16 @@ function planFiltered(input: TsInput, track: Track, first: number, end: number):
       });
     },
   };
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Samples in the form that the writer wants (media-rules 4.3), enciphered where the track is. */
+function transportSamples({ track, first, end }: VideoRun, stored: Uint8Array): Samples {
+  const { codec, samples } = track;
+  if (codec.kind !== 'video') throw new Error('only video has NAL units');
+  const filtered = withFourByteLengths(withoutSets(stored, samples.sizes.subarray(first, end), codec.nalLengthSize, codec.family, codec.parameterSets), codec.nalLengthSize);
+  return encryptPictures(track, filtered);
 }
 
 function runningOffsets(sizes: Uint32Array): Float64Array {

@@ -1,0 +1,311 @@
+/**
+ * Encrypted outputs of real media: deciphered here by a reader of its own (boxes, subsamples, ciphers), by ffmpeg and by
+ * openssl, and compared with the outputs in the clear.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createDecipheriv } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openAsset, type Asset } from '../asset/open.ts';
+import { createMovieReader } from '../asset/reader.ts';
+import { FORMATS, type ChildParameters, type Format, type FormatId, type SegmentPlan } from '../formats.ts';
+import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
+import type { Scheme } from '../model/protection.ts';
+import { ContentKey } from '../protection/contentkey.ts';
+import { parseGuid } from '../protection/guid.ts';
+import { protectPresentation } from '../protection/protect.ts';
+import { keyDeliveryTemplates, NO_SYSTEMS } from '../protection/urls.ts';
+import { createMemoryStorage } from '../storage/memory.ts';
+
+const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
+if (!hasFfmpeg) console.warn('skipped: encrypted outputs of real media, because ffmpeg is not installed');
+
+const folder = hasFfmpeg ? mkdtempSync(join(tmpdir(), 'isomer-protect-')) : '';
+const at = (name: string): string => join(folder, name);
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const ffmpeg = (...args: string[]): void => {
+  execFileSync('ffmpeg', ['-v', 'error', '-y', ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+};
+
+const KEY = new ContentKey(parseGuid('00112233-4455-6677-8899-aabbccddeeff'), Buffer.from('2b7e151628aed2a6abf7158809cf4f3c', 'hex'));
+const templates = keyDeliveryTemplates('https://keys.example/');
+const SYSTEMS = { ...NO_SYSTEMS, playReady: { licenseUrl: templates.playReady, customAttributes: null }, widevine: { licenseUrl: null }, clearKey: { keyUrl: 'https://k/' }, envelope: { keyUrl: templates.envelope } };
+const NAMES = ['avc', 'hevc', 'inband'] as const;
+type Name = (typeof NAMES)[number];
+
+const assets = new Map<Name, { asset: Asset; file: Uint8Array }>();
+const assetOf = (name: Name): { presentation: Presentation; file: Uint8Array } => {
+  const { asset, file } = assets.get(name) ?? { asset: null, file: null };
+  if (asset === null) throw new Error(`${name} is not open`);
+  return { presentation: asset.presentation, file };
+};
+const protect = (name: Name, scheme: Scheme): Presentation => protectPresentation(assetOf(name).presentation, { scheme, keyOf: () => KEY, systems: SYSTEMS });
+const formatOf = (id: FormatId): Format => FORMATS.find((format) => format.id === id) as Format;
+const parameters: ChildParameters = { format: '', extra: [], audioOnly: false };
+
+/** What the origin does with a plan, all at once. */
+function run(plan: SegmentPlan, file: Uint8Array): Buffer {
+  const read = (offset: number, length: number): Uint8Array => file.subarray(offset, offset + length);
+  if (plan.kind === 'copy') return Buffer.concat([plan.head, ...plan.ranges.map(({ offset, length }) => read(offset, length))]);
+  if (plan.kind === 'build') return Buffer.concat(plan.build(Uint8Array.from(Buffer.concat(plan.ranges.map(({ offset, length }) => read(offset, length))))));
+  const parts: Buffer[] = [];
+  for (const window of plan.windows()) {
+    const buffer = Buffer.alloc(window.capacity);
+    for (const { offset, length, at: to } of window.reads) buffer.set(read(offset, length), to);
+    parts.push(Buffer.from(window.make(buffer)));
+  }
+  const whole = Buffer.concat(parts);
+  expect(whole.length).toBe(plan.length);
+  return whole;
+}
+
+type Piece = { set: SwitchingSet; track: Track; init: Buffer; segments: Buffer[] };
+
+function piecesOf(id: FormatId, presentation: Presentation, file: Uint8Array): Piece[] {
+  const format = formatOf(id);
+  return presentation.switchingSets.flatMap((set) =>
+    set.tracks.map((track) => ({
+      set,
+      track,
+      init: Buffer.from(format.writeInit?.(set, track) ?? []),
+      segments: Array.from({ length: track.cuts.length - 1 }, (_, i) => run(format.planSegment(presentation, set, track, i, parameters), file)),
+    })),
+  );
+}
+
+/** Boxes by path, without the packager's reader. Sample entries hold boxes behind fields of fixed length. */
+function boxes(bytes: Buffer, found: Map<string, Buffer> = new Map(), path = ''): Map<string, Buffer> {
+  const HOLDERS: Readonly<Record<string, number>> = { moov: 0, trak: 0, mdia: 0, minf: 0, stbl: 0, stsd: 8, encv: 78, enca: 28, sinf: 0, schi: 0, moof: 0, traf: 0 };
+  for (let from = 0; from < bytes.length; ) {
+    const size = bytes.readUInt32BE(from);
+    const type = bytes.toString('latin1', from + 4, from + 8);
+    const name = path === '' ? type : `${path}/${type}`;
+    const body = bytes.subarray(from + 8, from + size);
+    found.set(type === 'uuid' ? `${path}/${hex(body.subarray(0, 16))}` : name, type === 'uuid' ? body.subarray(16) : body);
+    if (type in HOLDERS) boxes(body.subarray(HOLDERS[type]), found, name);
+    from += size;
+  }
+  return found;
+}
+
+type Tenc = { scheme: string; crypt: number; skip: number; ivBytes: number; kid: string; constant: Buffer };
+
+function tencOf(init: Buffer): Tenc {
+  const found = boxes(init);
+  const entry = [...found.keys()].find((path) => /\/enc[va]$/.test(path));
+  if (entry === undefined) throw new Error('no protected sample entry');
+  const tenc = found.get(`${entry}/sinf/schi/tenc`) as Buffer;
+  expect(tenc[6]).toBe(1);
+  return {
+    scheme: (found.get(`${entry}/sinf/schm`) as Buffer).toString('latin1', 4, 8),
+    crypt: tenc[0] === 1 ? tenc[5] >> 4 : 0,
+    skip: tenc[0] === 1 ? tenc[5] & 15 : 0,
+    ivBytes: tenc[7],
+    kid: tenc.toString('hex', 8, 24),
+    constant: tenc[7] === 0 ? tenc.subarray(25, 25 + tenc[24]) : Buffer.alloc(0),
+  };
+}
+
+type Sample = { clear: Buffer; sent: Buffer; iv: string };
+
+/** ISO/IEC 23001-7 read as its text goes: senc or PIFF's uuid box, one cipher per sample or per protected range. */
+function decipher(segment: Buffer, tenc: Tenc): Sample[] {
+  const found = boxes(segment);
+  const senc = found.get('moof/traf/senc') ?? found.get('moof/traf/a2394f525a9b4f14a2446c427c648df4');
+  const trun = found.get('moof/traf/trun') as Buffer;
+  const tfhd = found.get('moof/traf/tfhd') as Buffer;
+  const [runFlags, headFlags] = [trun.readUIntBE(1, 3), tfhd.readUIntBE(1, 3)];
+  const constantSize = headFlags & 16 ? tfhd.readUInt32BE(8 + (headFlags & 8 ? 4 : 0)) : 0;
+  const stride = [0x100, 0x200, 0x400, 0x800].reduce((sum, flag) => sum + (runFlags & flag ? 4 : 0), 0);
+  const first = 12 + (runFlags & 4 ? 4 : 0);
+  const mdat = Buffer.from(found.get('mdat') as Buffer);
+  const information = found.get('moof/traf/saio');
+  if (information !== undefined) {
+    // saio counts from the moof, here behind a styp; the entries begin behind senc's header.
+    const moof = segment.indexOf('moof', 0, 'latin1') - 4;
+    expect(moof + information.readUInt32BE(8)).toBe(segment.indexOf('senc', 0, 'latin1') + 12);
+    const saiz = found.get('moof/traf/saiz') as Buffer;
+    const sizes = saiz[4] === 0 ? [...saiz.subarray(9)] : Array.from({ length: saiz.readUInt32BE(5) }, () => saiz[4]);
+    expect(sizes.length).toBe(trun.readUInt32BE(4));
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBe((senc as Buffer).length - 8);
+  }
+  let start = 0;
+  let place = 8;
+  if (senc !== undefined) expect(senc.readUInt32BE(4)).toBe(trun.readUInt32BE(4));
+  return Array.from({ length: trun.readUInt32BE(4) }, (_, i) => {
+    const size = runFlags & 0x200 ? trun.readUInt32BE(first + i * stride + (runFlags & 0x100 ? 4 : 0)) : constantSize;
+    const sent = mdat.subarray(start, start + size);
+    start += size;
+    const iv = tenc.ivBytes === 0 ? tenc.constant : Buffer.concat([(senc as Buffer).subarray(place, place + 8), Buffer.alloc(8)]);
+    place += tenc.ivBytes;
+    const ranges: [number, number][] = [];
+    if (senc !== undefined && (senc.readUIntBE(1, 3) & 2) !== 0) {
+      let from = 0;
+      const count = senc.readUInt16BE(place);
+      place += 2;
+      for (let k = 0; k < count; k++, place += 6) {
+        from += senc.readUInt16BE(place);
+        ranges.push([from, senc.readUInt32BE(place + 2)]);
+        from += senc.readUInt32BE(place + 2);
+      }
+      expect(from).toBe(size);
+    } else ranges.push([0, size]);
+    const clear = Buffer.from(sent);
+    const counter = createDecipheriv('aes-128-ctr', KEY.reveal(), iv);
+    for (const [from, bytes] of ranges) {
+      if (tenc.scheme === 'cenc') {
+        clear.set(counter.update(clear.subarray(from, from + bytes)), from);
+        continue;
+      }
+      const chain = createDecipheriv('aes-128-cbc', KEY.reveal(), iv).setAutoPadding(false);
+      for (let block = 0; 16 * block + 16 <= bytes; block++) {
+        if (tenc.skip > 0 && block % (tenc.crypt + tenc.skip) >= tenc.crypt) continue;
+        clear.set(chain.update(clear.subarray(from + 16 * block, from + 16 * block + 16)), from + 16 * block);
+      }
+    }
+    return { clear, sent, iv: hex(iv) };
+  });
+}
+
+const CENC: Tenc = { scheme: 'cenc', crypt: 0, skip: 0, ivBytes: 8, kid: hex(KEY.id), constant: Buffer.alloc(0) };
+
+type Packet = { readonly dts: number; readonly text: string };
+
+/** Stream, times, size and hash of each packet; side data, which tells of the encryption, is left out. */
+function packets(args: readonly string[], input?: Buffer): Packet[] {
+  const { stdout, stderr, status } = spawnSync('ffmpeg', ['-v', 'error', ...args, '-c', 'copy', '-f', 'framehash', '-hash', 'md5', '-'], { input, encoding: 'utf8', maxBuffer: 1 << 26 });
+  expect(status, stderr).toBe(0);
+  const found = stdout.split('\n').filter((line) => /^\d/.test(line)).map((line) => line.split(/,\s*/).slice(0, 6));
+  expect(found.length, stderr).toBeGreaterThan(10);
+  return found.map((columns) => ({ dts: Number(columns[1]), text: columns.join(' ') }));
+}
+
+const textOf = (list: readonly Packet[]): string => list.map(({ text }) => text).join('\n');
+
+describe.skipIf(!hasFfmpeg)('encrypted outputs', () => {
+  beforeAll(async () => {
+    const sources = ['-f', 'lavfi', '-i', 'testsrc2=s=320x180:r=25:d=9,noise=alls=12:allf=t', '-f', 'lavfi', '-i', 'sine=r=48000:d=9'];
+    const audio = ['-c:a', 'aac', '-b:a', '64k'];
+    ffmpeg(...sources, '-c:v', 'libx264', '-preset', 'veryfast', '-bf', '2', '-g', '50', '-x264-params', 'slices=2', '-threads', '1', ...audio, at('avc.mp4'));
+    ffmpeg(...sources, '-c:v', 'libx265', '-preset', 'ultrafast', '-tag:v', 'hvc1', '-x265-params', 'log-level=none:pools=1:keyint=50:min-keyint=50:scenecut=0', ...audio, at('hevc.mp4'));
+    ffmpeg('-i', at('avc.mp4'), '-map', '0:v', '-c', 'copy', '-bsf:v', 'h264_mp4toannexb', '-tag:v', 'avc3', at('inband.mp4'));
+    for (const name of NAMES) {
+      const file = readFileSync(at(`${name}.mp4`));
+      assets.set(name, { file, asset: await openAsset(createMemoryStorage({ [`a/${name}.mp4`]: file }), 'a', name, { segmentSeconds: 4, readMovie: createMovieReader(null) }) });
+    }
+  }, 120_000);
+  afterAll(async () => {
+    for (const { asset } of assets.values()) await asset.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const FRAGMENTS: readonly (readonly [FormatId, Scheme, Name])[] = [
+    ['dash-cmaf', 'cenc', 'avc'], ['dash-cmaf', 'cenc', 'hevc'], ['dash-cmaf', 'cenc', 'inband'], ['dash-csf', 'cenc', 'avc'], ['dash-csf', 'cenc', 'hevc'], ['dash-csf', 'cenc', 'inband'],
+    ['dash-cmaf', 'cbcs', 'avc'], ['dash-cmaf', 'cbcs', 'hevc'], ['hls-cmaf', 'cbcs', 'avc'], ['hls-cmaf', 'cenc', 'avc'], ['smooth', 'piff', 'avc'], ['smooth', 'cenc', 'avc'],
+  ];
+
+  it.each(FRAGMENTS)('%s, %s, %s: deciphered samples are those of the clear output', (id, scheme, name) => {
+    const { presentation, file } = assetOf(name);
+    const clear = piecesOf(id, presentation, file);
+    const secret = piecesOf(id, protect(name, scheme), file);
+    expect(secret.length).toBe(clear.length);
+    secret.forEach((piece, p) => {
+      const tenc = id === 'smooth' ? CENC : tencOf(piece.init);
+      expect([tenc.scheme, tenc.kid]).toEqual([scheme === 'cbcs' ? 'cbcs' : 'cenc', hex(KEY.id)]);
+      expect(piece.segments.length).toBeGreaterThan(1);
+      piece.segments.forEach((segment, s) => {
+        const samples = decipher(segment, tenc);
+        const stored = boxes(clear[p].segments[s]).get('mdat') as Buffer;
+        expect(Buffer.concat(samples.map((sample) => sample.clear)).equals(stored)).toBe(true);
+        const changed = samples.filter((sample) => !sample.sent.equals(sample.clear)).length;
+        expect(changed / samples.length).toBeGreaterThan(0.8);
+      });
+    });
+  });
+
+  it('never give one vector to two samples, in any output, and the same one in every answer', () => {
+    const owner = new Map<string, string>();
+    for (const [id, scheme, name] of FRAGMENTS.filter(([, kind]) => kind !== 'cbcs')) {
+      const { file } = assetOf(name);
+      const [one, other] = [0, 1].map(() => piecesOf(id, protect(name, scheme), file));
+      one.forEach((piece, p) =>
+        piece.segments.forEach((segment, s) => {
+          expect(segment.equals(other[p].segments[s])).toBe(true);
+          for (const { clear, iv } of decipher(segment, CENC)) {
+            const sample = hex(clear);
+            expect(owner.get(iv) ?? sample).toBe(sample);
+            owner.set(iv, sample);
+          }
+        }),
+      );
+    }
+    expect(owner.size).toBeGreaterThan(1500);
+  });
+
+  it.each([['dash-cmaf', 'cenc', 'avc'], ['dash-cmaf', 'cenc', 'hevc'], ['dash-csf', 'cenc', 'avc'], ['dash-cmaf', 'cbcs', 'avc'], ['dash-cmaf', 'cbcs', 'hevc']] as const)('%s, %s, %s: ffmpeg deciphers to the same packets', (id, scheme, name) => {
+    const { presentation, file } = assetOf(name);
+    const clear = piecesOf(id, presentation, file);
+    piecesOf(id, protect(name, scheme), file).forEach((piece, p) => {
+      // From a pipe: with a file ffmpeg 5 takes the last fragment's map for all of them.
+      const expected = textOf(packets(['-i', 'pipe:0'], Buffer.concat([clear[p].init, ...clear[p].segments])));
+      const secret = Buffer.concat([piece.init, ...piece.segments]);
+      expect(textOf(packets(['-decryption_key', hex(KEY.reveal()), '-i', 'pipe:0'], secret))).toBe(expected);
+      expect(textOf(packets(['-i', 'pipe:0'], secret))).not.toBe(expected);
+    });
+  });
+
+  it.each([['hls-v4', 'avc'], ['hls-v3', 'avc'], ['hls-v4', 'inband']] as const)('%s, SAMPLE-AES, %s: ffmpeg deciphers to the same packets', (id, name) => {
+    const { presentation, file } = assetOf(name);
+    const clear = piecesOf(id, presentation, file);
+    writeFileSync(at('key.bin'), KEY.reveal());
+    piecesOf(id, protect(name, 'cbcs'), file).forEach((piece, p) => {
+      const hashes = ['clear', 'secret'].map((kind) => {
+        const segments = kind === 'clear' ? clear[p].segments : piece.segments;
+        segments.forEach((segment, s) => writeFileSync(at(`${kind}${s}.ts`), segment));
+        const key = kind === 'clear' ? '' : `#EXT-X-KEY:METHOD=SAMPLE-AES,URI="key.bin",IV=0x${hex(piece.track.protection?.iv ?? new Uint8Array(0))}\n`;
+        writeFileSync(at(`${kind}.m3u8`), `#EXTM3U\n#EXT-X-VERSION:4\n#EXT-X-TARGETDURATION:6\n${key}${segments.map((_, s) => `#EXTINF:4,\n${kind}${s}.ts\n`).join('')}#EXT-X-ENDLIST\n`);
+        const found = packets(['-allowed_extensions', 'ALL', '-i', at(`${kind}.m3u8`)]);
+        // The packets that ffmpeg's parser still holds at the end come out undeciphered: it has left the segment then.
+        const end = Math.max(...found.map(({ dts }) => dts));
+        return textOf(found.filter(({ dts }) => dts < end - 30_000));
+      });
+      expect(hashes[1]).toBe(hashes[0]);
+      expect(piece.segments[0].equals(clear[p].segments[0])).toBe(false);
+    });
+  });
+
+  it.each(FORMATS.map(({ id }) => [id] as const))('%s, cbc: openssl deciphers every resource to the clear one', (id) => {
+    const { presentation, file } = assetOf('avc');
+    const clear = piecesOf(id, presentation, file);
+    piecesOf(id, protect('avc', 'cbc'), file).forEach((piece, p) => {
+      const iv = hex(piece.track.protection?.iv ?? new Uint8Array(0));
+      const open = (bytes: Buffer): Buffer => spawnSync('openssl', ['enc', '-d', '-aes-128-cbc', '-K', hex(KEY.reveal()), '-iv', iv], { input: bytes, maxBuffer: 1 << 26 }).stdout;
+      [piece.init, ...piece.segments].forEach((bytes, i) => {
+        const expected = [clear[p].init, ...clear[p].segments][i];
+        expect(bytes.length === 0 ? 0 : open(bytes).compare(expected)).toBe(0);
+        expect(bytes.length).toBe(expected.length === 0 ? 0 : expected.length + 16 - (expected.length % 16));
+      });
+    });
+  });
+
+  it('key frames are enciphered as in their segments', () => {
+    const { file } = assetOf('avc');
+    const protectedOne = protect('avc', 'cbcs');
+    const [set] = protectedOne.switchingSets;
+    const [track] = set.tracks;
+    const format = formatOf('hls-cmaf');
+    const plan = format.planKeyFrame?.(set, track, 0n);
+    const segment = run(format.planSegment(protectedOne, set, track, 0, parameters), file);
+    const frame = decipher(run(plan as SegmentPlan, file), tencOf(Buffer.from(format.writeInit?.(set, track) ?? [])))[0];
+    expect(segment.includes(frame.sent)).toBe(true);
+    expect(frame.sent.equals(frame.clear)).toBe(false);
+  });
+
+  it.each([['hls-v3', 'cenc'], ['hls-v4', 'cenc'], ['hls-v4', 'piff'], ['dash-csf', 'piff'], ['smooth', 'cbcs']] as const)('%s refuses %s', (id, scheme) => {
+    const presentation = protect('avc', scheme);
+    const [set] = presentation.switchingSets;
+    expect(() => formatOf(id).planSegment(presentation, set, set.tracks[0], 0, parameters)).toThrow(/does not exist with this encryption/);
+  });
+});
