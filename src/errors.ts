@@ -125,10 +125,11 @@ export class IsomerError extends Error {
   readonly detail: ErrorDetail;
 
   constructor(code: ErrorCode, detail: ErrorDetail = {}, cause?: unknown) {
-    super(describe(code, detail), cause === undefined ? undefined : { cause });
+    const clipped = clip(detail);
+    super(describe(code, clipped), cause === undefined ? undefined : { cause });
     this.name = 'IsomerError';
     this.code = code;
-    this.detail = detail;
+    this.detail = clipped;
   }
 
   get status(): number {
@@ -143,6 +144,14 @@ export class IsomerError extends Error {
   get contractCode(): string {
     return row(this.code).as ?? this.code;
   }
+}
+
+/** What is found may be a megabyte of somebody's attribute. */
+const MAX_TEXT = 600;
+
+function clip(detail: ErrorDetail): ErrorDetail {
+  const long = Object.values(detail).some((text) => text.length > MAX_TEXT);
+  return long ? Object.fromEntries(Object.entries(detail).map(([key, text]) => [key, text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text])) : detail;
 }
 
 export function row(code: ErrorCode): Row {

@@ -24,10 +24,11 @@ export function toHns(time: Ticks, timescale: number): Ticks {
 }
 
 /**
- * The same for a time relative to the track's base. Exact for every safe integer as long as the timescale stays
- * below 9 x 10^8: whole seconds and the rest are converted apart, so no product exceeds 2^53.
+ * The same for a time relative to the track's base. Exact for every safe integer: whole seconds and the rest are
+ * converted apart, so no product exceeds 2^53; timescales for which one would take the slow way.
  */
 export function toHnsRelative(time: number, timescale: number): number {
+  if (timescale > 900_000_000) return Number(toHns(BigInt(time), timescale));
   const seconds = Math.floor(time / timescale);
   return seconds * HNS_PER_SECOND + Math.floor(((time - seconds * timescale) * HNS_PER_SECOND) / timescale);
 }

@@ -29,6 +29,8 @@ export type Ism = {
 };
 
 export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+/** Each costs an index in memory. */
+const MAX_TRACKS = 256;
 const KINDS: Readonly<Record<string, IsmTrack['kind']>> = { video: 'video', audio: 'audio', textstream: 'text' };
 /** Forms of the stored media that are read; not those of events that still run. */
 const STORED_FORMATS = new Set(['', 'mp4', 'mp4-v2', 'mp4-v3', 'fmp4', 'vod-fmp4', 'vod-cmaf']);
@@ -46,8 +48,9 @@ export function readIsm(bytes: Uint8Array, file: string): Ism {
   if (body === undefined) throw malformed({ where: place(file, smil), expected: 'a body element', found: 'none' });
   const timed = body.children.find(({ name }) => name === 'seq' || name === 'par');
   if (timed !== undefined) throw new IsomerError('ISOMER_ISM_UNSUPPORTED', { where: place(file, timed), expected: 'one switch element', found: timed.name });
-  const elements = body.children.filter(({ name }) => name === 'switch').flatMap(({ children }) => children).filter(({ name }) => name in KINDS);
+  const elements = body.children.filter(({ name }) => name === 'switch').flatMap(({ children }) => children).filter(({ name }) => Object.hasOwn(KINDS, name));
   if (elements.length === 0) throw malformed({ where: place(file, body), expected: 'a switch with video, audio or textstream elements', found: 'none' });
+  if (elements.length > MAX_TRACKS) throw malformed({ where: place(file, elements[MAX_TRACKS]), expected: `at most ${MAX_TRACKS} tracks`, found: String(elements.length) });
   const client = metas.get('clientmanifestrelativepath');
   return { formats, clientManifest: client === undefined || client === '' ? null : checkedSource(client, file, 'clientManifestRelativePath'), tracks: elements.map((element) => readTrack(element, file)) };
 }

@@ -20,17 +20,19 @@ const CHECKSUM_BYTES = 32;
 const IDENTITY_BYTES = 4096;
 
 const Span = z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]);
+/** 64 bits, signed or not. */
+const Integer = z.string().regex(/^-?\d{1,20}$/);
 const Track = z.strictObject({
   id: z.number().int(),
   handler: z.string(),
   language: z.string(),
-  timescale: z.number().int().positive(),
-  movieTimescale: z.number().int().nonnegative(),
-  edits: z.array(z.strictObject({ segmentDuration: z.string(), mediaTime: z.string(), rate: z.number() })),
+  timescale: z.uint32().positive(),
+  movieTimescale: z.uint32(),
+  edits: z.array(z.strictObject({ segmentDuration: Integer, mediaTime: Integer, rate: z.number() })),
   sampleEntries: z.array(Span),
   count: z.number().int().nonnegative(),
-  base: z.string(),
-  shift: z.number(),
+  base: Integer,
+  shift: z.number().min(0).max(0),
   sizes: Span,
   offsets: Span,
   composition: Span.nullable(),
@@ -150,8 +152,9 @@ export function decodeMovie(file: Buffer, size: number): Movie {
     const { count } = track;
     check(sizes.length === count && offsets.length === count && (composition === null || composition.length === count), 'sample counts');
     check(decode.first.length === decode.time.length && decode.first.length === decode.delta.length && (count === 0 || decode.first[0] === 0), 'time runs');
-    for (let i = 0; i < count; i++) check(offsets[i] >= 0 && offsets[i] + sizes[i] <= size, 'sample range');
+    for (let i = 0; i < count; i++) check(Number.isSafeInteger(offsets[i]) && offsets[i] >= 0 && offsets[i] + sizes[i] <= size, 'sample range');
     for (let i = 1; i < decode.first.length; i++) check(decode.first[i] > decode.first[i - 1] && decode.first[i] < count, 'time runs');
+    checkTimes(decode, count);
     if (sync !== null) for (let i = 0; i < sync.length; i++) check(sync[i] < count && (i === 0 || sync[i] > sync[i - 1]), 'sync samples');
     return {
       id: track.id,
@@ -165,6 +168,15 @@ export function decodeMovie(file: Buffer, size: number): Movie {
     };
   });
   return { brands: header.brands, timescale: header.timescale, fragmented: header.fragmented, tracks };
+}
+
+/** Safe integers that never go back. */
+function checkTimes({ first, time, delta }: MovieTrack['samples']['decode'], count: number): void {
+  check((count === 0) === (first.length === 0), 'time runs');
+  for (let i = 0; i < first.length; i++) {
+    const end = time[i] + ((i + 1 < first.length ? first[i + 1] : count) - first[i]) * delta[i];
+    check(Number.isSafeInteger(time[i]) && Number.isSafeInteger(end) && (i === 0 || time[i] >= time[i - 1]), 'times');
+  }
 }
 
 function check(holds: boolean, what: string): asserts holds {

@@ -65,7 +65,7 @@ function audioOf(set: SwitchingSet, track: Track, first: number, end: number): T
   if (codec.kind !== 'audio' || codec.family !== 'aac') {
     throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: `track ${set.name} in a transport stream`, expected: 'AAC', found: codec.rfc6381 });
   }
-  const stream = { ...stampsOf(track, first, end), adts: adtsConfig(codec.config), language: set.language };
+  const stream = { ...withoutEmpty(stampsOf(track, first, end)), adts: adtsConfig(codec.config), language: set.language };
   return sampleProtection(track) === null ? stream : { ...stream, encryption: audioSetup(codec) };
 }
 
@@ -79,6 +79,13 @@ function stampsOf({ samples, timescale, source }: Track, first: number, end: num
     dts[i] = CLOCK_OFFSET + base + toClockRelative(dts[i] + shift, timescale);
   }
   return { source, sizes: samples.sizes.subarray(first, end), offsets: samples.offsets.subarray(first, end), pts, dts };
+}
+
+/** An ADTS frame has a payload: stored frames of no bytes are left out. */
+function withoutEmpty(samples: TsSamples): TsSamples {
+  if (!samples.sizes.includes(0)) return samples;
+  const kept = (_: number, i: number): boolean => samples.sizes[i] > 0;
+  return { source: samples.source, sizes: samples.sizes.filter(kept), offsets: samples.offsets.filter(kept), pts: samples.pts.filter(kept), dts: samples.dts.filter(kept) };
 }
 
 /** At most 0: negative composition offsets (ctts version 1) would put a decode time after its presentation. */

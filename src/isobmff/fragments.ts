@@ -40,7 +40,8 @@ export function readExtends(mvex: RawBox): ReadonlyMap<number, TrackExtends> {
 
 /** Reads all fragments from byte `from` on; returns the grown tables by track ID. */
 export async function readFragments(read: ReadAt, from: number, size: number, tables: ReadonlyMap<number, SampleTable>, defaults: ReadonlyMap<number, TrackExtends>): Promise<ReadonlyMap<number, SampleTable>> {
-  const tracks = new Map([...tables].map(([id, table]) => [id, new GrowingTable(table)]));
+  const budget = { left: MAX_SAMPLES };
+  const tracks = new Map([...tables].map(([id, table]) => [id, new GrowingTable(table, budget)]));
   const buffered = readAhead(read, size);
   let total = 0;
   let count = 0;
@@ -162,7 +163,12 @@ class GrowingTable {
   readonly #delta: number[] = [];
   #broken = true;
 
-  constructor(start: SampleTable) {
+  /** Of samples, shared by all tracks of the file. */
+  readonly #budget: { left: number };
+
+  constructor(start: SampleTable, budget: { left: number }) {
+    this.#budget = budget;
+    budget.left -= start.count;
     this.#sizes = new Uint32Array(Math.max(1024, start.count));
     this.#offsets = new Float64Array(this.#sizes.length);
     this.#composition = new Int32Array(this.#sizes.length);
@@ -179,7 +185,8 @@ class GrowingTable {
   }
 
   reserve(more: number, box: RawBox): void {
-    if (this.#count + more > MAX_SAMPLES) throw malformed('samples', `${box.path}, byte ${box.position}`, `at most ${MAX_SAMPLES} in a track`, this.#count + more);
+    if (more > this.#budget.left) throw malformed('samples', `${box.path}, byte ${box.position}`, `at most ${MAX_SAMPLES} in all tracks`, MAX_SAMPLES - this.#budget.left + more);
+    this.#budget.left -= more;
     let length = this.#sizes.length;
     while (length < this.#count + more) length *= 2;
     if (length === this.#sizes.length) return;

@@ -5,7 +5,7 @@ import type { SampleTable } from '../model/samples.ts';
 import { readBox } from './box.ts';
 import { ELNG, ELST, HDLR, MDHD, MVHD, SELF_CONTAINED, TKHD, type Mdhd } from './boxes.ts';
 import { readExtends, readFragments } from './fragments.ts';
-import { EMPTY_TABLE, readSampleTable } from './tables.ts';
+import { EMPTY_TABLE, MAX_SAMPLES, readSampleTable, type TableLimits } from './tables.ts';
 import { childBoxes, findBox, malformed, needBox, needBytes, printable, unsupported, type RawBox } from './walk.ts';
 
 /** Exactly `length` bytes from `offset`. */
@@ -59,7 +59,12 @@ export async function readMovie(readAt: ReadAt, size: number, limits: MovieLimit
   const traks = boxes.filter(({ type }) => type === 'trak');
   if (traks.length === 0) throw malformed('tracks', 'moov', 'at least one trak', 'none');
   if (traks.length > MAX_TRACKS) throw malformed('tracks', 'moov', `at most ${MAX_TRACKS}`, traks.length);
-  const tracks = traks.map((trak) => readTrack(trak, timescale, size));
+  let left = MAX_SAMPLES;
+  const tracks = traks.map((trak) => {
+    const track = readTrack(trak, timescale, { fileSize: size, samples: left });
+    left -= track.samples.count;
+    return track;
+  });
   const ids = new Set(tracks.map(({ id }) => id));
   if (ids.size !== tracks.length) throw malformed('track_ID', 'moov', 'a different one in every trak', tracks.map(({ id }) => id).join(', '));
   const mvex = findBox(boxes, 'mvex');
@@ -124,7 +129,7 @@ function checkTimescale(box: RawBox, { timescale }: { readonly timescale: number
 /** Handlers whose samples can be delivered. Others (time codes, hints) may keep their data wherever they like. */
 const MEDIA_HANDLERS: ReadonlySet<string> = new Set(['vide', 'soun', 'text', 'subt', 'sbtl', 'clcp']);
 
-function readTrack(trak: RawBox, movieTimescale: number, fileSize: number): MovieTrack {
+function readTrack(trak: RawBox, movieTimescale: number, limits: TableLimits): MovieTrack {
   const boxes = childBoxes(trak.body, trak.path, trak.bodyPosition);
   const tkhd = needBox(boxes, 'tkhd', trak.path);
   const id = readBox(TKHD, tkhd).fields.track_ID;
@@ -147,7 +152,7 @@ function readTrack(trak: RawBox, movieTimescale: number, fileSize: number): Movi
     movieTimescale,
     edits: readEdits(findBox(boxes, 'edts')),
     sampleEntries,
-    samples: isInFile(findBox(information, 'dinf'), handler) ? readSampleTable(tables, stbl.path, fileSize, sampleEntries.length) : EMPTY_TABLE,
+    samples: isInFile(findBox(information, 'dinf'), handler) ? readSampleTable(tables, stbl.path, limits, sampleEntries.length) : EMPTY_TABLE,
   };
 }
 

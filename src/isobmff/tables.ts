@@ -5,7 +5,7 @@
 import type { SampleTable, TimeRuns } from '../model/samples.ts';
 import { findBox, malformed, needBox, needBytes, unsupported, type RawBox } from './walk.ts';
 
-/** In one track: four days of AAC, and 240 MB of typed arrays. */
+/** In all tracks of a file: four days of AAC, and 320 MB of typed arrays. */
 export const MAX_SAMPLES = 20_000_000;
 
 export const EMPTY_TABLE: SampleTable = {
@@ -19,9 +19,13 @@ export const EMPTY_TABLE: SampleTable = {
   shift: 0,
 };
 
-/** `fileSize` bounds every sample's position; `stbl` is the container's content, `entries` the count of sample entries. */
-export function readSampleTable(stbl: readonly RawBox[], path: string, fileSize: number, entries: number): SampleTable {
-  const sizes = readSizes(stbl, path, fileSize);
+/** What a file allows: its size bounds every sample's position, `samples` is what is left of MAX_SAMPLES. */
+export type TableLimits = { readonly fileSize: number; readonly samples: number };
+
+/** `stbl` is the container's content, `entries` the count of sample entries. */
+export function readSampleTable(stbl: readonly RawBox[], path: string, limits: TableLimits, entries: number): SampleTable {
+  const { fileSize } = limits;
+  const sizes = readSizes(stbl, path, limits);
   const count = sizes.length;
   return {
     count,
@@ -49,14 +53,14 @@ function place(box: RawBox, offset: number): string {
 }
 
 /** stsz 8.7.3.2, stz2 8.7.3.3. */
-function readSizes(stbl: readonly RawBox[], path: string, fileSize: number): Uint32Array {
+function readSizes(stbl: readonly RawBox[], path: string, { fileSize, samples }: TableLimits): Uint32Array {
   const compact = findBox(stbl, 'stz2');
-  if (compact !== undefined && findBox(stbl, 'stsz') === undefined) return readCompactSizes(compact);
+  if (compact !== undefined && findBox(stbl, 'stsz') === undefined) return readCompactSizes(compact, samples);
   const box = needBox(stbl, 'stsz', path);
   const view = needBytes(box, 12);
   const fixed = view.getUint32(4);
   const count = view.getUint32(8);
-  if (count > MAX_SAMPLES) throw malformed('sample_count', place(box, 8), `at most ${MAX_SAMPLES}`, count);
+  checkCount(box, count, samples);
   // A fixed size costs no bytes per sample: the file itself is the bound.
   if (count * fixed > fileSize) throw malformed('sample_count', place(box, 8), `at most ${Math.floor(fileSize / fixed)} samples of ${fixed} bytes in a file of ${fileSize}`, count);
   if (fixed !== 0) return new Uint32Array(count).fill(fixed);
@@ -66,12 +70,12 @@ function readSizes(stbl: readonly RawBox[], path: string, fileSize: number): Uin
   return sizes;
 }
 
-function readCompactSizes(box: RawBox): Uint32Array {
+function readCompactSizes(box: RawBox, samples: number): Uint32Array {
   const view = needBytes(box, 12);
   const bits = view.getUint8(7);
   const count = view.getUint32(8);
   if (bits !== 4 && bits !== 8 && bits !== 16) throw malformed('field_size', place(box, 7), '4, 8 or 16', bits);
-  if (count > MAX_SAMPLES) throw malformed('sample_count', place(box, 8), `at most ${MAX_SAMPLES}`, count);
+  checkCount(box, count, samples);
   if (Math.ceil((count * bits) / 8) > box.body.length - 12) throw malformed('sample_count', place(box, 8), `at most ${Math.floor(((box.body.length - 12) * 8) / bits)}`, count);
   return Uint32Array.from({ length: count }, (_, i) => {
     if (bits === 16) return view.getUint16(12 + 2 * i);
@@ -79,6 +83,10 @@ function readCompactSizes(box: RawBox): Uint32Array {
     const pair = view.getUint8(12 + (i >> 1));
     return i % 2 === 0 ? pair >> 4 : pair & 15;
   });
+}
+
+function checkCount(box: RawBox, count: number, most: number): void {
+  if (count > most) throw malformed('sample_count', place(box, 8), `at most ${most}, of ${MAX_SAMPLES} in all tracks`, count);
 }
 
 /** stts 8.6.1.2 as runs. */

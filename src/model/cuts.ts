@@ -1,6 +1,6 @@
 /** Where tracks are cut into segments (media-rules 2). */
 import { IsomerError } from '../errors.ts';
-import { leastCommonMultiple } from '../time.ts';
+import { HNS_PER_SECOND, leastCommonMultiple, toHns } from '../time.ts';
 import { decodeTime, presentationTime, type SampleTable } from './samples.ts';
 import { timelineOf, type Timeline } from './timeline.ts';
 
@@ -25,11 +25,12 @@ export function endOf(samples: SampleTable, lastCut: number): number {
 /**
  * Cuts a video set at key frames: from each cut the key frame nearest to `targetSeconds` later, at least one GOP, ties
  * to the shorter. The end of the track counts as a candidate, so a short last GOP joins its neighbour (the seed's last
- * fragment of 127 frames holds three key frames).
+ * fragment of 127 frames holds three key frames). All tracks have every segment: where one ends before the others, the
+ * last segment reaches from its last cut to the end of the longest.
  */
 export function cutVideo(tracks: readonly CutTrack[], targetSeconds: number): Cuts {
   const keys = tracks.map((track) => keyFrames(track));
-  const timescale = tracks.map((track) => track.timescale).reduce(leastCommonMultiple);
+  const timescale = commonTimescale(tracks);
   const reference = longest(tracks, keys);
   tracks.forEach((track, i) => {
     if (i !== reference) checkAligned(tracks[reference], keys[reference], track, keys[i]);
@@ -38,45 +39,57 @@ export function cutVideo(tracks: readonly CutTrack[], targetSeconds: number): Cu
   const { samples: keySamples, times } = keys[reference];
   const { samples, timescale: own } = tracks[reference];
   const end = endOf(samples, keySamples[keySamples.length - 1]);
+  const common = Math.min(...keys.map(({ times: own }) => own.length));
   const target = targetSeconds * own;
   const chosen = [0];
   for (let from = 0; ; ) {
     const wanted = times[from] + target;
     let next = from + 1;
-    while (next < times.length && distance(next + 1 < times.length ? times[next + 1] : end, wanted) < distance(times[next], wanted)) next++;
-    if (next >= times.length) break;
+    while (next < common && distance(next + 1 < common ? times[next + 1] : end, wanted) < distance(times[next], wanted)) next++;
+    if (next >= common) break;
     chosen.push(next);
     from = next;
   }
 
-  const boundaries = new BigInt64Array(chosen.length + 1);
-  const factor = BigInt(timescale / own);
-  chosen.forEach((key, i) => (boundaries[i] = (samples.base + BigInt(times[key])) * factor));
-  boundaries[chosen.length] = (samples.base + BigInt(end)) * factor;
-  checkDurations(tracks[reference].file, boundaries, timescale);
+  if (common < times.length) checkEnds(tracks, times[chosen[chosen.length - 1]], end, own);
 
-  const cuts = tracks.map((track, i) =>
-    Uint32Array.from({ length: chosen.length + 1 }, (_, segment) =>
-      segment < chosen.length && chosen[segment] < keys[i].samples.length ? keys[i].samples[chosen[segment]] : track.samples.count,
-    ),
-  );
-  return { timeline: timelineOf(boundaries, timescale), cuts };
+  const edges = [...chosen.map((key) => times[key]), end];
+  const cuts = tracks.map((track, i) => Uint32Array.from([...chosen.map((key) => keys[i].samples[key]), track.samples.count]));
+  return { timeline: checkedTimeline(tracks[reference], edges, timescale), cuts };
 }
 
-/** Cuts an audio set every `frames` frames; the last segment is shorter. */
+/** Cuts an audio set every `frames` frames; the last segment is shorter, or longer where one track ends before the others. */
 export function cutAudio(tracks: readonly CutTrack[], frames: number): Cuts {
-  const timescale = tracks.map((track) => track.timescale).reduce(leastCommonMultiple);
+  const timescale = commonTimescale(tracks);
   const reference = tracks.reduce((best, track, i) => (track.samples.count > tracks[best].samples.count ? i : best), 0);
   const { samples, timescale: own } = tracks[reference];
-  const segments = Math.ceil(samples.count / frames);
-  const factor = BigInt(timescale / own);
-  const boundaries = BigInt64Array.from({ length: segments + 1 }, (_, i) => {
-    const time = i < segments ? presentationTime(samples, i * frames) : endOf(samples, samples.count - 1);
-    return (samples.base + BigInt(time)) * factor;
+  const segments = Math.ceil(Math.min(...tracks.map((track) => track.samples.count)) / frames);
+  const edges = Array.from({ length: segments + 1 }, (_, i) => (i < segments ? presentationTime(samples, i * frames) : endOf(samples, samples.count - 1)));
+  if (segments * frames < samples.count) checkEnds(tracks, edges[segments - 1], edges[segments], own);
+  const cuts = tracks.map((track) => Uint32Array.from({ length: segments + 1 }, (_, i) => (i < segments ? i * frames : track.samples.count)));
+  return { timeline: checkedTimeline(tracks[reference], edges, timescale), cuts };
+}
+
+/** A timescale in which the times of all tracks are whole numbers. */
+function commonTimescale(tracks: readonly CutTrack[]): number {
+  const timescale = tracks.map((track) => track.timescale).reduce(leastCommonMultiple);
+  if (Number.isSafeInteger(timescale)) return timescale;
+  throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { what: 'timescales', where: filesOf(tracks), expected: 'a common multiple below 2^53', found: tracks.map((track) => track.timescale).join(', ') });
+}
+
+function filesOf(tracks: readonly CutTrack[]): string {
+  return tracks.map(({ file }) => file).join(' and ');
+}
+
+/** Qualities of one content end together, but for what one segment can take up. */
+function checkEnds(tracks: readonly CutTrack[], lastCut: number, end: number, timescale: number): void {
+  if (end - lastCut <= MAX_SEGMENT_SECONDS * timescale) return;
+  throw new IsomerError('ISOMER_KEY_FRAMES_UNALIGNED', {
+    what: 'ends of the qualities',
+    where: filesOf(tracks),
+    expected: `at most ${MAX_SEGMENT_SECONDS} s from the last cut that all of them have`,
+    found: `${((end - lastCut) / timescale).toFixed(3)} s`,
   });
-  checkDurations(tracks[reference].file, boundaries, timescale);
-  const cuts = tracks.map((track) => Uint32Array.from({ length: segments + 1 }, (_, i) => (i < segments ? Math.min(i * frames, track.samples.count) : track.samples.count)));
-  return { timeline: timelineOf(boundaries, timescale), cuts };
 }
 
 /**
@@ -84,7 +97,7 @@ export function cutAudio(tracks: readonly CutTrack[], frames: number): Cuts {
  * rounded up. 6.006 s of video and 1024 samples at 48 kHz give 282, as in the seed.
  */
 export function framesPerFragment(audio: CutTrack, video: Timeline | null, targetSeconds: number): number {
-  const frame = BigInt(audio.samples.decode.delta[0]);
+  const frame = BigInt(audio.samples.decode.delta.find((delta) => delta > 0) ?? 1);
   const [ticks, timescale] = video === null ? [BigInt(Math.round(targetSeconds * 1000)), 1000n] : [video.boundaries[1] - video.boundaries[0], BigInt(video.timescale)];
   const wanted = ticks * BigInt(audio.timescale);
   const unit = frame * timescale;
@@ -135,17 +148,28 @@ function checkAligned(a: CutTrack, keysA: Keys, b: CutTrack, keysB: Keys): void 
   });
 }
 
-function checkDurations(file: string, boundaries: BigInt64Array, timescale: number): void {
-  const limit = BigInt(MAX_SEGMENT_SECONDS) * BigInt(timescale);
-  for (let i = 0; i + 1 < boundaries.length; i++) {
-    const duration = boundaries[i + 1] - boundaries[i];
-    if (duration <= limit) continue;
-    throw new IsomerError('MPE_KEY_FRAME_INTERVAL_TOO_LARGE', {
-      where: `${file} at ${(Number(boundaries[i]) / timescale).toFixed(3)} s`,
-      expected: `a key frame at least every ${MAX_SEGMENT_SECONDS} s`,
-      found: `${(Number(duration) / timescale).toFixed(3)} s`,
-    });
+/** The latest time of a segment, in 10 MHz: 14 000 years, and room for sums in 64 bits. */
+const LATEST = 2n ** 62n;
+
+/** Segments by the times of a track: each lasts, and not too long, and each has a name of its own. */
+function checkedTimeline({ file, timescale: own, samples }: CutTrack, edges: readonly number[], timescale: number): Timeline {
+  const factor = BigInt(timescale / own);
+  const ticks = edges.map((edge) => (samples.base + BigInt(edge)) * factor);
+  const last = toHns(ticks[ticks.length - 1], timescale);
+  if (ticks[0] < 0n || last > LATEST || ticks[ticks.length - 1] > LATEST) {
+    throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'presentation times', where: file, expected: `0 to ${LATEST} in ticks and in 10 MHz`, found: `${ticks[0]} to ${ticks[ticks.length - 1]}` });
   }
+  const timeline = timelineOf(BigInt64Array.from(ticks), timescale);
+  const { names } = timeline;
+  for (let i = 0; i + 1 < names.length; i++) {
+    const where = `${file} at ${(Number(names[i]) / HNS_PER_SECOND).toFixed(3)} s`;
+    const found = `${(Number(names[i + 1] - names[i]) / HNS_PER_SECOND).toFixed(3)} s`;
+    if (ticks[i + 1] - ticks[i] > BigInt(MAX_SEGMENT_SECONDS) * BigInt(timescale)) {
+      throw new IsomerError('MPE_KEY_FRAME_INTERVAL_TOO_LARGE', { where, expected: `a key frame at least every ${MAX_SEGMENT_SECONDS} s`, found });
+    }
+    if (names[i + 1] <= names[i]) throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'duration of a segment', where, expected: 'more than 0', found });
+  }
+  return timeline;
 }
 
 function distance(a: number, b: number): number {

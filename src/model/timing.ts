@@ -2,6 +2,7 @@
  * The times that a movie fragment carries (media-rules 1.4): tfdt is the presentation time of the segment's first
  * presented sample, and composition offsets are shifted to match, so no edit list is needed.
  */
+import { IsomerError } from '../errors.ts';
 import { HNS_PER_SECOND, toHns, toHnsRelative, type Ticks } from '../time.ts';
 import type { Track } from './presentation.ts';
 import { decodeTime, decodeTimes, presentationTime, presentationTimes, type SampleTable } from './samples.ts';
@@ -32,12 +33,18 @@ export function sampleTimes(samples: SampleTable, timescale: number, first: numb
   let current = convert(decoded[0]);
   for (let i = 0; i < count; i++) {
     const next = convert(decoded[i + 1]);
-    durations[i] = next - current;
-    if (compositions !== null) compositions[i] = convert(presented[i]) - current;
+    durations[i] = checked(next - current, 0, 0xffff_ffff, 'sample duration', first + i);
+    if (compositions !== null) compositions[i] = checked(convert(presented[i]) - current, -0x8000_0000, 0x7fff_ffff, 'composition offset', first + i);
     current = next;
   }
   const base = hns ? toHns(samples.base, timescale) : samples.base;
   return { start: base + BigInt(convert(decoded[0])), durations, compositions: compositions?.some((offset) => offset !== 0) === true ? compositions : null };
+}
+
+/** Fields of 32 bits: what does not fit, or runs backwards, cannot be told in a fragment. */
+function checked(ticks: number, least: number, most: number, what: string, sample: number): number {
+  if (ticks >= least && ticks <= most) return ticks;
+  throw new IsomerError('ISOMER_MP4_MALFORMED', { what, where: `sample ${sample + 1}`, expected: `${least} to ${most}`, found: String(ticks) });
 }
 
 /** Media time relative to the base to output ticks relative to the output base. */

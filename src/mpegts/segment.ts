@@ -46,6 +46,10 @@ export type TsPlan = { readonly length: number; windows(): Iterable<TsWindow> };
 const WINDOW_BYTES = 96 * 1024;
 /** 100 ms: the longest distance between clock references (ISO/IEC 13818-1:2019 2.7.2). */
 const PCR_DISTANCE = 9000;
+/** Of clock references alone in a row: ten minutes without an access unit. */
+const MAX_CLOCKS = 6000;
+/** Ticks per second of all times here. */
+const CLOCK_RATE = 90_000;
 /** 700 ms: the furthest that a clock reference may lie ahead of its access unit (media-rules 5). */
 const MAX_PCR_LEAD = 63000;
 /** Audio is sent this long before its presentation at the latest. */
@@ -99,11 +103,12 @@ function videoUnits(video: TsVideo): Unit[] {
   return withClock(units);
 }
 
-/** Adds packets with the clock alone where two clock references would be too far apart. */
-function withClock(units: readonly Unit[]): Unit[] {
+/** Adds packets with the clock alone where two clock references would be too far apart, and up to the time `until`. */
+function withClock(units: readonly Unit[], until = -Infinity): Unit[] {
   return units.flatMap((unit, i) => {
-    const next = i + 1 < units.length ? units[i + 1].pcr : unit.pcr;
+    const next = i + 1 < units.length ? units[i + 1].pcr : Math.max(unit.pcr, until);
     const clocks = Math.max(0, Math.ceil((next - unit.pcr) / PCR_DISTANCE) - 1);
+    if (clocks > MAX_CLOCKS) throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'decode times in a segment', expected: `at most ${(MAX_CLOCKS * PCR_DISTANCE) / CLOCK_RATE} s apart`, found: `${Math.round((next - unit.pcr) / CLOCK_RATE)} s` });
     const clock = (k: number): Unit => ({ stream: 'clock', pid: unit.pid, pcr: unit.pcr + (k + 1) * PCR_DISTANCE, randomAccess: false, bytes: 0, extra: 0, first: unit.first, end: unit.first });
     return [unit, ...Array.from({ length: clocks }, (_, k) => clock(k))];
   });
