@@ -5,7 +5,7 @@
 import { protectedFormat, type FormatSchemes } from './formats/envelope.ts';
 import { fragmentBytes, planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
 import { muxedAudio, planTransport, planTransportKeyFrame } from './formats/transport.ts';
-import type { ManifestParameters } from './manifest/common.ts';
+import { CARRIES, type ManifestParameters } from './manifest/common.ts';
 import { writeMpdCmaf, writeMpdCsf } from './manifest/dash.ts';
 import { writeKeyFramePlaylist, writeMaster, writeMediaPlaylist } from './manifest/hls.ts';
 import type { Sizes } from './manifest/rates.ts';
@@ -48,6 +48,8 @@ export type Format = {
   readonly container: 'fmp4' | 'ts';
   /** Samples as stored, in CMAF form or in TS form (media-rules 4). */
   readonly sampleForm: 'stored' | 'cmaf' | 'ts';
+  /** Codec families that it carries; others are in no manifest of it. */
+  readonly families: readonly Track['codec']['family'][];
   /** Audio travels inside the video segments. */
   readonly muxed: boolean;
   /** How its tracks may be encrypted; absent: not at all. */
@@ -83,6 +85,7 @@ const DASH_SCHEMES: FormatSchemes = { ams: ['cbc', 'cenc'], beyond: ['cbcs'] };
 const CMAF = {
   container: 'fmp4',
   sampleForm: 'cmaf',
+  families: CARRIES.fragments,
   muxed: false,
   writeInit: (set, track) => writeCmafInit(set, track),
   planSegment: (_, __, track, segment) => planFragment(track, segment, CMAF_FORM),
@@ -117,7 +120,7 @@ function remembered(sampleOf: (track: Track, index: number) => number, bytesOf: 
   };
 }
 
-const TRANSPORT = { container: 'ts', sampleForm: 'ts', mimeOf: TS_MIME } as const;
+const TRANSPORT = { container: 'ts', sampleForm: 'ts', families: CARRIES.transport, mimeOf: TS_MIME } as const;
 
 const ROWS: readonly Format[] = [
   {
@@ -160,6 +163,7 @@ const ROWS: readonly Format[] = [
   },
   {
     id: 'dash-csf',
+    families: CARRIES.fragments,
     tags: ['mpd-time-csf'],
     title: 'MPEG-DASH CSF',
     schemes: DASH_SCHEMES,
@@ -183,6 +187,7 @@ const ROWS: readonly Format[] = [
   },
   {
     id: 'smooth',
+    families: CARRIES.smooth,
     tags: ['', 'fmp4', 'fmp4-v20'],
     title: 'Smooth Streaming',
     schemes: { ams: ['cbc', 'cenc', 'piff'], beyond: [] },

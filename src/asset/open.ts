@@ -1,10 +1,8 @@
 /** From stored bytes to a Presentation: the server manifest, the movies it names, and what is left out and why. */
 import { createHash } from 'node:crypto';
-import { holdsSets } from '../codec/nal.ts';
 import { IsomerError, withWhere } from '../errors.ts';
 import type { Movie, MovieTrack } from '../isobmff/movie.ts';
 import { readSampleEntry } from '../isobmff/sampleentry.ts';
-import type { Codec } from '../model/codec.ts';
 import type { Presentation } from '../model/presentation.ts';
 import { buildPresentation, measuredBitrate, type TrackInput } from '../model/sets.ts';
 import { joinPath } from '../storage/paths.ts';
@@ -13,6 +11,8 @@ import { ARCHIVE_FORMATS, openArchiveTrack } from './archive.ts';
 import { findTracks, kindOf } from './folder.ts';
 import { MAX_MANIFEST_BYTES, readIsm, type Ism, type IsmTrack } from './ism.ts';
 import { matchStream, readIsmc, type ClientStream } from './ismc.ts';
+import { addressable } from './names.ts';
+import { resolveVideo } from './parametersets.ts';
 
 export type Asset = {
   readonly presentation: Presentation;
@@ -35,8 +35,6 @@ export type OpenOptions = {
 
 /** Movies that are read at the same time. */
 const PARALLEL = 4;
-/** Of the first key frame, read to see whether samples hold parameter sets. */
-const PROBE_BYTES = 4 * 1024 * 1024;
 /** Refusals that concern one track; the rest of the asset is still delivered. */
 const LEFT_OUT = new Set(['MPE_AUDIO_ENCODING_NOT_SUPPORTED', 'MPE_VIDEO_ENCODING_NOT_SUPPORTED', 'MPE_MEDIA_TYPE_NOT_SUPPORTED']);
 
@@ -199,9 +197,10 @@ class Opening {
   async #input({ want, file, movie, track }: Candidate, stream: ClientStream | null): Promise<TrackInput> {
     if (track.sampleEntries.length !== 1) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { what: 'stsd', where: `track ${track.id}`, expected: 'one sample entry', found: String(track.sampleEntries.length) });
     const [sampleEntry] = track.sampleEntries;
-    const { codec } = readSampleEntry(sampleEntry);
+    const stored = readSampleEntry(sampleEntry).codec;
     if (track.samples.count === 0) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { where: `track ${track.id}`, expected: 'samples', found: movie.fragmented ? 'movie fragments only' : 'none' });
-    const isVideo = codec.kind === 'video';
+    const isVideo = stored.kind === 'video';
+    const { codec, inBandSets } = isVideo ? await resolveVideo(stored, track, this.#sources.get(file)) : { codec: stored, inBandSets: false };
     return {
       kind: want.kind,
       file,
@@ -211,9 +210,9 @@ class Opening {
       samples: track.samples,
       codec,
       sampleEntry,
-      inBandSets: isVideo && (await this.#holdsSets(file, track, codec)),
+      inBandSets,
       source: file,
-      name: want.trackName ?? (isVideo ? null : (want.title ?? stream?.name ?? null)),
+      name: this.#nameOf(want.trackName ?? (isVideo ? null : (want.title ?? stream?.name ?? null)), file),
       label: want.title,
       language: isVideo ? '' : (want.language ?? stream?.language ?? storedLanguage(track)),
       roles: want.roles,
@@ -222,15 +221,11 @@ class Opening {
     };
   }
 
-  /** avc3 and hev1 samples may hold parameter sets anywhere; for the others the first key frame shows the encoder's habit. */
-  async #holdsSets(file: string, { samples }: MovieTrack, codec: Codec): Promise<boolean> {
-    if (codec.kind !== 'video') return false;
-    if (codec.sampleEntry === 'avc3' || codec.sampleEntry === 'hev1') return true;
-    const size = samples.sizes[0];
-    if (size > PROBE_BYTES) return true;
-    const sample = new Uint8Array(size);
-    await this.#sources.get(file)?.read(samples.offsets[0], sample);
-    return holdsSets(sample, codec.nalLengthSize, codec.family);
+  /** Labels keep what was written. */
+  #nameOf(wanted: string | null, file: string): string | null {
+    const name = wanted === null ? null : addressable(wanted);
+    if (name !== wanted) this.#notes.push(`${file}: the track name ${JSON.stringify(wanted?.slice(0, 100))} cannot stand in a URL; it is ${name === null ? 'not used' : JSON.stringify(name.slice(0, 100))}`);
+    return name;
   }
 
   #version(): string {

@@ -5,6 +5,8 @@ import { openAsset, type Asset } from '../asset/open.ts';
 import { createMovieReader } from '../asset/reader.ts';
 import { IsomerError } from '../errors.ts';
 import { findFormat, FORMATS, type Format, type SegmentPlan } from '../formats.ts';
+import { muxedAudio } from '../formats/transport.ts';
+import { carries } from '../manifest/common.ts';
 import { inQuality, playlistUrl, segmentUrls, type UrlParameters } from '../manifest/urls.ts';
 import type { SwitchingSet, Track } from '../model/presentation.ts';
 import { presentationTime } from '../model/samples.ts';
@@ -49,7 +51,7 @@ async function writeAll(asset: Asset, format: Format, base: string): Promise<num
     files++;
   };
   await text(`manifest${parameters.format === '' ? '' : `(format=${parameters.format})`}`, format.writeManifest(presentation, parameters));
-  for (const set of presentation.switchingSets) {
+  for (const set of presentation.switchingSets.filter((other) => carries(format.families, other))) {
     for (const track of set.tracks) await writeTrack({ set, track, format, parameters, asset, text, segment });
   }
   return files;
@@ -67,8 +69,8 @@ type Writing = {
 
 async function writeTrack({ set, track, format, parameters, asset: { presentation }, text, segment }: Writing): Promise<void> {
   // The audio of muxed video segments is named in their URLs.
-  const audio = presentation.switchingSets.find(({ kind }) => kind === 'audio');
-  const own = format.muxed && set.kind === 'video' && audio !== undefined ? { ...parameters, extra: [['audiotrack', audio.name] as const] } : parameters;
+  const audio = muxedAudio(presentation, null);
+  const own = format.muxed && set.kind === 'video' && audio !== null ? { ...parameters, extra: [['audiotrack', audio.set.name] as const] } : parameters;
   if (format.writePlaylist !== undefined) await text(playlistUrl(track.bitrate, set.name, own), format.writePlaylist(presentation, set, track, own));
   if (format.writeInit !== undefined) await text(inQuality(track.bitrate, segmentUrls(set.name, own)('i')), format.writeInit(set, track));
   const url = segmentUrls(set.name, own);

@@ -1,5 +1,6 @@
 /** Presentation to movie fragments (media-rules 1.4 and 4). */
 import { withoutSets } from '../codec/nal.ts';
+import { withFourByteLengths } from '../codec/nallength.ts';
 import { fragmentHeadSize, writeFragmentHead, type FragmentHead } from '../isobmff/fragment.ts';
 import { writeInit, type Init } from '../isobmff/init.ts';
 import { cmafSampleEntry } from '../isobmff/sampleentry.ts';
@@ -18,7 +19,7 @@ import { sampleRanges } from './ranges.ts';
 export type FragmentForm = {
   /** Times in 10 MHz (CSF, Smooth) instead of the media timescale (CMAF). */
   readonly hns: boolean;
-  /** Parameter sets out of the samples. */
+  /** Parameter sets out of the samples, NAL unit lengths of 4 bytes. */
   readonly cmaf: boolean;
   /** Brand of a styp box before the fragment, or null for none. */
   readonly segmentBrand: string | null;
@@ -36,17 +37,19 @@ export function planSamples(track: Track, first: number, end: number, sequence: 
   const { codec } = track;
   const head = headOf(track, first, end, sequence, form, until);
   const ranges = sampleRanges(track, first, end);
-  const isFiltered = form.cmaf && track.inBandSets && codec.kind === 'video';
+  const isRewritten = codec.kind === 'video' && rewritesSamples(track, form);
   const protection = sampleProtection(track);
-  if (!isFiltered && protection === null) return { kind: 'copy', head: writeFragmentHead(head), ranges };
+  if (!isRewritten && protection === null) return { kind: 'copy', head: writeFragmentHead(head), ranges };
   return {
     kind: 'build',
     ranges,
     build(payload) {
-      const sent = isFiltered ? withoutSets(payload, head.sizes, codec.nalLengthSize, codec.family, codec.parameterSets) : { payload, sizes: head.sizes };
+      const stored = { payload, sizes: head.sizes };
+      const sent = isRewritten ? withFourByteLengths(withoutSets(payload, head.sizes, codec.nalLengthSize, codec.family, codec.parameterSets), codec.nalLengthSize) : stored;
+      const framed = isRewritten ? { ...track, codec: { ...codec, nalLengthSize: 4 as const } } : track;
       const sized = { ...head, sizes: sent.sizes };
       if (protection === null) return [writeFragmentHead(sized), sent.payload];
-      return [writeFragmentHead({ ...sized, encryption: encryptSamples(track, protection, first, sent, form) }), sent.payload];
+      return [writeFragmentHead({ ...sized, encryption: encryptSamples(framed, protection, first, sent, form) }), sent.payload];
     },
   };
 }
@@ -66,12 +69,24 @@ function headOf(track: Track, first: number, end: number, sequence: number, form
   };
 }
 
-/** Bytes of samples [first, end) as they are sent; with in-band sets an upper bound, encrypted with one slice in each picture. */
+/** CMAF wants other sample bytes than the stored ones: sets in the sample entry, length fields of 4 bytes (media-rules 4.2). */
+function rewritesSamples({ codec, inBandSets }: Track, form: FragmentForm): boolean {
+  return form.cmaf && codec.kind === 'video' && (inBandSets || codec.nalLengthSize !== 4);
+}
+
+/** NAL units of a sample, for whom short length fields grow: more slices than encoders write that use such fields. */
+const NAL_UNITS = 16;
+
+/**
+ * Bytes of samples [first, end) as they are sent; with in-band sets an upper bound, with short length fields an estimate from above,
+ * encrypted with one slice in each picture.
+ */
 export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm): number {
   const head = headOf(track, first, end, 1, form);
   const protection = sampleProtection(track);
   const headBytes = fragmentHeadSize(protection === null ? head : { ...head, encryption: expectedEncryption(track, protection, end - first, form) });
-  const bytes = payloadBytes(track.samples, first, end) + headBytes;
+  const growth = form.cmaf && track.codec.kind === 'video' ? (4 - track.codec.nalLengthSize) * NAL_UNITS * (end - first) : 0;
+  const bytes = payloadBytes(track.samples, first, end) + headBytes + growth;
   return track.protection?.scheme === 'cbc' ? envelopeBytes(bytes) : bytes;
 }
 

@@ -4,6 +4,7 @@ import { withFourByteLengths, type Samples } from '../codec/nallength.ts';
 import { IsomerError } from '../errors.ts';
 import type { ByteRange, SegmentPlan } from '../formats.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
+import { CARRIES, carries } from '../manifest/common.ts';
 import { decodeTimes, isSync, presentationTime, presentationTimes, type SampleTable } from '../model/samples.ts';
 import { adtsConfig } from '../mpegts/pes.ts';
 import { planTsSegment, type TsAudio, type TsInput, type TsSamples, type TsVideo } from '../mpegts/segment.ts';
@@ -155,10 +156,10 @@ function runningOffsets(sizes: Uint32Array): Float64Array {
   return offsets;
 }
 
-/** The audio that a muxed presentation carries: the one asked for by name, else the first; null without audio. */
+/** The audio that a muxed presentation carries, as its manifest says: the one asked for by name, else the first that a transport stream can hold; null without such audio. */
 export function muxedAudio(presentation: Presentation, name: string | null): MuxedAudio | null {
   const sets = presentation.switchingSets.filter((set) => set.kind === 'audio');
-  const set = name === null ? sets[0] : sets.find((other) => other.name === name);
+  const set = name === null ? sets.find((other) => carries(CARRIES.transport, other)) : sets.find((other) => other.name === name);
   if (name !== null && set === undefined) throw new IsomerError('MPE_EGRESS_TRACK_NOT_FOUND', { what: 'audioTrack', expected: sets.map((other) => other.name).join(', ') || 'no audioTrack: the asset has no audio', found: name });
   return set === undefined ? null : { set, track: set.tracks[0] };
 }

@@ -46,11 +46,14 @@ const NO_BYTES = new Uint8Array(0);
 
 type Form = { readonly definition: typeof AVC1; readonly configuration: Box; readonly type: 'avc1' | 'hvc1'; readonly vui: Vui };
 
-function avcForm(stored: Uint8Array, { parameterSets, nalLengthSize }: VideoCodec): Form {
+/** Samples in CMAF form have length fields of 4 bytes. */
+const NAL_LENGTH_SIZE = 4;
+
+function avcForm(stored: Uint8Array, { parameterSets }: VideoCodec): Form {
   const record = avcRecord(openVisual(stored));
-  const complete = sameSets(avcSets(record), parameterSets) ? record : avcConfigurationOf(parameterSets, nalLengthSize);
+  const complete = sameSets(avcSets(record), parameterSets) ? record : avcConfigurationOf(parameterSets, NAL_LENGTH_SIZE);
   const { vui } = readAvcSps(setOf(parameterSets, 'avc', AVC_NAL.sps));
-  return { definition: AVC1, configuration: box(AVCC, { data: writeAvcConfiguration(complete) }), type: 'avc1', vui };
+  return { definition: AVC1, configuration: box(AVCC, { data: writeAvcConfiguration({ ...complete, nalLengthSize: NAL_LENGTH_SIZE }) }), type: 'avc1', vui };
 }
 
 function hevcForm(stored: Uint8Array, { parameterSets }: VideoCodec): Form {
@@ -58,7 +61,7 @@ function hevcForm(stored: Uint8Array, { parameterSets }: VideoCodec): Form {
   const record = readHevcConfiguration(needBox(children, 'hvcC', raw.path).body);
   const isComplete = sameSets(hevcParameterSets(record), parameterSets) && record.arrays.every(({ array_completeness }) => array_completeness === 1);
   const { vui } = readHevcSps(setOf(parameterSets, 'hevc', HEVC_NAL.sps));
-  return { definition: HVC1, configuration: box(HVCC, { data: writeHevcConfiguration(isComplete ? record : withHevcSets(record, parameterSets)) }), type: 'hvc1', vui };
+  return { definition: HVC1, configuration: box(HVCC, { data: writeHevcConfiguration({ ...(isComplete ? record : withHevcSets(record, parameterSets)), nalLengthSize: NAL_LENGTH_SIZE }) }), type: 'hvc1', vui };
 }
 
 function setOf(sets: readonly Uint8Array[], family: VideoCodec['family'], type: number): Uint8Array {

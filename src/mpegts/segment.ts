@@ -57,6 +57,8 @@ const AUDIO_LEAD = 4500;
 /** Longest run of audio frames in one PES packet: the clock references of audio-only segments stand on them. */
 const AUDIO_PES_TICKS = PCR_DISTANCE;
 const AUDIO_PES_BYTES = 2800;
+/** aac_frame_length has 13 bits and counts the header (ISO/IEC 14496-3:2019 1.A.2.2). */
+const MAX_ADTS_PAYLOAD = 0x1fff - ADTS_BYTES;
 const NO_TIMES = new Float64Array(0);
 
 /** One PES packet, or a packet that carries the clock alone. */
@@ -68,7 +70,7 @@ type Unit = Layout & {
 
 export function planTsSegment(input: TsInput): TsPlan {
   const { video, audio } = input;
-  const units = stretchLast(interleave(video === null ? [] : videoUnits(video), audio === null ? [] : audioUnits(audio, video === null), audio?.pts ?? NO_TIMES));
+  const units = stretchLast(interleave(video === null ? [] : withAudioClock(videoUnits(video), audio?.pts ?? NO_TIMES), audio === null ? [] : audioUnits(audio, video === null), audio?.pts ?? NO_TIMES));
   const tables = programTables(
     [
       ...(video === null ? [] : [{ pid: VIDEO_PID, streamType: STREAM_TYPES.avc, language: '', ...(video.encrypted === true ? ENCRYPTED_VIDEO : {}) }]),
@@ -100,7 +102,16 @@ function videoUnits(video: TsVideo): Unit[] {
     const pcr = video.dts[i] - lead;
     units.push({ stream: 'video', pid: VIDEO_PID, pcr, randomAccess: key, bytes, extra: 0, first: i, end: i + 1 });
   }
-  return withClock(units);
+  return units;
+}
+
+/** The clock also runs while there is only audio: before the first picture and after the last one. */
+function withAudioClock(units: readonly Unit[], audio: Float64Array): Unit[] {
+  if (audio.length === 0) return withClock(units);
+  const [first] = units;
+  const start = audio[0] - PCR_DISTANCE;
+  const before: Unit[] = start < first.pcr - PCR_DISTANCE ? [{ ...first, stream: 'clock', pcr: start, randomAccess: false, bytes: 0, end: first.first }] : [];
+  return withClock([...before, ...units], audio[audio.length - 1] - AUDIO_LEAD);
 }
 
 /** Adds packets with the clock alone where two clock references would be too far apart, and up to the time `until`. */
@@ -115,6 +126,8 @@ function withClock(units: readonly Unit[], until = -Infinity): Unit[] {
 }
 
 function audioUnits({ sizes, pts }: TsAudio, alone: boolean): Unit[] {
+  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+  if (largest > MAX_ADTS_PAYLOAD) throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: 'audio frame in a transport stream', expected: `at most ${MAX_ADTS_PAYLOAD} bytes`, found: String(largest) });
   const units: Unit[] = [];
   for (let first = 0; first < sizes.length; ) {
     let end = first;
@@ -141,14 +154,15 @@ function interleave(video: readonly Unit[], audio: readonly Unit[], times: Float
 }
 
 /** Raises the packets of each PID to a multiple of 16 by stretching its last PES packet. */
-function stretchLast(units: Unit[]): Unit[] {
+function stretchLast(unwrapped: readonly Unit[]): Unit[] {
+  const units = unwrapped.map((unit) => ({ ...unit, pcr: unit.pcr === -1 ? -1 : wrap(unit.pcr) }));
   for (const stream of ['video', 'audio'] as const) {
     const last = units.findLastIndex((unit) => unit.stream === stream);
     if (last < 0) continue;
     const packets = units.reduce((sum, unit) => (unit.stream === stream ? sum + packetsOf(unit) : sum), 0);
     units[last] = { ...units[last], extra: (16 - (packets % 16)) % 16 };
   }
-  return units.map((unit) => ({ ...unit, pcr: unit.pcr === -1 ? -1 : wrap(unit.pcr) }));
+  return units;
 }
 
 /** A stretch of one unit's samples that a window reads: bytes [from, to) of the unit's sample bytes. */

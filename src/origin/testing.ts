@@ -141,6 +141,7 @@ function formatOf(id: Format['id'], tags: readonly string[], plan: SegmentPlan):
     manifest: { kind: 'mpd', mime: `application/${id}`, suffix: '' },
     container: 'fmp4',
     sampleForm: 'stored',
+    families: ['avc', 'aac'],
     muxed: false,
     writeManifest: ({ asset }, parameters) => `${id} ${asset} ${JSON.stringify(parameters)}\n`,
     planSegment: () => plan,
