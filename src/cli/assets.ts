@@ -8,7 +8,7 @@ export type FoundAsset = { readonly folder: string; readonly name: string };
 
 const MAX_DEPTH = 4;
 const MAX_ASSETS = 2000;
-const MEDIA = /\.(?:mp4|m4v|mov)$/i;
+const MEDIA = /\.(?:mp4|m4v|m4a|mp4a|mov)$/i;
 
 /** Below `folder`, hidden folders left out, in order of path. */
 export async function findAssets(storage: Storage, folder = ''): Promise<readonly FoundAsset[]> {
