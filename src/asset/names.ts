@@ -5,8 +5,7 @@
  * its own characters, since everything is decoded first. Names of other documents than the server manifest are not checked
  * before, so what could break out of playlists and XML is here too.
  */
-// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-const UNADDRESSABLE = /[()=,/\\#"<>\0-\x1f\x7f]/g;
+const UNADDRESSABLE = /[()=,/\\#"<>\p{Cc}]/gu;
 /** Percent-encoded; a segment's URL holds two names, and all of it must stay below the limit of the grammar. */
 const MAX_ENCODED = 600;
 
