@@ -15,15 +15,18 @@ import { timelineOf } from './timeline.ts';
 export type Material = { readonly reader: TraceReader; readonly truths: ReadonlyMap<string, TruthView> } | null;
 
 /** What keeps the file below eight million bytes, whatever went wrong how often. */
-export const BUDGET = { findings: 2000, excerptBytes: 3_500_000, timelineBytes: 1_000_000 } as const;
+export const BUDGET = { results: 80_000, findings: 2000, excerptBytes: 3_500_000, timelineBytes: 1_000_000 } as const;
 
 export function assemble({ report, run, checks, requirements }: Reporting, material: Material): PageData {
-  const formats = [...FORMAT_IDS, 'all'].filter((format) => report.results.some(({ subject }) => subject.format === format));
-  const assets = [...new Map(report.results.map(({ subject, honesty }) => [subject.asset, honesty]))].map(([id, honesty]) => ({ id, honesty }));
-  const used = checks.filter(({ id }) => report.results.some(({ check }) => check === id));
+  const kept = worstFirst(report.results, BUDGET.results);
+  const results = report.results.filter((result) => kept.has(result));
+  const formats = [...FORMAT_IDS, 'all'].filter((format) => results.some(({ subject }) => subject.format === format));
+  const assets = [...new Map(results.map(({ subject, honesty }) => [subject.asset, honesty]))].map(([id, honesty]) => ({ id, honesty }));
+  const ran = new Set(results.map(({ check }) => check));
+  const used = checks.filter(({ id }) => ran.has(id));
   const messages = intern();
   const known = intern();
-  const resultIndex = new Map(report.results.map(({ id }, index) => [id, index]));
+  const resultIndex = new Map(results.map(({ id }, index) => [id, index]));
   const { findings, excerpts, left } = findingsOf(run.details, resultIndex, material);
   const timelines = material === null ? { rows: {}, left: 0 } : timelinesOf(material, formats, assets.map(({ id }) => id));
   const checkAt = new Map(used.map(({ id }, index) => [id, index]));
@@ -43,7 +46,7 @@ export function assemble({ report, run, checks, requirements }: Reporting, mater
     assets,
     checks: used.map(({ id, title, level, requirements: covered }) => ({ id, title, level, requirements: covered.map((each) => requirements.findIndex((requirement) => requirement.id === each)).filter((index) => index >= 0) })),
     requirements: requirements.map((requirement) => ({ id: requirement.id, clause: clauseOf(requirement), level: requirement.level, statement: requirement.statement, provenance: requirement.provenance, outcome: report.requirements[requirement.id] ?? 'untested', deviations: requirement.deviations ?? [] })),
-    results: report.results.map(({ id, check, subject, outcome, messages: own, known: entry }) => [
+    results: results.map(({ id, check, subject, outcome, messages: own, known: entry }) => [
       checkAt.get(check) ?? -1,
       assetAt.get(subject.asset) ?? -1,
       formats.indexOf(subject.format),
@@ -58,8 +61,14 @@ export function assemble({ report, run, checks, requirements }: Reporting, mater
     excerpts,
     timelines: timelines.rows,
     stale: [...report.staleExpectations, ...(run.expired ?? [])],
-    left: { findings: left.findings + run.omitted, excerpts: left.excerpts, timelines: timelines.left },
+    left: { results: report.results.length - results.length, findings: left.findings + run.omitted, excerpts: left.excerpts, timelines: timelines.left },
   };
+}
+
+/** What does not fit is what matters least. */
+function worstFirst<T extends { readonly outcome: Outcome }>(list: readonly T[], most: number): ReadonlySet<T> {
+  if (list.length <= most) return new Set(list);
+  return new Set(WORST.flatMap((outcome) => list.filter((each) => each.outcome === outcome)).slice(0, most));
 }
 
 function intern(): { readonly list: string[]; at(text: string): number } {
@@ -78,10 +87,8 @@ function intern(): { readonly list: string[]; at(text: string): number } {
 
 type Found = { readonly findings: Record<number, PageFinding[]>; readonly excerpts: readonly Excerpt[]; readonly left: { readonly findings: number; readonly excerpts: number } };
 
-/** The worst first, so that what does not fit is what matters least; shown in the order of the run. */
 function findingsOf(details: readonly Detail[], resultIndex: ReadonlyMap<string, number>, material: Material): Found {
-  const rank = (outcome: Outcome): number => WORST.indexOf(outcome);
-  const chosen = new Set(details.toSorted((a, b) => rank(a.outcome) - rank(b.outcome)).slice(0, BUDGET.findings));
+  const chosen = worstFirst(details, BUDGET.findings);
   const findings: Record<number, PageFinding[]> = {};
   const excerpts: Excerpt[] = [];
   const cutter = material === null ? null : excerptCutter(material.reader);

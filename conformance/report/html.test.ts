@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { assemble, BUDGET } from './assemble.ts';
 import { boxExcerpt, excerptOf, LIMITS, packetExcerpt, textExcerpt } from './excerpt.ts';
 import { embed, htmlReport, joinScripts, SCRIPTS } from './html.ts';
+import { MUTANTS } from '../mutants/mutants.ts';
 import type { BytesExcerpt, PageFinding } from './pagedata.ts';
 import { breakOrigin, judged, type Judged } from './testing.ts';
 
@@ -62,6 +63,30 @@ describe('report.html', () => {
     expect(all.filter(({ outcome }) => outcome === 'fail')).toHaveLength(1500);
     expect(data.left.findings).toBe(2000 + bad.run.omitted);
   });
+
+  it('carries the worst of very many results', () => {
+    const [first] = bad.report.results.filter(({ outcome }) => outcome === 'pass');
+    const many = Array.from({ length: BUDGET.results }, (_, i) => ({ ...first, id: `${first.check} a${i % 400}/smooth ${i}`, subject: { ...first.subject, asset: `a${i % 400}` } }));
+    const results = [...many, ...bad.report.results];
+    const data = assemble({ ...bad, report: { ...bad.report, results } }, null);
+    expect(data.results).toHaveLength(BUDGET.results);
+    expect(data.left.results).toBe(bad.report.results.length);
+    const fail = data.outcomes.indexOf('fail');
+    expect(data.results.filter((each) => each[3] === fail)).toHaveLength(bad.report.results.filter(({ outcome }) => outcome === 'fail').length);
+    expect(JSON.stringify(data).length).toBeLessThan(4_000_000);
+  });
+
+  it('is made of broken origins of all kinds', async () => {
+    // Every fourth mutant: neighbours in the list are broken alike.
+    for (const { check, change } of MUTANTS.filter((_, i) => i % 4 === 0)) {
+      const mutant = await judged(change, [], (id) => id === check);
+      const data = assemble(mutant, mutant);
+      expect(JSON.stringify(data)).not.toContain('NaN');
+      const shown = Object.values(data.findings).flat().flatMap(({ evidence }) => evidence);
+      // Whatever a finding points at was captured, so there is something to show.
+      expect(shown.filter(({ excerpt }) => excerpt === null)).toEqual([]);
+    }
+  }, 60_000);
 
   it('does without a trace', () => {
     const data = assemble(bad, null);

@@ -96,5 +96,5 @@ export type PageData = {
   readonly timelines: Readonly<Record<string, readonly TrackRow[]>>;
   readonly stale: readonly string[];
   /** What was left out to keep the file small. */
-  readonly left: { readonly findings: number; readonly excerpts: number; readonly timelines: number };
+  readonly left: { readonly results: number; readonly findings: number; readonly excerpts: number; readonly timelines: number };
 };

@@ -16,7 +16,7 @@ import type { Reporting } from './model.ts';
 
 export type Judged = Reporting & { readonly reader: TraceReader; readonly truths: ReadonlyMap<string, TruthView> };
 
-export async function judged(change: (origin: Origin) => void = () => undefined, expectations: readonly Expectation[] = []): Promise<Judged> {
+export async function judged(change: (origin: Origin) => void = () => undefined, expectations: readonly Expectation[] = [], wanted: (check: string) => boolean = (id) => !id.startsWith('decode/')): Promise<Judged> {
   const origin = goodOrigin();
   change(origin);
   const store = memoryStore();
@@ -25,7 +25,7 @@ export async function judged(change: (origin: Origin) => void = () => undefined,
   const reader = traceReader(trace, ({ body }) => store.get(body?.sha256 ?? ''));
   const truths = new Map([[ASSET, specimenTruth()]]);
   const requirements = loadRequirements();
-  const checks = CHECKS.filter(({ id }) => !id.startsWith('decode/'));
+  const checks = CHECKS.filter(({ id }) => wanted(id));
   const { report, details, examined, omitted } = await judge({ reader, checks, requirements, truths, judges: NO_JUDGES, expectations, suiteVersion: '0', kind: 'trace' });
   const run: Run = { schema: RUN_SCHEMA, startedAt: '', milliseconds: 0, command: [], targets: [], environment: {}, requests: trace.exchanges.length, examined, details: [...details], omitted };
   return { report, run, checks, requirements, reader, truths };

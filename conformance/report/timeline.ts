@@ -100,6 +100,7 @@ function truthRow({ samples, timescale }: TruthTrackView): TrackRow['truth'] {
   return { start: seconds(Number(start) / timescale), end: seconds(Number(end) / timescale), sync: marks };
 }
 
+/** A time scale of 0 gives no time at all. */
 function seconds(value: number): number {
-  return Math.round(value * 1e6) / 1e6;
+  return Number.isFinite(value) ? Math.round(value * 1e6) / 1e6 : 0;
 }

@@ -90,8 +90,8 @@ function requirementWords(level) {
 
 function fillFacts() {
   byId('target').textContent = `target: ${report.target} · suite ${report.suite} · ${plural(report.assets.length, 'asset')}, ${plural(report.checks.length, 'check')}`;
-  const { findings, excerpts, timelines } = report.left;
-  const left = [[findings, 'finding'], [excerpts, 'excerpt'], [timelines, 'timeline']].flatMap(([count, word]) => (Number(count) === 0 ? [] : [plural(Number(count), String(word))]));
+  const { results, findings, excerpts, timelines } = report.left;
+  const left = [[results, 'result'], [findings, 'finding'], [excerpts, 'excerpt'], [timelines, 'timeline']].flatMap(([count, word]) => (Number(count) === 0 ? [] : [plural(Number(count), String(word))]));
   byId('facts').append(element('dl', {}, ...report.facts.flatMap(([name, value]) => [element('dt', {}, name), element('dd', {}, value)])), left.length === 0 ? '' : element('p', {}, `Left out to keep this file small: ${left.join(', ')}.`));
   if (report.stale.length === 0) return;
   byId('stale').hidden = false;
