@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -68,6 +68,11 @@ describe('expectation files', () => {
     ['places not filled in', [{ ...known, reason: '?', bug: '?' }], /a\/b \*\/dash-\*: reason, bug not filled in/],
   ])('%s is refused', (_, content, message) => {
     expect(() => loadExpectations([written(content)])).toThrow(message);
+  });
+
+  it('look like the example that people are shown', () => {
+    const [, example] = /```json\n([^]+?)```/.exec(readFileSync(new URL('RUNNING.md', import.meta.url), 'utf8')) ?? [];
+    expect(loadExpectations([written(example)])).toMatchObject([{ check: 'hls/codecs' }]);
   });
 
   it('with open places can be read to be filled in', () => {

@@ -36,6 +36,8 @@ export type JudgeOptions = ChoiceOptions & {
   readonly quiet?: boolean;
 };
 
+const DEFAULT_OUT = 'conformance-result';
+
 export function withSubject(command: Command, entry: string): Command {
   return withChoice(command)
     .option('--root <dir>', 'folder with assets: starts the packager on it')
@@ -47,12 +49,12 @@ export function withSubject(command: Command, entry: string): Command {
     .option('--segments <n>', 'most segments per track; all when absent', positive)
     .option('--max-body <bytes>', 'largest body that is read', positive, DEFAULT_LIMITS.maxBytes)
     .option('--timeout <ms>', 'limit per request', positive, DEFAULT_LIMITS.timeoutMs)
-    .requiredOption('--out <dir>', 'where to write')
+    .option('--out <dir>', 'where to write', DEFAULT_OUT)
     .option('--quiet', 'no progress');
 }
 
 export function withJudge(command: Command): Command {
-  const own = command.options.some(({ long }) => long === '--out') ? command : withChoice(command).requiredOption('--out <dir>', 'where to write reports').option('--quiet', 'no progress');
+  const own = command.options.some(({ long }) => long === '--out') ? command : withChoice(command).option('--out <dir>', 'where to write', DEFAULT_OUT).option('--quiet', 'no progress');
   return own
     .option('--truth <dir>', 'folder with one folder per asset, each with truth.json')
     .option('--schemas <dir>', 'official MPD schemas; default: ISOMER_SCHEMA_DIR')
