@@ -5,15 +5,18 @@ import { requirementsFileSchema, type Requirement } from '../spec/requirement.ts
 import { CROSS_CHECKS } from './checks/cross.ts';
 import { DECODE_CHECKS } from './checks/decode.ts';
 import { FMP4_CHECKS } from './checks/fmp4.ts';
+import { HEADER_CHECKS } from './checks/header.ts';
 import { HLS_CHECKS } from './checks/hls.ts';
 import { HTTP_CHECKS } from './checks/http.ts';
+import { KEY_FRAME_CHECKS } from './checks/key-frames.ts';
 import { MEDIA_CHECKS } from './checks/media.ts';
 import { MPD_CHECKS } from './checks/mpd.ts';
+import { ORDER_CHECK, SHAPE_CHECKS } from './checks/shape.ts';
 import { SMOOTH_CHECKS } from './checks/smooth.ts';
 import { TS_CHECKS } from './checks/ts.ts';
 import type { Check } from './model.ts';
 
-export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...CROSS_CHECKS, ...DECODE_CHECKS];
+export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...DECODE_CHECKS];
 
 const REQUIREMENTS_FOLDER = new URL('../spec/requirements/', import.meta.url);
 

@@ -2,7 +2,7 @@
 import { CMAF, FMP4, cantTell, inapplicable, pass, type Finding, type FormatCheck } from '../model.ts';
 import { find, findAll, readBoxes, type Box } from '../oracle/boxes.ts';
 import { isParameterSet, isRandomAccess, nalUnits } from '../oracle/codecs.ts';
-import { durationOf, isSync, presentationTimes, sampleBytes } from '../oracle/fragments.ts';
+import { durationOf, fragmentFormFaults, isSync, NON_SYNC, presentationTimes, sampleBytes } from '../oracle/fragments.ts';
 import { differenceFromMp4box, readWithMp4box } from '../oracle/opinions.ts';
 import { delivered, framingOf, headerTrack, initOf, mdatRanges, mediaSegments, mediaTimescale, remembered, type MediaSegment } from '../media.ts';
 import type { Exchange } from '../trace.ts';
@@ -84,6 +84,42 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
         const paired = media.length > 0 && media.every((type, i) => type === (i % 2 === 0 ? 'moof' : 'mdat')) && media.length % 2 === 0;
         const problems = paired && facts.fragments.length > 0 ? [] : [problem(segmentPath(track, segment), 'the segment is not made of moof and mdat pairs', { wanted: 'moof mdat', actual: types.join(' '), at: segment.exchange })];
         return [...problems, ...facts.problems.map((text) => problem(segmentPath(track, segment), 'a fragment is unreadable', { actual: text, at: segment.exchange }))];
+      });
+    },
+  },
+  {
+    id: 'fmp4/fragment-form',
+    requirements: ['BMFF-019', 'CMAF-016', 'CMAF-018'],
+    title: 'boxes of a fragment have the versions, flags and lengths of the standard',
+    level: 'must',
+    scope: 'format',
+    formats: FMP4,
+    run(context) {
+      return eachSegment(context, ({ track, segment, facts }) => {
+        const faults = fragmentFormFaults(facts);
+        // Smooth needs no tfdt by its document; the packager promises one everywhere.
+        const bare = (track.source.kind !== 'smooth' || context.profile === 'ams') && facts.fragments.some(({ decodeTime }) => decodeTime === null) ? ['traf holds no tfdt'] : [];
+        return [...faults, ...bare].slice(0, 3).map((fault) => problem(segmentPath(track, segment), 'a box of the fragment has another form', { actual: fault, at: segment.exchange, pointer: 'moof' }));
+      });
+    },
+  },
+  {
+    id: 'fmp4/sample-flags',
+    requirements: ['BMFF-020'],
+    title: 'sample flags do not contradict each other, and reserved bits are 0',
+    level: 'must',
+    scope: 'format',
+    formats: FMP4,
+    run(context) {
+      return eachSegment(context, ({ track, segment, facts }) => {
+        const samples = facts.fragments.flatMap((fragment) => fragment.samples);
+        const bad = samples.findIndex(({ flags }) => {
+          const dependsOn = (flags >>> 24) & 3;
+          const contradicts = (flags & NON_SYNC) === 0 ? dependsOn === 1 : dependsOn === 2;
+          // The packager tells dependence and nothing else.
+          return flags >>> 28 !== 0 || contradicts || dependsOn === 3 || (context.profile === 'ams' && (flags & 0x0cfeffff) !== 0);
+        });
+        return bad < 0 ? [] : [problem(segmentPath(track, segment), 'the flags of a sample cannot be', { actual: `0x${samples[bad].flags.toString(16)}`, at: segment.exchange, pointer: `sample ${bad + 1}` })];
       });
     },
   },
@@ -384,9 +420,9 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     formats: WITH_INIT,
     run(context) {
       const idsOfSet = new Map<string, number>();
-      return eachTrack(context, (track) => {
+      return context.view.tracks.flatMap((track) => {
         const header = headerTrack(initOf(context.reader, track));
-        if (header === null) return null;
+        if (header === null) return [];
         const wanted = idsOfSet.get(track.set) ?? header.id;
         idsOfSet.set(track.set, wanted);
         const problems = header.id === wanted ? [] : [problem(trackPath(track), 'headers of one set differ in track_ID', { wanted: String(wanted), actual: String(header.id), at: track.init?.exchange ?? null })];
@@ -394,7 +430,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
           const other = facts.fragments.find(({ trackId }) => trackId !== header.id);
           if (other !== undefined) problems.push(problem(segmentPath(track, segment), 'a fragment names another track than the header', { wanted: String(header.id), actual: String(other.trackId), at: segment.exchange, pointer: 'moof/traf/tfhd' }));
         }
-        return problems;
+        return judged(trackPath(track), problems);
       });
     },
   },

@@ -7,6 +7,7 @@ import { durationOf, isSync, sampleBytes } from '../oracle/fragments.ts';
 import { HLS_RULES, judgeByRule, type HlsRule } from '../oracle/hls-rules.ts';
 import { attributeOf, nanosecondsOf, type HlsDocument, type Tag } from '../oracle/m3u8.ts';
 import { hlsParserComplaint, m3u8ParserWarnings } from '../oracle/opinions.ts';
+import { readSps } from '../oracle/sps.ts';
 import { adtsFrames, annexBUnits } from '../oracle/ts.ts';
 import type { Exchange } from '../trace.ts';
 import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
@@ -121,7 +122,7 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
         const renditions = view.tracks.filter(({ source }) => source.kind === 'hls' && source.media !== null && group !== null && attributeOf(source.media, 'GROUP-ID') === group);
         const real = new Set([track, ...(track.kind === 'video' && !track.keyFrames ? renditions : [])].flatMap((each) => measuredCodecs(context, each)));
         if (real.size === 0) return [];
-        const told = new Set((attributeOf(tag, 'CODECS') ?? '').split(',').map((codec) => codec.trim().toLowerCase()).filter((codec) => codec !== ''));
+        const told = new Set((attributeOf(tag, 'CODECS') ?? '').split(',').map((codec) => codec.toLowerCase()).filter((codec) => codec !== ''));
         const missing = [...real].filter((codec) => !told.has(codec));
         const extra = [...told].filter((codec) => !real.has(codec));
         return judged(path, missing.length + extra.length === 0 ? [] : [problem(path, 'CODECS and the media differ', { wanted: [...real].join(','), actual: [...told].join(','), at: view.manifest, pointer: `line ${tag.line}` })]);
@@ -140,7 +141,7 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
         if (track.kind !== 'video') return [];
         const path = `variant/${trackName(track)}`;
         const told = attributeOf(tag, 'RESOLUTION');
-        const entry = sampleEntryOf(context.reader, track);
+        const entry = sampleEntryOf(context.reader, track) ?? pictureSize(context, track);
         const real = entry === null ? null : `${entry.width}x${entry.height}`;
         return judged(path, told !== null && (real === null || told === real) ? [] : [problem(path, 'RESOLUTION is missing or wrong', { wanted: real ?? 'a value', actual: told ?? '', at: context.view.manifest, pointer: `line ${tag.line}` })]);
       });
@@ -306,7 +307,7 @@ function ruleCheck(rule: HlsRule): FormatCheck {
 
 function targetOf(document: HlsDocument): number | null {
   const value = document.tags.find(({ name }) => name === 'EXT-X-TARGETDURATION')?.value;
-  return value === undefined ? null : Number(value);
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : null;
 }
 
 function playlistOf({ source }: TrackView): Exchange | null {
@@ -357,6 +358,15 @@ function measuredCodecs({ reader }: FormatContext, track: TrackView): readonly s
     const frames = streamType === 0x0f ? adtsFrames(payload) : 'other';
     return typeof frames === 'string' || frames.length === 0 ? [] : [`mp4a.40.${frames[0].objectType}`];
   });
+}
+
+/** From the first sequence parameter set of a transport stream. */
+function pictureSize({ reader }: FormatContext, track: TrackView): { readonly width: number; readonly height: number } | null {
+  const segment = track.segments.find(({ exchange }) => delivered(exchange));
+  const transport = segment === undefined ? null : transportOf(reader, segment);
+  const pid = transport?.streams.find(({ streamType }) => streamType === 0x1b)?.pid;
+  const [unit] = (transport?.pes ?? []).filter((each) => each.pid === pid).slice(0, 1).flatMap(({ payload }) => annexBUnits(payload).filter((each) => (each[0] & 31) === 7));
+  return unit === undefined ? null : readSps(unit);
 }
 
 type Rates = { readonly peak: number; readonly average: number; readonly tag: Tag };

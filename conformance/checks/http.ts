@@ -47,7 +47,48 @@ export const HTTP_CHECKS: readonly FormatCheck[] = [
     level: 'must',
     scope: 'format',
     formats: ALL,
-    run: (context) => eachHeader(context, 'access-control-allow-origin', (value) => value === '*', 'Access-Control-Allow-Origin is not *', '*'),
+    // Refusals too: a page that may not read them cannot tell why.
+    run: (context) =>
+      [...exchangesOf(context), ...context.reader.trace.exchanges.filter(({ role }) => role.kind === 'probe' && role.asset === context.asset && role.format === context.format)]
+        .filter(({ status }) => status > 0)
+        .flatMap((exchange) => {
+          const actual = exchange.headers['access-control-allow-origin'] ?? '';
+          return judged(exchangePath(exchange), actual === '*' ? [] : [problem(exchangePath(exchange), 'Access-Control-Allow-Origin is not *', { wanted: '*', actual, at: exchange })]);
+        }),
+  },
+  {
+    id: 'http/exposed-headers',
+    requirements: ['HTTP-010', 'DASH-060'],
+    title: 'pages may read Date, ETag and Content-Range of every answer',
+    level: 'should',
+    amsOnly: true,
+    scope: 'format',
+    formats: ALL,
+    run: (context) => eachHeader(context, 'access-control-expose-headers', (value) => ['date', 'etag', 'content-range'].every((name) => listOf(value).includes(name)), 'Access-Control-Expose-Headers lacks a name', 'Date, ETag, Content-Range'),
+  },
+  {
+    id: 'http/entity-tag',
+    requirements: ['HTTP-008'],
+    title: 'answers carry a well-formed entity tag',
+    level: 'should',
+    scope: 'format',
+    formats: ALL,
+    run: (context) => eachHeader(context, 'etag', (value) => /^(W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/.test(value), 'ETag is missing or malformed', '"…"'),
+  },
+  {
+    id: 'http/content-length',
+    requirements: ['HTTP-009'],
+    title: 'Content-Length, where present, is the length of the body',
+    level: 'must',
+    scope: 'format',
+    formats: ALL,
+    run: (context) =>
+      exchangesOf(context)
+        .filter(delivered)
+        .flatMap((exchange) => {
+          const told = exchange.headers['content-length'];
+          return judged(exchangePath(exchange), told === undefined || told === String(exchange.body.size) ? [] : [problem(exchangePath(exchange), 'Content-Length is not the length of the body', { wanted: String(exchange.body.size), actual: told, at: exchange })]);
+        }),
   },
   {
     id: 'http/no-sniffing',
@@ -69,7 +110,10 @@ export const HTTP_CHECKS: readonly FormatCheck[] = [
       eachHeader(
         context,
         'cache-control',
-        (value) => !/no-store|private/.test(value) && Number(/max-age=(\d+)/.exec(value)?.[1] ?? '0') >= LEAST_MAX_AGE,
+        (value) => {
+          const directives = listOf(value);
+          return !directives.some((each) => each === 'no-store' || each === 'no-cache' || each.startsWith('private')) && directives.some((each) => /^max-age=\d+$/.test(each) && Number(each.slice(8)) >= LEAST_MAX_AGE);
+        },
         'Cache-Control gives no useful max-age',
         `max-age=${LEAST_MAX_AGE} or more`,
       ),
@@ -80,7 +124,8 @@ export const HTTP_CHECKS: readonly FormatCheck[] = [
     return granted ? null : { message: 'the preflight is not granted', wanted: '2xx, allow-origin *, allow-headers range', actual: `${answer.status}, ${headers}` };
   }),
   probe('http/head', ['HTTP-001'], 'HEAD answers with the headers of GET', 'head', (answer, original) => {
-    const names = ['content-type', 'content-length', 'etag', 'cache-control'];
+    // RFC 9110 9.3.2 lets HEAD leave out what only the content tells; the length is worth nothing when it is wrong.
+    const names = ['content-type', 'etag', 'cache-control', ...(original.headers['content-length'] === undefined ? [] : ['content-length'])];
     const different = answer.status === original.status ? names.filter((name) => answer.headers[name] !== original.headers[name]) : ['status'];
     return different.length === 0 ? null : { message: 'HEAD and GET differ', wanted: different.map((name) => original.headers[name] ?? String(original.status)).join(' '), actual: different.map((name) => answer.headers[name] ?? String(answer.status)).join(' ') };
   }),
@@ -88,21 +133,43 @@ export const HTTP_CHECKS: readonly FormatCheck[] = [
     const [first, last] = (/bytes=(\d+)-(\d+)/.exec(answer.requestHeaders['range'] ?? '') ?? []).slice(1).map(Number);
     const wanted = context.reader.body(original).subarray(first, last + 1);
     const right = answer.status === 206 && Buffer.compare(wanted, context.reader.body(answer)) === 0 && answer.headers['content-range'] === `bytes ${first}-${last}/${original.body?.size}`;
+    const lost = right ? lostHeaders(answer, original, ['content-type', 'etag', 'cache-control']) : [];
+    if (lost.length > 0) return { message: 'a partial answer lacks headers of the whole', wanted: lost.map((name) => original.headers[name]).join(' '), actual: lost.map((name) => `${name}: ${answer.headers[name] ?? ''}`).join(' ') };
     return right ? null : { message: 'the range is not answered with its bytes', wanted: `206, bytes ${first}-${last}/${original.body?.size}`, actual: `${answer.status}, ${answer.headers['content-range'] ?? ''}` };
   }),
   probe('http/range-outside', ['HTTP-001'], 'a range behind the end is answered with 416', 'range-outside', (answer) => (answer.status === 416 ? null : { message: 'a range behind the end is not refused', wanted: '416', actual: String(answer.status) })),
-  probe('http/conditional', ['HTTP-001'], 'If-None-Match with the entity tag is answered with 304', 'conditional', (answer) => (answer.status === 304 ? null : { message: 'the entity tag is not recognised', wanted: '304', actual: String(answer.status) })),
+  probe('http/conditional', ['HTTP-001'], 'If-None-Match with the entity tag is answered with 304', 'conditional', (answer, original) => {
+    if (answer.status !== 304) return { message: 'the entity tag is not recognised', wanted: '304', actual: String(answer.status) };
+    // RFC 9110 15.4.5: what a cache needs to know stands in the 304 as in the 200.
+    const lost = lostHeaders(answer, original, ['etag', 'cache-control']);
+    return lost.length === 0 ? null : { message: 'a 304 lacks headers of the 200', wanted: lost.map((name) => original.headers[name]).join(' '), actual: lost.map((name) => `${name}: ${answer.headers[name] ?? ''}`).join(' ') };
+  }),
   probe('http/repeatable', ['BMFF-010', 'HLS-076'], 'the same request gets the same bytes', 'repeat', (answer, original) =>
-    answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? null : { message: 'a second GET gets other bytes', wanted: `200 ${original.body?.sha256}`, actual: `${answer.status} ${answer.body?.sha256}` },
+    answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? differentHeaders(answer, original) : { message: 'a second GET gets other bytes', wanted: `200 ${original.body?.sha256}`, actual: `${answer.status} ${answer.body?.sha256}` },
   ),
   probe('http/escaped', ['DASH-059'], 'percent-encoded parentheses, commas and equals signs mean the same', 'escaped', (answer, original) =>
-    answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? null : { message: 'the percent-encoded URL gets another answer', wanted: `200 ${original.body?.sha256}`, actual: `${answer.status} ${answer.body?.sha256}` },
+    answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? differentHeaders(answer, original) : { message: 'the percent-encoded URL gets another answer', wanted: `200 ${original.body?.sha256}`, actual: `${answer.status} ${answer.body?.sha256}` },
   ),
   refusal('http/unknown-time', ['HTTP-005', 'DASH-027', 'MSS-028'], 'a time that no segment starts at is answered with 404', 'unknown-time', 404),
   refusal('http/unknown-bitrate', ['HTTP-005'], 'a bitrate that is not in the manifest is answered with 404', 'unknown-bitrate', 404),
   refusal('http/bad-syntax', ['HTTP-004'], 'a URL that breaks the grammar is answered with 400', 'bad-syntax', 400),
   refusal('http/unknown-format', ['HTTP-004'], 'a format that does not exist is answered with 415', 'unknown-format', 415),
 ];
+
+/** Items of a list header, without case and blanks. */
+function listOf(value: string): readonly string[] {
+  return value.toLowerCase().split(',').map((each) => each.trim());
+}
+
+/** Headers of the full answer that another form of it lacks or changes. */
+function lostHeaders(answer: Exchange, original: Exchange, names: readonly string[]): readonly string[] {
+  return names.filter((name) => original.headers[name] !== undefined && answer.headers[name] !== original.headers[name]);
+}
+
+function differentHeaders(answer: Exchange, original: Exchange): ProbeFault | null {
+  const different = lostHeaders(answer, original, ['content-type', 'etag', 'cache-control']);
+  return different.length === 0 ? null : { message: 'the same resource comes with other headers', wanted: different.map((name) => original.headers[name]).join(' '), actual: different.map((name) => `${name}: ${answer.headers[name] ?? ''}`).join(' ') };
+}
 
 function typesOf({ format, view }: FormatContext, { role, url }: Exchange): readonly string[] {
   const { manifestTypes, container } = formatRow(format);

@@ -3,6 +3,7 @@ import { formatRow } from '../outputs.ts';
 import { allDelivered, comparableHash, mediaTimescale, samplesOf, type ServedSample } from '../media.ts';
 import { ALL, cantTell, FMP4, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { isSync } from '../oracle/fragments.ts';
+import { clockDistance } from '../oracle/ts.ts';
 import { truthOfTrack, type TruthTrackView } from '../oracle/truth.ts';
 import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
 import { judged, problem, trackPath } from './helpers.ts';
@@ -142,6 +143,28 @@ export const MEDIA_CHECKS: readonly FormatCheck[] = [
       }),
   },
   {
+    id: 'media/transport-decode-times',
+    requirements: ['ISO-023', 'TS-005'],
+    title: 'decoding stamps keep the stored distances within a tick',
+    level: 'must',
+    amsOnly: true,
+    scope: 'format',
+    formats: ['hls-v3', 'hls-v4'],
+    run: (context) =>
+      eachTransport(context, (track, truth, served) => {
+        const first = served.findIndex(({ dts }) => dts !== null);
+        if (first < 0 || truth.kind !== 'video' || truth.samples[first] === undefined) return [];
+        const ticks = BigInt(truth.timescale);
+        const bad = served.findIndex(({ dts }, i) => {
+          if (dts === null || truth.samples[i] === undefined) return false;
+          const told = BigInt(clockDistance(served[first].dts ?? 0, dts)) * ticks;
+          const stored = (truth.samples[i].decode - truth.samples[first].decode) * 90_000n;
+          return told - stored > ticks || stored - told > ticks;
+        });
+        return bad < 0 ? [] : [problem(segmentPath(track, served[bad].segment), 'a decoding stamp has moved', { actual: String(served[bad].dts), at: served[bad].segment.exchange, pointer: `sample ${bad + 1} of the track` })];
+      }),
+  },
+  {
     id: 'media/audio-video-offset',
     requirements: ['ISO-008', 'CMAF-026'],
     title: 'audio starts against video as it is stored, within one audio frame',
@@ -244,7 +267,7 @@ function offByMoreThanATick(a: bigint, p: number, b: bigint, q: number): boolean
 }
 
 /** 900000 + round(90000 × PT), 33 bits (media rule 1.5). */
-function stampOf(time: bigint, timescale: number): number {
+export function stampOf(time: bigint, timescale: number): number {
   const rounded = (2n * time * 90_000n + BigInt(timescale)) / (2n * BigInt(timescale));
   return Number((900_000n + rounded) & 0x1ffffffffn);
 }

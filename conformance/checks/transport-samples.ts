@@ -10,6 +10,8 @@ export type TransportSample = {
   readonly hash: string;
   /** Null for audio frames behind the first of their PES packet, which have no stamp of their own. */
   readonly pts: number | null;
+  /** The same for decoding. */
+  readonly dts: number | null;
   readonly segment: SegmentView;
 };
 
@@ -39,11 +41,11 @@ function segmentStreams({ streams, pes }: TsSegment): readonly SegmentStream[] {
     const codec = VIDEO_TYPES[streamType];
     if (codec === undefined && streamType !== AAC_TYPE) return [];
     const units = pes.filter((unit) => unit.pid === pid);
-    if (codec !== undefined) return [{ pid, kind: 'video', samples: units.map(({ pts, payload }) => ({ hash: hashOfUnits(annexBUnits(payload), codec), pts })), fault: null }];
+    if (codec !== undefined) return [{ pid, kind: 'video', samples: units.map(({ pts, dts, payload }) => ({ hash: hashOfUnits(annexBUnits(payload), codec), pts, dts })), fault: null }];
     let fault: string | null = null;
-    const samples = units.flatMap(({ pts, payload }) => {
+    const samples = units.flatMap(({ pts, dts, payload }) => {
       const frames = adtsFrames(payload);
-      if (typeof frames !== 'string') return frames.map((frame, i) => ({ hash: shortHash(frame.payload), pts: i === 0 ? pts : null }));
+      if (typeof frames !== 'string') return frames.map((frame, i) => ({ hash: shortHash(frame.payload), pts: i === 0 ? pts : null, dts: i === 0 ? dts : null }));
       fault ??= frames;
       return [];
     });

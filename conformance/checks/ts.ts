@@ -3,6 +3,7 @@ import { remembered, transportOf } from '../media.ts';
 import { type Finding, type FormatCheck } from '../model.ts';
 import { isAccessUnitDelimiter, isRandomAccess, nalType, type NalCodec } from '../oracle/codecs.ts';
 import { adtsFrames, annexBUnits, clockDistance, joinFaults, type TsFault, type TsPes, type TsSegment } from '../oracle/ts.ts';
+import { bufferFaults } from '../oracle/target-decoder.ts';
 import type { TraceReader } from '../trace.ts';
 import { fullTracks, segmentPath, type View } from '../view.ts';
 import { judged, problem, trackPath } from './helpers.ts';
@@ -17,7 +18,8 @@ type FaultRow = { readonly id: string; readonly requirements: readonly string[];
 const FAULT_ROWS: readonly FaultRow[] = [
   { id: 'ts/packets', requirements: ['TS-001'], title: 'a segment is whole packets of 188 bytes in sync, without error or scrambling marks', kinds: ['length', 'sync-byte', 'transport-error', 'scrambled', 'adaptation'] },
   { id: 'ts/continuity', requirements: ['TS-002'], title: 'continuity counters run on within a segment', kinds: ['continuity'] },
-  { id: 'ts/tables', requirements: ['TS-003', 'HLS-054'], title: 'program tables are readable and list every stream', kinds: ['pat', 'pmt', 'section-crc', 'unknown-pid'] },
+  { id: 'ts/tables', requirements: ['TS-003', 'HLS-054'], title: 'program tables are readable and list every stream', kinds: ['pat', 'pmt', 'section-crc', 'unknown-pid', 'program'] },
+  { id: 'ts/fixed-bits', requirements: ['TS-011'], title: 'reserved bits, marker bits and section numbers have the values that the standard fixes', kinds: ['reserved'] },
   { id: 'ts/pes', requirements: ['TS-005'], title: 'PES packets are whole, and decoding stamps rise and precede presentation', kinds: ['pes', 'stamp-order'] },
   { id: 'ts/clock', requirements: ['TS-004'], title: 'clock references are on the announced PID', kinds: ['pcr'] },
 ];
@@ -128,6 +130,34 @@ export const TS_CHECKS: readonly FormatCheck[] = [
       ),
   },
   {
+    id: 'ts/tables-steady',
+    requirements: ['TS-012', 'HLS-058'],
+    title: 'program tables are the same in all segments of a track',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      view.tracks.flatMap((track) => {
+        let first: readonly string[] | null = null;
+        return track.segments.flatMap((segment) => {
+          const transport = transportOf(reader, segment);
+          if (transport === null) return [];
+          first ??= transport.tables;
+          const other = transport.tables.find((table) => first?.includes(table) === false);
+          return judged(segmentPath(track, segment), other === undefined ? [] : [problem(segmentPath(track, segment), 'a program table differs from those of the segments before', { wanted: first.join(' '), actual: other, at: segment.exchange })]);
+        });
+      }),
+  },
+  {
+    id: 'ts/buffer-model',
+    requirements: ['TS-013'],
+    title: 'by the clock, every unit is whole before its decoding, and no buffer overflows',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) => eachTransport(view, reader, (transport) => remembered(bufferModels, transport, () => bufferFaults(transport).slice(0, 3))),
+  },
+  {
     id: 'ts/clock-gaps',
     requirements: ['TS-004'],
     title: 'clock references are at most 100 ms apart, across segments too',
@@ -200,6 +230,7 @@ export const TS_CHECKS: readonly FormatCheck[] = [
   },
 ];
 
+const bufferModels = new WeakMap<TsSegment, readonly Fault[]>();
 const accessUnitFaults = new WeakMap<TsSegment, readonly Fault[]>();
 
 type Fault = { readonly message: string; readonly actual: string; readonly packet: number; readonly pid: number };

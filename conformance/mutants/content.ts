@@ -92,7 +92,7 @@ export function specimenTruth(): TruthView {
     sync: null,
     editedOut: PRIMING,
   };
-  return truthView({ schema: 'isomer-truth/1', asset: ASSET, title: 'Specimen', class: 'bitstream-written', manifest: 'specimen.ism', tracks: [...video, audio] }, '/');
+  return truthView({ schema: 'isomer-truth/1', asset: ASSET, title: 'Specimen', class: 'bitstream-written', manifest: 'specimen.ism', tracks: [audio, ...video] }, '/');
 }
 
 function columns(samples: readonly Sample[], normalised: ((sample: Sample) => string) | null): Truth['tracks'][number]['samples'] {
@@ -100,7 +100,7 @@ function columns(samples: readonly Sample[], normalised: ((sample: Sample) => st
     size: samples.map(({ bytes }) => bytes.length),
     raw: samples.map(({ bytes }) => shortHash(bytes)),
     normalised: normalised === null ? null : samples.map(normalised),
-    dts: samples.map((_, i) => i),
+    dts: samples.map(({ duration }, i) => i * duration),
     duration: samples.map(({ duration }) => duration),
     composition: samples.map(({ composition }) => composition),
     pt: samples.map(({ time }) => time),

@@ -81,7 +81,7 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
   { check: 'hls/date-time', name: 'the date has no zone', change: text(V4_VIDEO, '00:00:00Z', '00:00:00') },
   { check: 'hls/stream-inf', name: 'a variant has no BANDWIDTH', change: text(V4, /#EXT-X-STREAM-INF:BANDWIDTH=\d+,/, '#EXT-X-STREAM-INF:') },
   { check: 'hls/stream-inf', name: 'a variant has no URI line', change: text(V4, /(#EXT-X-STREAM-INF:.*\n).*\n/, '$1') },
-  { check: 'hls/average-below-peak', name: 'the average exceeds the peak', change: text(V4, /AVERAGE-BANDWIDTH=\d+/, 'AVERAGE-BANDWIDTH=99999999'), warns: false },
+  { check: 'hls/average-below-peak', name: 'the average exceeds the peak', change: text(HLS_CMAF, /AVERAGE-BANDWIDTH=\d+/, 'AVERAGE-BANDWIDTH=99999999'), warns: false },
   { check: 'hls/groups-exist', name: 'a group does not exist', change: text(V4, 'GROUP-ID="audio"', 'GROUP-ID="sound"') },
   { check: 'hls/media-attributes', name: 'a rendition has no NAME', change: text(V4, /NAME="[^"]*",/, '') },
   { check: 'hls/media-attributes', name: 'the TYPE is unknown', change: text(V4, 'TYPE=AUDIO', 'TYPE=SOUND') },

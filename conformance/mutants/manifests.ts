@@ -42,7 +42,7 @@ export function mpdCsf(listing: Listing): string {
   return `<?xml version="1.0" encoding="UTF-8"?>
 <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011" type="static" mediaPresentationDuration="${presentationDuration(listing)}" minBufferTime="PT3S">
 <Period>
-<AdaptationSet id="1" group="5" bitstreamSwitching="false" segmentAlignment="true" contentType="audio" mimeType="audio/mp4" codecs="mp4a.40.2" lang="en">
+<AdaptationSet id="1" group="5" profiles="ccff" bitstreamSwitching="false" segmentAlignment="true" contentType="audio" mimeType="audio/mp4" codecs="mp4a.40.2" lang="en">
 <Accessibility schemeIdUri="urn:mpeg:dash:role:2011" value="description"/>
 <Role schemeIdUri="urn:mpeg:dash:role:2011" value="alternate"/>
 <SegmentTemplate timescale="10000000" ${template(AUDIO_NAME)}>
@@ -50,11 +50,11 @@ ${timeline(listing.audioNames)}
 </SegmentTemplate>
 <Representation id="5_A_${AUDIO_NAME}_1" bandwidth="${AUDIO_BITRATE}" audioSamplingRate="${AUDIO_RATE}"><AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="2"/></Representation>
 </AdaptationSet>
-<AdaptationSet id="2" group="1" bitstreamSwitching="false" segmentAlignment="true" contentType="video" mimeType="video/mp4" maxWidth="1280" maxHeight="720" par="16:9" startWithSAP="1">
+<AdaptationSet id="2" group="1" profiles="ccff" bitstreamSwitching="false" segmentAlignment="true" contentType="video" mimeType="video/mp4" maxWidth="1280" maxHeight="720" par="16:9" startWithSAP="1">
 <SegmentTemplate timescale="10000000" ${template('video')}>
 ${timeline(listing.videoNames)}
 </SegmentTemplate>
-${QUALITIES.map(({ bitrate, width, height, sps }, i) => `<Representation id="1_V_video_${i + 1}" bandwidth="${bitrate}" codecs="avc1.${sps.toString('hex', 1, 4).toUpperCase()}" width="${width}" height="${height}" sar="1:1"/>`).join('\n')}
+${QUALITIES.map(({ bitrate, width, height, sps }, i) => `<Representation id="1_V_video_${i + 1}" bandwidth="${bitrate}" codecs="avc1.${sps.toString('hex', 1, 4).toUpperCase()}" width="${width}" height="${height}" frameRate="30000/1001" sar="1:1"/>`).join('\n')}
 </AdaptationSet>
 </Period>
 </MPD>
@@ -75,11 +75,12 @@ ${timeline(listing.audioNames)}
 </SegmentTemplate>
 <Representation id="${AUDIO_NAME}_${AUDIO_BITRATE}" bandwidth="${rate(AUDIO_BITRATE, AUDIO_NAME, listing.audioNames)}" audioSamplingRate="${AUDIO_RATE}"><AudioChannelConfiguration schemeIdUri="urn:mpeg:mpegB:cicp:ChannelConfiguration" value="2"/>${template(AUDIO_BITRATE, AUDIO_NAME)}</Representation>
 </AdaptationSet>
-<AdaptationSet id="2" contentType="video" mimeType="video/mp4" maxWidth="1280" maxHeight="720" par="16:9" segmentAlignment="true" startWithSAP="1">
+<AdaptationSet id="2" contentType="video" mimeType="video/mp4" maxWidth="1280" maxHeight="720" maxFrameRate="30000/1001" par="16:9" segmentAlignment="true" startWithSAP="1">
+<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
 <SegmentTemplate timescale="10000000">
 ${timeline(listing.videoNames)}
 </SegmentTemplate>
-${QUALITIES.map(({ bitrate, width, height, sps }) => `<Representation id="video_${bitrate}" bandwidth="${rate(bitrate, 'video', listing.videoNames)}" codecs="avc1.${sps.toString('hex', 1, 4)}" width="${width}" height="${height}" sar="1:1">${template(bitrate, 'video')}</Representation>`).join('\n')}
+${QUALITIES.map(({ bitrate, width, height, sps }) => `<Representation id="video_${bitrate}" bandwidth="${rate(bitrate, 'video', listing.videoNames)}" codecs="avc1.${sps.toString('hex', 1, 4)}" width="${width}" height="${height}" frameRate="30000/1001" sar="1:1">${template(bitrate, 'video')}</Representation>`).join('\n')}
 </AdaptationSet>
 </Period>
 </MPD>
@@ -126,20 +127,25 @@ export function multivariant(listing: Listing, format: HlsFormat): string {
   const muxed = format === 'm3u8-aapl-v3';
   const suffix = muxed ? `,audiotrack=${AUDIO_NAME}` : '';
   const audioUri = `QualityLevels(${AUDIO_BITRATE})/Manifest(${AUDIO_NAME},format=${format})`;
+  const measured = format === 'm3u8-cmaf';
   const audio = peak(listing, listing.audioNames, (time) => `QualityLevels(${AUDIO_BITRATE})/Fragments(${AUDIO_NAME}=${time},format=${format})`);
+  const range = measured ? ',VIDEO-RANGE=SDR' : '';
+  // Versions 3 and 4 write the sum of the original service, whatever the media need.
+  const literal = (...bitrates: readonly number[]): number => bitrates.reduce((sum, bitrate) => sum + Math.floor((bitrate * 1022) / 1000) + 8160, 0);
+  const rates = (told: { readonly peak: number; readonly average: number }, ...bitrates: readonly number[]): string => (measured ? `BANDWIDTH=${told.peak},AVERAGE-BANDWIDTH=${told.average}` : `BANDWIDTH=${literal(...bitrates)}`);
   const lines = ['#EXTM3U', `#EXT-X-VERSION:${VERSIONS[format]}`];
   if (format === 'm3u8-cmaf') lines.push('#EXT-X-INDEPENDENT-SEGMENTS');
-  if (!muxed) lines.push(`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="${AUDIO_NAME}",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHARACTERISTICS="public.accessibility.describes-video",CHANNELS="2",URI="${audioUri}"`);
+  if (!muxed) lines.push(`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="${AUDIO_NAME}",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHARACTERISTICS="public.accessibility.describes-video",${format === 'm3u8-cmaf' ? 'CHANNELS="2",' : ''}URI="${audioUri}"`);
   for (const { bitrate, width, height, sps } of [...QUALITIES].toReversed()) {
     const codec = `avc1.${sps.toString('hex', 1, 4)}`;
     const own = peak(listing, listing.videoNames, (time) => `QualityLevels(${bitrate})/Fragments(video=${time},format=${format}${suffix})`);
     const total = muxed ? own : { peak: own.peak + audio.peak, average: own.average + audio.average };
-    lines.push(`#EXT-X-STREAM-INF:BANDWIDTH=${total.peak},AVERAGE-BANDWIDTH=${total.average},RESOLUTION=${width}x${height},CODECS="${codec},mp4a.40.2"${muxed ? '' : ',AUDIO="audio"'}`, `QualityLevels(${bitrate})/Manifest(video,format=${format}${suffix})`);
+    lines.push(`#EXT-X-STREAM-INF:${rates(total, bitrate, AUDIO_BITRATE)},RESOLUTION=${width}x${height},${measured ? 'FRAME-RATE=29.970,' : ''}CODECS="${codec},mp4a.40.2"${range}${muxed ? '' : ',AUDIO="audio"'}`, `QualityLevels(${bitrate})/Manifest(video,format=${format}${suffix})`);
     if (muxed) continue;
     const key = peak(listing, listing.videoNames, (time) => `QualityLevels(${bitrate})/KeyFrames(video=${time},format=${format})`);
-    lines.push(`#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=${key.peak},AVERAGE-BANDWIDTH=${key.average},RESOLUTION=${width}x${height},CODECS="${codec}",URI="QualityLevels(${bitrate})/Manifest(video,format=${format},type=keyframes)"`);
+    lines.push(`#EXT-X-I-FRAME-STREAM-INF:${rates(key, bitrate, AUDIO_BITRATE)},RESOLUTION=${width}x${height},CODECS="${codec}"${range},URI="QualityLevels(${bitrate})/Manifest(video,format=${format},type=keyframes)"`);
   }
-  lines.push(`#EXT-X-STREAM-INF:BANDWIDTH=${audio.peak},AVERAGE-BANDWIDTH=${audio.average},CODECS="mp4a.40.2"${muxed ? '' : ',AUDIO="audio"'}`, audioUri);
+  lines.push(`#EXT-X-STREAM-INF:${rates(audio, AUDIO_BITRATE)},CODECS="mp4a.40.2"${muxed ? '' : ',AUDIO="audio"'}`, audioUri);
   return `${lines.join('\n')}\n`;
 }
 
@@ -158,5 +164,5 @@ export function keyFramePlaylist({ videoNames }: Listing, format: HlsFormat): st
 
 function playlist(format: HlsFormat, track: string, entries: readonly string[], extra: readonly string[]): string {
   const map = format === 'm3u8-cmaf' ? [`#EXT-X-MAP:URI="Fragments(${track}=i,format=${format})"`] : [];
-  return `${['#EXTM3U', `#EXT-X-VERSION:${VERSIONS[format]}`, '#EXT-X-PLAYLIST-TYPE:VOD', '#EXT-X-MEDIA-SEQUENCE:0', `#EXT-X-TARGETDURATION:${TARGET}`, ...extra, '#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:00Z', ...map, ...entries, '#EXT-X-ENDLIST'].join('\n')}\n`;
+  return `${['#EXTM3U', `#EXT-X-VERSION:${VERSIONS[format]}`, '#EXT-X-PLAYLIST-TYPE:VOD', ...(format === 'm3u8-cmaf' ? [] : ['#EXT-X-ALLOW-CACHE:NO']), '#EXT-X-MEDIA-SEQUENCE:0', `#EXT-X-TARGETDURATION:${TARGET}`, ...extra, '#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:00:00Z', ...map, ...entries, '#EXT-X-ENDLIST'].join('\n')}\n`;
 }

@@ -20,6 +20,9 @@ function standInSchemas(): string {
   return folder;
 }
 
+/** Versions 3 and 4 write BANDWIDTH by a formula, so it need not fit (deviations of HLS-036 and HLS-064). */
+const BY_FORMULA = /^hls\/bandwidth-(covers|near)-peak specimen\/hls-v[34]$/;
+
 describe('checks and their mutants', () => {
   const official = process.env['ISOMER_SCHEMA_DIR'] ?? '';
   const schemaDir = official === '' ? standInSchemas() : official;
@@ -34,7 +37,7 @@ describe('checks and their mutants', () => {
   it('passes the good specimen on every check', async () => {
     const { report, faults, details } = await judgeOrigin(goodOrigin(), CHECKS, judges);
     expect(faults).toEqual([]);
-    const notable = report.results.filter(({ outcome }) => outcome !== 'pass').map(({ id }) => details.find(({ result }) => result === id) ?? id);
+    const notable = report.results.filter(({ outcome, id }) => outcome !== 'pass' && !(outcome === 'warn' && BY_FORMULA.test(id))).map(({ id }) => details.find(({ result }) => result === id) ?? id);
     expect(notable).toEqual([]);
   });
 

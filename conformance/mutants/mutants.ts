@@ -1,6 +1,7 @@
 /** A mutant is the good specimen with one fault, and the check that has to see it. */
 import { DOCUMENT_MUTANTS } from './documents.ts';
 import { MEDIA_MUTANTS } from './media.ts';
+import { STRICT_MUTANTS } from './strict.ts';
 import type { Origin } from './origin.ts';
 
 export type Mutant = {
@@ -11,4 +12,4 @@ export type Mutant = {
   readonly warns?: boolean;
 };
 
-export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...STRICT_MUTANTS];

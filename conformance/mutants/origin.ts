@@ -60,7 +60,7 @@ export function goodOrigin(): Origin {
     resources.set(path, {
       body: bytes,
       status: 200,
-      headers: { 'content-type': type, 'content-length': String(bytes.length), etag, 'access-control-allow-origin': '*', 'cache-control': 'public, max-age=259200', 'x-content-type-options': 'nosniff' },
+      headers: { 'content-type': type, 'content-length': String(bytes.length), etag, 'access-control-allow-origin': '*', 'access-control-expose-headers': 'Content-Length, Content-Range, Date, ETag', 'cache-control': 'public, max-age=259200', 'x-content-type-options': 'nosniff' },
     });
   };
   const videos = QUALITIES.map((quality) => ({ quality, samples: videoSamples(quality) }));

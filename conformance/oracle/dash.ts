@@ -1,5 +1,5 @@
 /** Reads an MPD into addressed segments (ISO/IEC 23009-1:2022 5.3). Reading is lenient: what is wrong becomes a problem with a line. */
-import { childOf, childrenOf, integerOf, readXml, type XmlNode } from './xml.ts';
+import { childOf, childrenOf, integerOf, misencodedLine, readXml, type XmlNode } from './xml.ts';
 
 export const MPD_NAMESPACE = 'urn:mpeg:dash:schema:mpd:2011';
 
@@ -45,6 +45,8 @@ export function readDash(text: string, url: string): DashDocument | Problem {
   const { root } = parsed;
   if (root.name !== 'MPD' || root.namespace !== MPD_NAMESPACE) return { line: root.line, message: 'the root is not MPD of the DASH namespace' };
   const problems: Problem[] = [];
+  const misencoded = misencodedLine(text);
+  if (misencoded !== null) problems.push({ line: misencoded, message: 'the document holds bytes that are no UTF-8' });
   const adaptationSets: DashAdaptationSet[] = [];
   const representations: DashRepresentation[] = [];
   const duration = durationOf(root.attributes['mediaPresentationDuration']);

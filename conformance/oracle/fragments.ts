@@ -32,7 +32,7 @@ export type SegmentFacts = { readonly tree: BoxTree; readonly fragments: readonl
 const TFXD = '6d1d9b0542d544e680e2141daff757b2';
 const MAX_SAMPLES = 1_000_000;
 /** sample_is_non_sync_sample (8.8.3.1). */
-const NON_SYNC = 0x10000;
+export const NON_SYNC = 0x10000;
 
 export function isSync(sample: FragmentSample): boolean {
   return (sample.flags & NON_SYNC) === 0;
@@ -156,4 +156,39 @@ export function durationOf({ samples }: Pick<TrackFragment, 'samples'>): bigint 
 
 export function sampleBytes(facts: SegmentFacts, { offset, size }: FragmentSample): Uint8Array {
   return facts.tree.bytes.subarray(offset, offset + size);
+}
+
+/** What a fragment's boxes have to be by their own version, flags and count (8.8.5, 8.8.7, 8.8.8, 8.8.12). */
+export function fragmentFormFaults({ tree }: SegmentFacts): readonly string[] {
+  const faults: string[] = [];
+  const sized = (box: Box | undefined, name: string, versions: readonly number[], flags: number, lengthOf: (version: number, flags: number, view: DataView) => number): void => {
+    if (box === undefined) return;
+    const full = fullBox(tree, box, 4);
+    if (full === null) return void faults.push(`${name} is too short`);
+    if (!versions.includes(full.version)) faults.push(`${name} has version ${full.version}`);
+    if ((full.flags & ~flags) !== 0) faults.push(`${name} has unknown flags 0x${full.flags.toString(16)}`);
+    const wanted = lengthOf(full.version, full.flags, full.view);
+    if (full.view.byteLength !== wanted) faults.push(`${name} has ${full.view.byteLength} bytes of fields, not ${wanted}`);
+  };
+  for (const moof of findAll(tree.boxes, 'moof')) {
+    const headers = findAll(moof.children, 'mfhd');
+    if (headers.length !== 1) faults.push(`moof holds ${headers.length} mfhd`);
+    sized(headers[0], 'mfhd', [0], 0, () => 4);
+    for (const traf of findAll(moof.children, 'traf')) {
+      for (const [type, least] of [['tfhd', 1], ['tfdt', 0]] as const) {
+        const count = findAll(traf.children, type).length;
+        if (count > 1 || count < least) faults.push(`traf holds ${count} ${type}`);
+      }
+      sized(find(traf.children, 'tfhd'), 'tfhd', [0], 0x3003b, (_, flags) => 4 + ((flags & 1) !== 0 ? 8 : 0) + 4 * bitCount(flags & 0x3a));
+      sized(find(traf.children, 'tfdt'), 'tfdt', [0, 1], 0, (version) => (version === 1 ? 8 : 4));
+      for (const trun of findAll(traf.children, 'trun')) sized(trun, 'trun', [0, 1], 0xf05, (_, flags, view) => 4 + 4 * bitCount(flags & 5) + 4 * bitCount(flags & 0xf00) * view.getUint32(0));
+    }
+  }
+  return faults;
+}
+
+function bitCount(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }

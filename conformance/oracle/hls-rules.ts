@@ -16,6 +16,7 @@ export type HlsRule = {
 const named = (playlist: HlsDocument, name: string): readonly Tag[] => playlist.tags.filter((tag) => tag.name === name);
 const firstSegmentLine = (playlist: HlsDocument): number => playlist.segments[0]?.line ?? Number.MAX_SAFE_INTEGER;
 const RENDITION_TYPES = ['AUDIO', 'VIDEO', 'SUBTITLES', 'CLOSED-CAPTIONS'];
+const WHOLE_PLAYLIST = new Set(['EXT-X-TARGETDURATION', 'EXT-X-MEDIA-SEQUENCE', 'EXT-X-DISCONTINUITY-SEQUENCE', 'EXT-X-ENDLIST', 'EXT-X-PLAYLIST-TYPE', 'EXT-X-I-FRAMES-ONLY', 'EXT-X-INDEPENDENT-SEGMENTS', 'EXT-X-START']);
 const fromReader = (): void => undefined;
 
 /** Rows whose problems the lexer finds itself have no further rule of their own. */
@@ -101,6 +102,46 @@ export const HLS_RULES: readonly HlsRule[] = [
       for (const sequence of sequences) {
         if (sequence.line > firstSegmentLine(playlist)) say(sequence.line, 'EXT-X-MEDIA-SEQUENCE follows a segment');
         if (!/^\d+$/.test(sequence.value)) say(sequence.line, 'EXT-X-MEDIA-SEQUENCE is no integer');
+      }
+    },
+  },
+  {
+    name: 'tags-once',
+    requirement: 'HLS-084',
+    title: 'tags that describe the whole playlist occur once',
+    kind: 'any',
+    judge(playlist, say) {
+      const seen = new Set<string>();
+      for (const { name, line } of playlist.tags) {
+        if (!WHOLE_PLAYLIST.has(name)) continue;
+        if (seen.has(name)) say(line, `${name} occurs again`);
+        seen.add(name);
+      }
+    },
+  },
+  {
+    name: 'variants-once',
+    requirement: 'HLS-085',
+    title: 'no variant and no key-frame variant is offered twice',
+    kind: 'multivariant',
+    judge(playlist, say) {
+      const seen = new Set<string>();
+      for (const { tag, uri } of [...playlist.variants, ...playlist.keyFrameVariants.map((tag) => ({ tag, uri: attributeOf(tag, 'URI') ?? '' }))]) {
+        const key = JSON.stringify([tag.name, uri, [...tag.attributes].map(([name, { value }]) => [name, value]).toSorted()]);
+        if (seen.has(key)) say(tag.line, 'a variant is offered twice');
+        seen.add(key);
+      }
+    },
+  },
+  {
+    name: 'groups-used',
+    requirement: 'HLS-045',
+    title: 'every rendition belongs to a group that a variant names',
+    kind: 'multivariant',
+    judge(playlist, say) {
+      for (const media of playlist.media) {
+        const type = attributeOf(media, 'TYPE') ?? '';
+        if (!playlist.variants.some(({ tag }) => attributeOf(tag, type) === attributeOf(media, 'GROUP-ID'))) say(media.line, 'no variant names the group of the rendition');
       }
     },
   },

@@ -145,7 +145,10 @@ export function readM3u8(bytes: Uint8Array): HlsDocument {
         problem('HLS-035', stream.line, 'EXT-X-STREAM-INF is not followed by a URI line');
         stream = null;
       }
-      if (tag.name === 'EXTINF') extinf = tag;
+      if (tag.name === 'EXTINF') {
+        if (extinf !== null) problem('HLS-011', line, 'a segment has two EXTINF');
+        extinf = tag;
+      }
       else if (tag.name === 'EXT-X-STREAM-INF') stream = tag;
       else if (tag.name === 'EXT-X-MAP') map = tag;
       else if (tag.name === 'EXT-X-KEY') key = tag;

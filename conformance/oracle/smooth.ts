@@ -1,6 +1,6 @@
 /** Reads a Smooth client manifest (MS-SSTR 2.2.2) into addressed fragments, leniently; problems carry lines. */
 import type { Problem } from './dash.ts';
-import { childrenOf, integerOf, readXml, type XmlNode } from './xml.ts';
+import { childrenOf, integerOf, misencodedLine, readXml, type XmlNode } from './xml.ts';
 
 export type SmoothFragment = { readonly time: bigint; readonly duration: bigint; readonly line: number };
 
@@ -27,6 +27,8 @@ export function readSmooth(text: string, url: string): SmoothDocument | Problem 
   const { root } = parsed;
   if (root.name !== 'SmoothStreamingMedia') return { line: root.line, message: 'the root is not SmoothStreamingMedia' };
   const problems: Problem[] = [];
+  const misencoded = misencodedLine(text);
+  if (misencoded !== null) problems.push({ line: misencoded, message: 'the document holds bytes that are no UTF-8' });
   const timescale = timescaleOf(root, DEFAULT_TIMESCALE, problems);
   const streams = childrenOf(root, 'StreamIndex').map((node): SmoothStream => {
     const fragments = expandFragments(childrenOf(node, 'c'), problems);

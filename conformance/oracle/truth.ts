@@ -16,6 +16,8 @@ export type TruthSample = {
   /** Presentation time in the track's timescale. */
   readonly time: bigint;
   readonly duration: bigint;
+  /** Decode time as stored: only differences mean anything. */
+  readonly decode: bigint;
   readonly sync: boolean;
 };
 
@@ -60,6 +62,7 @@ export function truthView({ asset, class: honesty, manifest, tracks }: Truth, fo
         normalised: samples.normalised?.[i] ?? null,
         time: BigInt(samples.pt[i]),
         duration: BigInt(samples.duration[i]),
+        decode: BigInt(samples.dts[i]),
         sync: sync === null || sync.has(i),
       }));
       const kept = all.slice(editedOut);

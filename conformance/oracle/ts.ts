@@ -7,7 +7,7 @@ export type TsFault = {
   /** Stable name, e.g. `continuity`. */
   readonly kind:
     | 'length' | 'sync-byte' | 'transport-error' | 'scrambled' | 'adaptation' | 'continuity' | 'pat' | 'pmt' | 'section-crc'
-    | 'pes' | 'pcr' | 'unknown-pid' | 'stamp-order' | 'adts' | 'annex-b';
+    | 'pes' | 'pcr' | 'unknown-pid' | 'stamp-order' | 'reserved' | 'program';
   /** Packet number from 0. */
   readonly packet: number;
   readonly pid: number;
@@ -37,6 +37,8 @@ export type TsSegment = {
   readonly counters: ReadonlyMap<number, { readonly first: number; readonly last: number; readonly packets: number }>;
   /** Order of the PIDs of the first packets, for "PAT and PMT first". */
   readonly firstPids: readonly number[];
+  /** Program tables as sent, in hexadecimal, each variant once. */
+  readonly tables: readonly string[];
   readonly faults: readonly TsFault[];
 };
 
@@ -56,6 +58,8 @@ export function readTs(bytes: Uint8Array): TsSegment {
   const pes: TsPes[] = [];
   const pcrs: { packet: number; value: number; discontinuity: boolean }[] = [];
   const firstPids: number[] = [];
+  const tables = new Set<string>();
+  let program: number | null = null;
   let pmtPid: number | null = null;
   let pcrPid: number | null = null;
   let streams: readonly TsStream[] = [];
@@ -97,7 +101,13 @@ export function readTs(bytes: Uint8Array): TsSegment {
         discontinuity = (flags & 0x80) !== 0;
         const fixed = 1 + ((flags & 0x10) !== 0 ? 6 : 0) + ((flags & 0x08) !== 0 ? 6 : 0) + ((flags & 0x04) !== 0 ? 1 : 0);
         if (length < fixed) fault('adaptation', packet, pid, `adaptation_field_length ${length} is too short for its flags`);
-        else if ((flags & 0x10) !== 0) pcrs.push({ packet, value: readPcr(bytes, from + 2), discontinuity });
+        else if ((flags & 0x10) !== 0) {
+          pcrs.push({ packet, value: readPcr(bytes, from + 2), discontinuity });
+          // 2.4.3.5: six reserved bits between base and extension, which counts 300 of 27 MHz.
+          if ((bytes[from + 6] & 0x7e) !== 0x7e) fault('reserved', packet, pid, 'reserved bits of program_clock_reference are not 1');
+          if ((((bytes[from + 6] & 1) << 8) | bytes[from + 7]) > 299) fault('reserved', packet, pid, 'program_clock_reference_extension exceeds 299');
+          if (pcrPid !== null && pid !== pcrPid) fault('pcr', packet, pid, `a clock reference on PID ${pid}, PCR_PID is ${pcrPid}`);
+        }
         if ((flags & 0x07) === 0) {
           const stuffing = bytes.subarray(from + 1 + fixed, from + 1 + length);
           if (stuffing.some((byte) => byte !== 0xff)) fault('adaptation', packet, pid, 'a stuffing byte is not 0xFF');
@@ -122,6 +132,17 @@ export function readTs(bytes: Uint8Array): TsSegment {
     const payload = bytes.subarray(from, end);
     if (pid === 0 || pid === pmtPid) {
       const section = readSection(payload, unitStart, pid === 0 ? 0x00 : 0x02);
+      if (typeof section !== 'string') {
+        const whole = payload.subarray(1 + payload[0], 1 + payload[0] + 8 + section.length);
+        tables.add(Buffer.from(whole).toString('hex'));
+        for (const text of sectionFaults(whole, pid === 0)) fault('reserved', packet, pid, text);
+        const told = pid === 0 ? section : whole.subarray(3, 5);
+        const number = (told[0] << 8) | told[1];
+        if (pid === 0 && section.length > 4) fault('program', packet, pid, `${section.length / 4} programs`);
+        if (number === 0) fault('program', packet, pid, 'program_number 0 is for the network information table');
+        if (program !== null && number !== program) fault('program', packet, pid, `program_number ${number}, ${program} elsewhere`);
+        program ??= number;
+      }
       if (typeof section === 'string') fault(section.startsWith('CRC') ? 'section-crc' : pid === 0 ? 'pat' : 'pmt', packet, pid, section);
       else if (pid === 0) {
         if (section.length % 4 !== 0 || section.length < 4) fault('pat', packet, pid, `${section.length} bytes of programs`);
@@ -149,8 +170,37 @@ export function readTs(bytes: Uint8Array): TsSegment {
   for (const pid of [...open.keys()]) finish(pid);
   if (pmtPid === null) fault('pat', 0, 0, 'no program association table');
   else if (streams.length === 0) fault('pmt', 0, pmtPid, 'no program map table');
+  if (pcrPid !== null && pcrPid !== NULL_PID && !streams.some(({ pid }) => pid === pcrPid)) fault('pcr', 0, pcrPid, 'PCR_PID is no PID of the program');
+  for (const { pid, streamType } of streams) {
+    const range = STREAM_IDS[streamType];
+    const odd = range === undefined ? undefined : pes.find((unit) => unit.pid === pid && (unit.streamId < range[0] || unit.streamId > range[1]));
+    if (odd !== undefined) fault('pes', odd.packet, pid, `stream_id 0x${odd.streamId.toString(16)} for stream_type 0x${streamType.toString(16)}`);
+  }
   if (pcrPid !== null && pcrs.length === 0) fault('pcr', 0, pcrPid, 'no clock reference');
-  return { packets, pcrPid, streams, pes: pes.sort((a, b) => a.packet - b.packet), pcrs, counters, firstPids, faults };
+  return { packets, pcrPid, streams, pes: pes.sort((a, b) => a.packet - b.packet), pcrs, counters, firstPids, tables: [...tables], faults };
+}
+
+/** Table 2-22: video and audio streams by stream_type. */
+const STREAM_IDS: Readonly<Record<number, readonly [number, number]>> = { 0x1b: [0xe0, 0xef], 0x24: [0xe0, 0xef], 0x0f: [0xc0, 0xdf] };
+
+/** Reserved bits are 1 (2.1), and program tables of one section are in force (2.4.4.4, 2.4.4.9). */
+function sectionFaults(section: Uint8Array, isAssociation: boolean): readonly string[] {
+  const faults: string[] = [];
+  const bits = (at: number, mask: number, wanted: number, what: string): void => {
+    if ((section[at] & mask) !== wanted) faults.push(`${what} of the ${isAssociation ? 'PAT' : 'PMT'} is not as it has to be`);
+  };
+  bits(1, 0x7c, 0x30, 'the bits 0, 11, 00 before section_length');
+  bits(5, 0xc1, 0xc1, 'reserved, or current_next_indicator,');
+  bits(6, 0xff, 0, 'section_number');
+  bits(7, 0xff, 0, 'last_section_number');
+  bits(isAssociation ? 10 : 8, 0xe0, 0xe0, 'reserved before a PID');
+  if (isAssociation) return faults;
+  bits(10, 0xfc, 0xf0, 'reserved before program_info_length');
+  for (let at = 12 + (((section[10] & 15) << 8) | section[11]); at + 5 <= section.length; at += 5 + (((section[at + 3] & 15) << 8) | section[at + 4])) {
+    bits(at + 1, 0xe0, 0xe0, 'reserved before an elementary PID');
+    bits(at + 3, 0xfc, 0xf0, 'reserved before ES_info_length');
+  }
+  return faults;
 }
 
 function readPcr(bytes: Uint8Array, at: number): number {
@@ -206,6 +256,15 @@ function readPes(pid: number, unit: { packet: number; chunks: readonly Uint8Arra
   if (data[8] < stamps || 9 + data[8] > data.length) {
     fault('pes', unit.packet, pid, `PES_header_data_length ${data[8]} does not hold ${stamps} bytes of time stamps`);
     return null;
+  }
+  if ((data[6] & 0x30) !== 0) fault('scrambled', unit.packet, pid, `PES_scrambling_control is ${(data[6] >> 4) & 3}`);
+  // 2.4.3.7: what the flags announce, then stuffing of ones.
+  const announced = stamps + ((data[7] & 0x20) !== 0 ? 6 : 0) + ((data[7] & 0x10) !== 0 ? 3 : 0) + ((data[7] & 0x08) !== 0 ? 1 : 0) + ((data[7] & 0x04) !== 0 ? 1 : 0) + ((data[7] & 0x02) !== 0 ? 2 : 0) + (data[7] & 1);
+  if (announced > data[8]) fault('pes', unit.packet, pid, `PES_header_data_length ${data[8]} does not hold the ${announced} bytes that the flags announce`);
+  else if ((data[7] & 1) === 0 && data.subarray(9 + announced, 9 + data[8]).some((byte) => byte !== 0xff)) fault('reserved', unit.packet, pid, 'a stuffing byte of the PES header is not 0xFF');
+  for (let at = 9; at < 9 + stamps; at += 5) {
+    const prefix = flags === 2 ? 2 : at === 9 ? 3 : 1;
+    if (data[at] >> 4 !== prefix || (data[at] & data[at + 2] & data[at + 4] & 1) !== 1) fault('reserved', unit.packet, pid, 'the fixed bits of a time stamp are wrong');
   }
   const pts = stamps > 0 ? readStamp(data, 9) : null;
   const dts = stamps === 10 ? readStamp(data, 14) : pts;

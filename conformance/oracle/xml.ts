@@ -58,6 +58,12 @@ export function decodeXml(bytes: Uint8Array): string {
   return new TextDecoder(encoding).decode(bytes);
 }
 
+/** Where bytes are not of the encoding they are read in, a decoder writes U+FFFD; nobody writes it on purpose. */
+export function misencodedLine(text: string): number | null {
+  const at = text.indexOf('\ufffd');
+  return at < 0 ? null : text.slice(0, at).split('\n').length;
+}
+
 export function childrenOf(node: XmlNode, name: string): readonly XmlNode[] {
   return node.children.filter((child) => child.name === name);
 }

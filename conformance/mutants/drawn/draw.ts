@@ -2,7 +2,7 @@
 import { judge } from '../../judge.ts';
 import type { Check } from '../../model.ts';
 import type { Judges } from '../../oracle/judges.ts';
-import type { Requirement } from '../../../spec/requirement.ts';
+import { FORMAT_IDS, type FormatId, type Requirement } from '../../../spec/requirement.ts';
 import type { Outcome } from '../../../spec/report.ts';
 import type { Exchange, TraceReader } from '../../trace.ts';
 import { sameMeaning } from './canonical.ts';
@@ -32,13 +32,35 @@ export type Panel = { readonly checks: readonly Check[]; readonly requirements: 
 
 type Outcomes = ReadonlyMap<string, Outcome>;
 
-async function outcomesOf(subject: Subject, reader: () => TraceReader, { checks, requirements, judges }: Panel): Promise<{ readonly outcomes: Outcomes; readonly faults: readonly string[] }> {
+/** Checks of one output that look at another: Smooth has no headers of its own and is compared with CSF. */
+const LOOKS_AT: Readonly<Partial<Record<FormatId, FormatId>>> = { smooth: 'dash-csf' };
+
+/**
+ * What the whole judge says, from the checks that can see the change: those of the output that it was made in, of the outputs that
+ * look at it, and those that compare outputs. Without a format: all of them.
+ */
+async function outcomesOf(subject: Subject, read: () => TraceReader, { checks, requirements, judges }: Panel, format: FormatId | null): Promise<{ readonly outcomes: Outcomes; readonly faults: readonly string[] }> {
+  const outcomes = new Map<string, Outcome>();
+  const faults: string[] = [];
   try {
-    const { report, faults } = await judge({ reader: reader(), checks, requirements, truths: new Map([[subject.asset, subject.truth]]), judges, expectations: [], suiteVersion: '0', kind: 'trace' });
-    return { outcomes: new Map(report.results.map(({ id, outcome }) => [id, outcome])), faults };
+    const reader = read();
+    const truths = new Map([[subject.asset, subject.truth]]);
+    const run = async (formats: readonly FormatId[], chosen: readonly Check[], wanted: readonly FormatId[] = formats): Promise<void> => {
+      const trace = { ...reader.trace, manifests: reader.trace.manifests.filter((manifest) => formats.includes(manifest.format)) };
+      const { report, faults: found } = await judge({ reader: { ...reader, trace }, checks: chosen, requirements, truths, judges, expectations: [], suiteVersion: '0', kind: 'trace' });
+      for (const { id, outcome, subject: { format: of } } of report.results) if (of === 'all' || wanted.includes(of)) outcomes.set(id, outcome);
+      faults.push(...found);
+    };
+    if (format === null) await run(FORMAT_IDS, checks);
+    else {
+      const seeing = FORMAT_IDS.filter((each) => each === format || LOOKS_AT[each] === format);
+      await run([...new Set(seeing.flatMap((each) => [each, ...(LOOKS_AT[each] === undefined ? [] : [LOOKS_AT[each]])]))], checks.filter(({ scope }) => scope === 'format'), seeing);
+      await run(FORMAT_IDS, checks.filter(({ scope }) => scope === 'asset'));
+    }
   } catch (error) {
-    return { outcomes: new Map(), faults: [error instanceof Error ? (error.stack ?? error.message) : String(error)] };
+    faults.push(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
+  return { outcomes, faults };
 }
 
 export type Field = { readonly subjects: readonly { readonly subject: Subject; readonly good: Outcomes }[]; readonly panel: Panel };
@@ -48,7 +70,7 @@ export async function openField(subjects: readonly Subject[], panel: Panel): Pro
   for (const subject of subjects) {
     const byUrl = new Map<string, Exchange>();
     for (const exchange of subject.trace.exchanges) if (exchange.method === 'GET' && exchange.role.kind !== 'probe' && !byUrl.has(exchange.url)) byUrl.set(exchange.url, exchange);
-    const { outcomes, faults } = await outcomesOf(subject, () => ({ trace: subject.trace, find: (url) => byUrl.get(url) ?? null, body: subject.body }), panel);
+    const { outcomes, faults } = await outcomesOf(subject, () => ({ trace: subject.trace, find: (url) => byUrl.get(url) ?? null, body: subject.body }), panel, null);
     const bad = [...outcomes].filter(([, outcome]) => outcome === 'fail').map(([id]) => id);
     if (bad.length + faults.length > 0) throw new Error(`the good trace of ${subject.asset} is not good: ${[...bad, ...faults].join(', ')}`);
     judged.push({ subject, good: outcomes });
@@ -58,8 +80,8 @@ export async function openField(subjects: readonly Subject[], panel: Panel): Pro
 
 const TRIES = 50;
 
-/** The mutant of a number: seed and number say everything. */
-export async function drawMutant({ subjects, panel }: Field, operators: readonly Operator[], seed: number, number: number): Promise<Drawn> {
+/** The mutant of a number: seed and number say everything. `whole`: judged by all checks on all outputs, to prove the shorter way. */
+export async function drawMutant({ subjects, panel }: Field, operators: readonly Operator[], seed: number, number: number, whole = false): Promise<Drawn> {
   const random = randomOf(seed * 1_000_003 + number);
   for (let tries = 0; tries < TRIES; tries++) {
     const operator = random.pick(operators);
@@ -71,7 +93,7 @@ export async function drawMutant({ subjects, panel }: Field, operators: readonly
     const change = operator.alter({ exchange, body, random, others: othersOf(subject, exchange) });
     if (change === null || !changes(exchange, body, change)) continue;
     const altered = alter(exchange, body, change);
-    const { outcomes, faults } = await outcomesOf(subject, () => readerOf(subject, exchange, altered), panel);
+    const { outcomes, faults } = await outcomesOf(subject, () => readerOf(subject, exchange, altered), panel, whole ? null : exchange.role.format);
     const worse = (outcome: Outcome): string[] => [...new Set([...outcomes].filter(([id, now]) => now === outcome && good.get(id) !== outcome && good.get(id) !== 'fail').map(([id]) => id.split(' ')[0]))];
     const [failed, warned] = [worse('fail'), worse('warn')];
     const verdict = sameMeaning(exchange, body, altered) ? 'equivalent' : failed.length > 0 ? 'killed' : warned.length > 0 ? 'warned' : 'survived';

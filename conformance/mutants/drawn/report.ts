@@ -1,6 +1,7 @@
 /** The report of drawn mutants: share killed per area and operator, survivors one by one. */
 import { EQUIVALENCES } from './canonical.ts';
 import type { Drawn, Verdict } from './draw.ts';
+import { explain } from './survivors.ts';
 
 export type Counts = Record<Verdict, number>;
 
@@ -14,7 +15,7 @@ export type Summary = {
   readonly rows: readonly { readonly area: string; readonly operator: string; readonly kind: string; readonly counts: Counts; readonly share: number | null }[];
   /** Mutants that each check saw. */
   readonly checks: Readonly<Record<string, number>>;
-  readonly survivors: readonly { readonly number: number; readonly area: string; readonly operator: string; readonly asset: string; readonly format: string; readonly exchange: string; readonly where: string }[];
+  readonly survivors: readonly { readonly number: number; readonly area: string; readonly operator: string; readonly asset: string; readonly format: string; readonly exchange: string; readonly where: string; readonly why: string | null }[];
   /** Mutants at which the suite itself broke. */
   readonly faults: readonly { readonly number: number; readonly operator: string; readonly where: string; readonly faults: readonly string[] }[];
   /** Mutants that mean the same and were told apart nevertheless: false alarms. */
@@ -52,7 +53,10 @@ export function summaryOf(drawn: readonly Drawn[], { seed, count, assets }: Pick
     share: shareOf(totals) ?? 0,
     rows,
     checks: Object.fromEntries(Object.entries(checks).toSorted(([a], [b]) => (a < b ? -1 : 1))),
-    survivors: drawn.filter(({ verdict }) => verdict === 'survived').map(({ number, operator, asset, format, exchange, where }) => ({ number, area: operator.area, operator: operator.name, asset, format, exchange, where })),
+    survivors: drawn.filter(({ verdict }) => verdict === 'survived').map(({ number, operator, asset, format, exchange, where }) => {
+      const survivor = { number, area: operator.area, operator: operator.name, asset, format, exchange, where };
+      return { ...survivor, why: explain(survivor) };
+    }),
     faults: drawn.filter(({ faults }) => faults.length > 0).map(({ number, operator, where, faults }) => ({ number, operator: `${operator.area}: ${operator.name}`, where, faults })),
     falseAlarms: drawn
       .filter(({ verdict, by }) => verdict === 'equivalent' && by.some((check) => !BYTE_FOR_BYTE.has(check)))
@@ -96,6 +100,16 @@ ${EQUIVALENCES.map(({ what, why }) => `| ${what} | ${why} |`).join('\n')}
 
 ## Survivors
 
-${survivors.length === 0 ? 'None.' : `| number | area | operator | output | change |\n|---|---|---|---|---|\n${survivors.map((each) => `| ${each.number} | ${each.area} | ${each.operator} | ${each.asset} ${each.format} ${cell(each.exchange)} | ${cell(each.where)} |`).join('\n')}`}
-`;
+${survivors.length === 0 ? 'None.\n' : grouped(survivors)}`;
+}
+
+function grouped(survivors: Summary['survivors']): string {
+  const groups = [...new Set(survivors.map(({ why }) => why))].toSorted((a, b) => ((a ?? '~') < (b ?? '~') ? -1 : 1));
+  return groups
+    .map((why) => {
+      const members = survivors.filter((each) => each.why === why);
+      const lines = members.map((each) => `| ${each.number} | ${each.area}: ${each.operator} | ${each.asset} ${each.format} ${cell(each.exchange)} | ${cell(each.where)} |`);
+      return `### ${why ?? 'Not explained: a check is missing'} (${members.length})\n\n| number | operator | output | change |\n|---|---|---|---|\n${lines.join('\n')}\n`;
+    })
+    .join('\n');
 }

@@ -1,9 +1,10 @@
-/** Captures good traces of the reference packager and draws mutants of them: `node run.ts --count 5000 --seed 1`. */
+/** Captures good traces of the reference packager and draws mutants of them: `node run.ts --count 5000 --seed 1`. ISOMER_SEED is the seed when none is given. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { capture } from '../../capture/capture.ts';
 import { traceReader, type BodyStore } from '../../capture/store.ts';
 import { openJudges } from '../../oracle/judges.ts';
@@ -54,25 +55,57 @@ const { values } = parseArgs({
     seed: { type: 'string', default: process.env['ISOMER_SEED'] ?? '1' },
     out: { type: 'string', default: fileURLToPath(new URL('../../../reports', import.meta.url)) },
     only: { type: 'string' },
+    workers: { type: 'string', default: '2' },
   },
 });
-const [count, seed] = [Number(values.count), Number(values.seed)];
-if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed)) throw new Error('count and seed are integers');
-
-const schemas = process.env['ISOMER_SCHEMA_DIR'] ?? '';
-const checks = CHECKS.filter(({ id }) => !id.startsWith('decode/'));
-const judges = await openJudges({ schemaDir: schemas === '' ? null : schemas, java: false });
-const field = await openField(await goodTraces(), { checks, requirements: loadRequirements(), judges });
+const [count, seed, workers] = [values.count, values.seed, values.workers].map(Number);
+if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed) || !Number.isSafeInteger(workers) || workers < 1) throw new Error('count, seed and workers are integers');
 const operators = values.only === undefined ? OPERATORS : OPERATORS.filter(({ area, name }) => `${area}/${name}`.startsWith(values.only ?? ''));
-const drawn: Drawn[] = [];
-const started = performance.now();
-for (let number = 1; number <= count; number++) {
-  drawn.push(await drawMutant(field, operators, seed, number));
-  if (number % 500 === 0) process.stderr.write(`${number} of ${count}, ${Math.round(performance.now() - started)} ms\n`);
+
+/** Every so many mutants, all checks judge all outputs, and have to say the same. */
+const PROOF_EVERY = 100;
+
+type Told = Omit<Drawn, 'operator'> & { readonly operator: number };
+
+/** The mutants whose number leaves this rest. */
+async function drawShare(share: number): Promise<readonly Told[]> {
+  const schemas = process.env['ISOMER_SCHEMA_DIR'] ?? '';
+  const checks = CHECKS.filter(({ id }) => !id.startsWith('decode/'));
+  const judges = await openJudges({ schemaDir: schemas === '' ? null : schemas, java: false });
+  const field = await openField(await goodTraces(), { checks, requirements: loadRequirements(), judges });
+  const drawn: Told[] = [];
+  for (let number = 1 + share; number <= count; number += workers) {
+    const mutant = await drawMutant(field, operators, seed, number);
+    if (number % PROOF_EVERY === 0) {
+      const whole = await drawMutant(field, operators, seed, number, true);
+      if (whole.verdict !== mutant.verdict || whole.by.toSorted().join() !== mutant.by.toSorted().join()) throw new Error(`mutant ${number}: ${mutant.verdict} by ${mutant.by.join()}, judged as a whole ${whole.verdict} by ${whole.by.join()}`);
+    }
+    drawn.push({ ...mutant, operator: OPERATORS.indexOf(mutant.operator) });
+  }
+  return drawn;
 }
-const summary = summaryOf(drawn, { seed, count, assets: ASSETS });
-mkdirSync(values.out, { recursive: true });
-writeFileSync(join(values.out, 'mutants.json'), `${JSON.stringify(summary, null, 1)}\n`);
-writeFileSync(join(values.out, 'mutants.md'), toMarkdown(summary));
-for (const { number, operator, where, faults } of summary.faults) process.stderr.write(`the suite broke at mutant ${number}, ${operator} (${where}): ${faults.join('; ')}\n`);
-process.stdout.write(`seed ${seed}: ${summary.totals.killed} killed, ${summary.totals.warned} warned, ${summary.totals.equivalent} equivalent, ${summary.totals.survived} survived: ${summary.share} %\n`);
+
+async function drawAll(): Promise<readonly Drawn[]> {
+  const shares = Array.from({ length: workers }, (_, share) =>
+    new Promise<readonly Told[]>((resolve, reject) => {
+      const worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2), workerData: share });
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    }),
+  );
+  return (await Promise.all(shares))
+    .flat()
+    .toSorted((a, b) => a.number - b.number)
+    .map((told) => ({ ...told, operator: OPERATORS[told.operator] }));
+}
+
+if (isMainThread) {
+  process.stdout.write(`seed ${seed}\n`);
+  const summary = summaryOf(await drawAll(), { seed, count, assets: ASSETS });
+  mkdirSync(values.out, { recursive: true });
+  writeFileSync(join(values.out, 'mutants.json'), `${JSON.stringify(summary, null, 1)}\n`);
+  writeFileSync(join(values.out, 'mutants.md'), toMarkdown(summary));
+  for (const { number, operator, where, faults } of summary.faults) process.stderr.write(`the suite broke at mutant ${number}, ${operator} (${where}): ${faults.join('; ')}\n`);
+  const { killed, warned, equivalent, survived } = summary.totals;
+  process.stdout.write(`${killed} killed, ${warned} warned, ${equivalent} equivalent, ${survived} survived: ${summary.share} %\n`);
+} else parentPort?.postMessage(await drawShare(workerData as number));

@@ -1,0 +1,19 @@
+/** Why a mutant that means something else may live: nothing in the standards or in the contract forbids what it says. */
+type Survivor = { readonly area: string; readonly operator: string; readonly format: string; readonly exchange: string; readonly where: string };
+
+export const EXPLANATIONS: readonly { readonly why: string; readonly is: (survivor: Survivor) => boolean }[] = [
+  { why: 'mfhd: ISO/IEC 14496-12:2022 8.8.5 asks for rising numbers; this one still rises, or names a fragment that stands alone', is: ({ where }) => /moof\/mfhd payload byte [4-7] /.test(where) },
+  { why: 'tfhd: a default that trun overrides for every sample', is: ({ where }) => /moof\/traf\/tfhd payload byte (8|9|1\d|20) /.test(where) },
+  { why: 'clock reference of a lone key frame, or of the last units: it still precedes decoding by 700 ms at most (TS-004)', is: ({ operator, where }) => operator === 'clock reference' && / by -?\d+/.test(where) },
+  { why: 'the base of a clock reference moves by less than the 100 ms that TS-004 and the buffer model allow', is: ({ operator, where }) => operator === 'bit of an adaptation field' && /byte (3|4|5|6) of the part/.test(where) },
+  { why: 'stream_id: another number of the range for its media (ISO/IEC 13818-1:2019 table 2-22)', is: ({ operator, where }) => operator === 'bit of a PES header' && where.includes('(byte 3 of the part)') },
+  { why: 'packets of two PIDs in another order: only the buffer model could mind, and it holds', is: ({ operator }) => operator === 'neighbouring packets exchanged' },
+  { why: 'AVERAGE-BANDWIDTH, BANDWIDTH or bandwidth of a CMAF output within the tolerance of measuring', is: ({ where, format }) => format.endsWith('-cmaf') && /^@?(AVERAGE-)?BANDWIDTH=/i.test(where) },
+  { why: 'the audio-only variant: spec/mapping-hls.md makes it optional', is: ({ area, operator, where }) => area === 'multivariant playlist' && (operator === 'end cut off' || /^(without|twice)? ?"?QualityLevels\(\d+\)\/Manifest\((?!video)/.test(where) || /without "#EXT-X-STREAM-INF:.*CODECS="mp4a[^,]*"/.test(where)) },
+  { why: 'minBufferTime: longer than it has to be, and no standard bounds it', is: ({ where }) => where.startsWith('@minBufferTime') },
+  { why: 'a descriptor scheme that nobody knows is ignored (ISO/IEC 23009-1:2022 5.8.2)', is: ({ where }) => where.startsWith('@schemeIdUri') },
+];
+
+export function explain(survivor: Survivor): string | null {
+  return EXPLANATIONS.find(({ is }) => is(survivor))?.why ?? null;
+}
