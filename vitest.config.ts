@@ -3,6 +3,7 @@ import { CountReporter } from './scripts/reporter.ts';
 
 const ROOMS = '{src,spec,conformance,corpus,scripts}';
 const E2E = `${ROOMS}/**/*.e2e.test.ts`;
+const BROWSERS = 'conformance/player/**/*.e2e.test.ts';
 
 export default defineConfig({
   test: {
@@ -22,16 +23,27 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: [E2E],
-          exclude: ['**/node_modules/**', 'corpus/.assets/**'],
+          exclude: [BROWSERS, '**/node_modules/**', 'corpus/.assets/**'],
           globalSetup: ['./scripts/e2e-setup.ts'],
           // Browsers and decoders want the whole machine: one file at a time.
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          // The corpus is built once and servers are cheap; unit tests go first so that a broken base shows early.
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'browsers',
+          include: [BROWSERS],
+          globalSetup: ['./scripts/e2e-setup.ts'],
           fileParallelism: false,
           // A browser that was starved of time says so by failing; what fails five times is a fault. Retries are listed.
           retry: 4,
           testTimeout: 120_000,
           hookTimeout: 180_000,
-          // The corpus is built once and servers are cheap; unit tests go first so that a broken base shows early.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

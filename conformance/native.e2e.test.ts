@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Truth, type TruthTrack } from '../spec/truth.ts';
-import { decodeSound, decodeWithFfmpeg, hlsOptions, playWithGStreamer, soundDifference, toneAmplitude } from './native.ts';
+import { decodeSound, decodeWithFfmpeg, hlsOptions, hasVlc, playWithGStreamer, playWithVlc, soundDifference, toneAmplitude } from './native.ts';
 import { startServer, type ServerProcess } from './performance/process.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -18,6 +18,10 @@ const OUTPUTS = [
   // ffmpeg has no Smooth Streaming client.
   { id: 'smooth', suffix: '', ffmpeg: false, ascending: false, muxed: false, fragments: true },
 ] as const;
+
+/** Pictures that VLC's transcoder may leave out at the two ends together. */
+const VLC_EDGES = 2;
+const vlc = hasVlc();
 
 let server: ServerProcess;
 let hls: readonly string[];
@@ -89,5 +93,16 @@ describe.each(IDS)('%s', (id) => {
     // Which of several languages starts is the client's choice.
     expect(audios.map(({ pilot }) => pilot)).toContain([5000, 6000, 7000, 8000][amplitudes.indexOf(Math.max(...amplitudes))]);
     expect(Math.max(...amplitudes)).toBeGreaterThan(1000);
+  });
+
+  test.for(OUTPUTS)('$id: VLC shows the pictures once and in order, but for its own losses at the edges', async ({ suffix }, context) => {
+    if (!(await vlc)) context.skip('VLC is not installed');
+    // Of all variants the lowest would be the one without pictures.
+    const [lowest] = videos.toSorted((a, b) => size(a) - size(b));
+    const { counters } = await playWithVlc(manifestOf(truth, suffix.replace('m3u8-cmaf)', 'm3u8-cmaf,audio-only=false)')), { width: lowest.codec.width ?? 0, height: lowest.codec.height ?? 0 });
+    const { first, count } = videos[0].pictures ?? { first: 0, count: 0 };
+    expect(counters.length).toBeGreaterThanOrEqual(count - VLC_EDGES);
+    expect(counters).toEqual(Array.from({ length: counters.length }, (_, i) => counters[0] + i));
+    expect(counters[0] - first).toBeLessThanOrEqual(VLC_EDGES);
   });
 });

@@ -1,6 +1,6 @@
 /** Native clients as judges: ffmpeg and GStreamer decode what an origin serves, to be compared with the source. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -56,6 +56,38 @@ export async function playWithGStreamer(uri: string): Promise<GStreamerResult> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Plays a manifest with VLC, lowest quality, into raw pictures, and reads their marks. Its own transcoder leaves out a picture or two
+ * at the edges of any stream, so that is no finding. The size is that of the lowest quality: what VLC writes in its file is not.
+ */
+export async function playWithVlc(uri: string, { width, height }: { readonly width: number; readonly height: number }): Promise<Omit<GStreamerResult, 'sound' | 'soundRate'>> {
+  const folder = await mkdtemp(join(tmpdir(), 'isomer-vlc-'));
+  try {
+    await chmod(folder, 0o777);
+    const file = join(folder, 'v.avi');
+    const vlc = ['cvlc', '-I', 'dummy', '--no-dbus', '--quiet', '--play-and-exit', '--adaptive-logic=lowest', uri, '--sout', `#transcode{vcodec=I420}:std{access=file,mux=avi,dst=${file}}`, 'vlc://quit'];
+    // VLC refuses to run as root.
+    const [command, ...args] = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups', ...vlc] : vlc;
+    await run(command, args, { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL', env: { ...process.env, HOME: folder } });
+    const raw = join(folder, 'v.yuv');
+    await run(FFMPEG, ['-v', 'fatal', '-i', file, '-map', '0:v:0', '-c', 'copy', '-f', 'rawvideo', raw], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS });
+    const scaled = ['-vf', `scale=${PICTURE.width}:${PICTURE.height}`, '-pix_fmt', 'gray', '-f', 'rawvideo', '-'];
+    const { stdout } = await run(FFMPEG, ['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-video_size', `${width}x${height}`, '-i', raw, ...scaled], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, encoding: 'buffer' });
+    return readMarks(stdout);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether this machine has VLC. */
+export async function hasVlc(): Promise<boolean> {
+  return run('cvlc', ['--version'], { timeout: TIME_LIMIT_MS }).then(
+    () => true,
+    // As root it says that it refuses: it is there.
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  );
 }
 
 /** Counter -1 stands for a picture whose strip cannot be read. */

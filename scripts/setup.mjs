@@ -18,6 +18,7 @@ const NEEDS = {
     // Before npm ci: a package compiles a class with javac while it is installed.
     { what: 'a JDK', commands: ['java', 'javac'], packages: ['default-jdk-headless'] },
     { what: 'Chromium', commands: ['chromium'], packages: ['chromium'] },
+    { what: 'VLC', commands: ['cvlc'], packages: ['vlc-bin', 'vlc-plugin-base'] },
     { what: 'Firefox', commands: ['firefox-esr'], packages: ['firefox-esr'] },
     {
       what: 'GStreamer',
