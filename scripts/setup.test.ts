@@ -33,7 +33,7 @@ function machine(...commands: readonly string[]) {
 }
 
 const NPM_CI = 'npm ci --no-audit --no-fund --loglevel=error';
-const ALL = ['ffmpeg', 'ffprobe', 'java', 'javac', 'chromium', 'firefox-esr', 'gst-launch-1.0', 'gst-inspect-1.0'];
+const ALL = ['ffmpeg', 'ffprobe', 'java', 'javac', 'chromium', 'cvlc', 'firefox-esr', 'gst-launch-1.0', 'gst-inspect-1.0'];
 
 test('what is missing is named with the command that installs it, and nothing else happens', () => {
   const { run, lines } = machine('ffmpeg');
@@ -45,7 +45,7 @@ test('what is missing is named with the command that installs it, and nothing el
 });
 
 test('with --yes system packages come first, then npm packages', () => {
-  const { run, lines, install, bin, log } = machine('java', 'chromium', 'firefox-esr', 'gst-launch-1.0', 'gst-inspect-1.0', 'ffmpeg', 'ffprobe');
+  const { run, lines, install, bin, log } = machine('java', 'chromium', 'cvlc', 'firefox-esr', 'gst-launch-1.0', 'gst-inspect-1.0', 'ffmpeg', 'ffprobe');
   install('apt-get', `echo "apt-get $* $DEBIAN_FRONTEND" >> ${log}; [ "$1" = install ] && cp ${bin}/java ${bin}/javac; exit 0`);
   expect(run('test', '--yes')).toMatchObject({ status: 0 });
   expect(lines()).toEqual([
