@@ -116,9 +116,9 @@ describe('SARIF', () => {
     expect(sarifLog(bad)).not.toContain('127.0.0.1');
   });
 
-  it('has no result where nothing is wrong', () => {
+  it('has no error where nothing fails', () => {
     const [run] = sarif.parse(JSON.parse(sarifLog(good))).runs;
-    expect(run.results.filter(({ kind }) => kind === 'fail')).toEqual([]);
+    expect(run.results.filter(({ level }) => level === 'error')).toEqual([]);
   });
 });
 

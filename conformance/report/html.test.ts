@@ -110,7 +110,7 @@ describe('evidence', () => {
     const excerpt = excerptFor('hls/extinf-form', 'hls-v4');
     if (excerpt.kind !== 'text') throw new Error('no text');
     expect(excerpt.lines[excerpt.mark ?? -1]).toContain('#EXTINF:</script>');
-    expect(excerpt.first + (excerpt.mark ?? 0)).toBe(7);
+    expect(findingOf('hls/extinf-form', 'hls-v4').evidence[0].pointer).toBe(`line ${excerpt.first + (excerpt.mark ?? 0)}`);
   });
 
   it('marks the bytes of the box, in its tree', () => {
