@@ -6,6 +6,7 @@ import type { TruthView } from '../oracle/truth.ts';
 import { formatRow } from '../outputs.ts';
 import type { Exchange, TraceReader } from '../trace.ts';
 import { readView, type SegmentView, type TrackView, type View } from '../view.ts';
+import { embed } from './embed.ts';
 import { exchangeOf, excerptOf, refsOf, type SampleRange } from './excerpt.ts';
 import { clauseOf, WORST, type Reporting } from './model.ts';
 import type { Excerpt, PageData, PageFinding, TrackRow } from './pagedata.ts';
@@ -15,7 +16,7 @@ import { timelineOf } from './timeline.ts';
 export type Material = { readonly reader: TraceReader; readonly truths: ReadonlyMap<string, TruthView> } | null;
 
 /** What keeps the file below eight million bytes, whatever went wrong how often. */
-export const BUDGET = { results: 80_000, findings: 2000, excerptBytes: 3_500_000, timelineBytes: 1_000_000 } as const;
+export const BUDGET = { results: 50_000, findings: 2000, findingBytes: 2_000_000, excerptBytes: 2_000_000, timelineBytes: 600_000 } as const;
 
 export function assemble({ report, run, checks, requirements }: Reporting, material: Material): PageData {
   const kept = worstFirst(report.results, BUDGET.results);
@@ -67,7 +68,6 @@ export function assemble({ report, run, checks, requirements }: Reporting, mater
 
 /** What does not fit is what matters least. */
 function worstFirst<T extends { readonly outcome: Outcome }>(list: readonly T[], most: number): ReadonlySet<T> {
-  if (list.length <= most) return new Set(list);
   return new Set(WORST.flatMap((outcome) => list.filter((each) => each.outcome === outcome)).slice(0, most));
 }
 
@@ -93,11 +93,14 @@ function findingsOf(details: readonly Detail[], resultIndex: ReadonlyMap<string,
   const excerpts: Excerpt[] = [];
   const cutter = material === null ? null : excerptCutter(material.reader);
   const places = new Map<string, number>();
-  let bytes = 0;
-  let left = 0;
-  for (const detail of [...chosen]) {
+  const bytes = { findings: 0, excerpts: 0 };
+  const left = { findings: details.length - chosen.size, excerpts: 0 };
+  for (const detail of chosen) {
     const index = resultIndex.get(detail.result);
-    if (index === undefined) continue;
+    if (index === undefined || bytes.findings > BUDGET.findingBytes) {
+      left.findings++;
+      continue;
+    }
     const { outcome, path, message, wanted, actual } = detail;
     const evidence = detail.evidence.slice(0, 4).map((each) => {
       const shown = { kind: each.kind, ref: each.ref, pointer: each.pointer };
@@ -105,19 +108,21 @@ function findingsOf(details: readonly Detail[], resultIndex: ReadonlyMap<string,
       const key = JSON.stringify([each, each.kind === 'http' ? path : '', each.pointer.startsWith('line') ? actual : '']);
       const place = places.get(key);
       if (place !== undefined) return { ...shown, excerpt: place };
-      if (bytes > BUDGET.excerptBytes) {
-        left++;
+      if (bytes.excerpts > BUDGET.excerptBytes) {
+        left.excerpts++;
         return { ...shown, excerpt: null };
       }
       const excerpt = cutter?.(each, detail) ?? null;
       if (excerpt === null) return { ...shown, excerpt: null };
-      bytes += JSON.stringify(excerpt).length;
+      bytes.excerpts += embed(excerpt).length;
       places.set(key, excerpts.length);
       return { ...shown, excerpt: excerpts.push(excerpt) - 1 };
     });
-    (findings[index] ??= []).push({ outcome, path, message, ...(wanted === undefined ? {} : { wanted }), ...(actual === undefined ? {} : { actual }), evidence });
+    const finding = { outcome, path, message, ...(wanted === undefined ? {} : { wanted }), ...(actual === undefined ? {} : { actual }), evidence };
+    (findings[index] ??= []).push(finding);
+    bytes.findings += embed(finding).length;
   }
-  return { findings, excerpts, left: { findings: details.length - chosen.size, excerpts: left } };
+  return { findings, excerpts, left };
 }
 
 function excerptCutter(reader: TraceReader): (evidence: Detail['evidence'][number], detail: Detail) => Excerpt | null {
@@ -186,7 +191,7 @@ function timelinesOf({ reader, truths }: NonNullable<Material>, formats: readonl
     const tracks = timelineOf(reader, readView({ asset, format, url }, reader), truths.get(asset) ?? null);
     if (tracks.length === 0) continue;
     rows[key] = tracks;
-    bytes += JSON.stringify(tracks).length;
+    bytes += embed(tracks).length;
   }
   return { rows, left };
 }

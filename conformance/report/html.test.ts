@@ -2,8 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { assemble, BUDGET } from './assemble.ts';
+import { embed } from './embed.ts';
 import { boxExcerpt, excerptOf, LIMITS, packetExcerpt, textExcerpt } from './excerpt.ts';
-import { embed, htmlReport, joinScripts, SCRIPTS } from './html.ts';
+import { htmlReport, joinScripts, SCRIPTS } from './html.ts';
 import { MUTANTS } from '../mutants/mutants.ts';
 import type { BytesExcerpt, PageFinding } from './pagedata.ts';
 import { breakOrigin, judged, type Judged } from './testing.ts';
@@ -74,6 +75,15 @@ describe('report.html', () => {
     const fail = data.outcomes.indexOf('fail');
     expect(data.results.filter((each) => each[3] === fail)).toHaveLength(bad.report.results.filter(({ outcome }) => outcome === 'fail').length);
     expect(JSON.stringify(data).length).toBeLessThan(4_000_000);
+  });
+
+  it('stays below eight million bytes when everything is wrong', () => {
+    const [fail] = bad.run.details.filter(({ evidence }) => evidence.some(({ pointer }) => pointer === 'moof/traf/tfdt'));
+    const long = '<'.repeat(400);
+    const details = Array.from({ length: 4000 }, (_, i) => ({ ...fail, path: `segment/${i}`, wanted: long, actual: long, evidence: fail.evidence.map((each) => ({ ...each, pointer: `moof@${i}` })) }));
+    const results = Array.from({ length: 100_000 }, (_, i) => ({ ...bad.report.results[0], id: `a ${i}`, subject: { ...bad.report.results[0].subject, asset: `asset-${i % 2000}` } }));
+    const all = { ...bad, report: { ...bad.report, results: [...bad.report.results, ...results] }, run: { ...bad.run, details } };
+    expect(htmlReport(all, bad).length).toBeLessThan(8_000_000);
   });
 
   it('is made of broken origins of all kinds', async () => {

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { assemble, type Material } from './assemble.ts';
+import { embed } from './embed.ts';
 import type { Reporting } from './model.ts';
 
 const PAGE = new URL('page/', import.meta.url);
@@ -24,11 +25,6 @@ export function joinScripts(texts: readonly string[]): string {
   const body = texts.map((text) => text.replaceAll(/^import [^;]+;\n/gm, '').replaceAll(/^export /gm, '')).join('\n');
   if (/<\/script|<!--/i.test(body)) throw new Error('the script would end the element that it stands in');
   return `\n'use strict';\n(() => {\n${body}})();\n`;
-}
-
-/** Inside a script element only `<` can end the element or open a comment. */
-export function embed(value: unknown): string {
-  return JSON.stringify(value).replaceAll('<', '\\u003c');
 }
 
 function hashOf(text: string): string {

@@ -111,3 +111,34 @@ test.each([390, 768, 1400])('%i pixels are wide enough, in both themes', async (
   expect(await page.evaluate('[...document.querySelectorAll("button, input, select")].filter((each) => (each.getAttribute("aria-label") ?? each.textContent).trim() === "").length')).toBe(0);
   await quiet(page);
 });
+
+/** Texts whose contrast is below 4.5 to 1 (WCAG 2.2, 1.4.3), as `element.class ratio`. Runs in the page. */
+const FAINT = `(() => {
+  const parse = (colour) => [...(colour.match(/[\\d.]+/g) ?? []).map(Number), 1].slice(0, 4);
+  const luminance = (colour) => {
+    const [r, g, b] = colour.slice(0, 3).map((value) => value / 255).map((value) => (value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const groundOf = (node) => {
+    const colour = parse(getComputedStyle(node).backgroundColor);
+    return colour[3] > 0.99 || node.parentElement === null ? colour : groundOf(node.parentElement);
+  };
+  const texts = [...document.querySelectorAll('body *')].filter((node) => node.getClientRects().length > 0 && [...node.childNodes].some((child) => child.nodeType === 3 && child.textContent.trim() !== ''));
+  const seen = texts.map((node) => {
+    const style = getComputedStyle(node);
+    const [a, b] = [luminance(parse(node instanceof SVGElement ? style.fill : style.color)), luminance(groundOf(node))].toSorted((x, y) => y - x);
+    return { name: node.tagName + '.' + node.getAttribute('class'), ratio: (a + 0.05) / (b + 0.05) };
+  });
+  return { count: seen.length, faint: seen.filter(({ ratio }) => ratio < 4.5).map(({ name, ratio }) => name + ' ' + ratio.toFixed(2)) };
+})()`;
+
+test.each(['light', 'dark'])('every text stands out from its ground: %s', async (scheme) => {
+  for (const hash of ['', '#/specimen/dash-cmaf/fmp4/named-by-time', '#/specimen/hls-v4/hls/extinf-form', '#/specimen/dash-csf/http/delivered']) {
+    const page = await opened(hash);
+    await page.emulate({ 'prefers-color-scheme': scheme });
+    const { count, faint } = (await page.evaluate(FAINT)) as { count: number; faint: readonly string[] };
+    expect(count).toBeGreaterThan(50);
+    expect(faint).toEqual([]);
+    await quiet(page);
+  }
+});
