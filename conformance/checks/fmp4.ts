@@ -398,7 +398,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
   {
     id: 'fmp4/csf-brand',
     requirements: ['ISO-019'],
-    title: 'CSF headers name the brand ccff',
+    title: 'CSF headers name the brand ccff, and iso6 for what they use of the base format',
     level: 'must',
     amsOnly: true,
     scope: 'format',
@@ -407,7 +407,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
       return eachTrack(context, (track) => {
         const init = initOf(context.reader, track);
         if (init === null) return null;
-        return init.brands.includes('ccff') ? [] : [problem(trackPath(track), 'the brand ccff is missing', { actual: init.brands.join(' '), at: track.init?.exchange ?? null, pointer: 'ftyp' })];
+        return init.brands.includes('ccff') && init.brands.includes('iso6') ? [] : [problem(trackPath(track), 'the brand ccff or iso6 is missing', { actual: init.brands.join(' '), at: track.init?.exchange ?? null, pointer: 'ftyp' })];
       });
     },
   },

@@ -35,6 +35,12 @@ export const SMOOTH_CHECKS: readonly FormatCheck[] = [
     if (smooth.root.attributes['MinorVersion'] === '2') return;
     for (const { node } of smooth.streams) for (const c of childrenOf(node, 'c')) if (c.attributes['r'] !== undefined) say(c.line, 'c@r needs MinorVersion 2');
   }),
+  {
+    ...documentCheck('smooth/time-scale', ['MSS-005'], 'the manifest says its TimeScale', (smooth, say) => {
+      if (smooth.root.attributes['TimeScale'] === undefined) say(smooth.root.line, 'TimeScale is missing');
+    }),
+    level: 'should',
+  },
   documentCheck('smooth/chunk-counts', ['MSS-011'], 'Chunks and QualityLevels count what follows', (smooth, say) => {
     for (const { node, fragments, qualities } of smooth.streams) {
       if (integerOf(node, 'Chunks') !== BigInt(fragments.length)) say(node.line, 'Chunks is not the number of fragments', String(fragments.length), node.attributes['Chunks']);

@@ -127,7 +127,7 @@ export const HLS_RULES: readonly HlsRule[] = [
     judge(playlist, say) {
       const seen = new Set<string>();
       for (const { tag, uri } of [...playlist.variants, ...playlist.keyFrameVariants.map((tag) => ({ tag, uri: attributeOf(tag, 'URI') ?? '' }))]) {
-        const key = JSON.stringify([tag.name, uri, [...tag.attributes].map(([name, { value }]) => [name, value]).toSorted()]);
+        const key = JSON.stringify([tag.name, uri, [...tag.attributes].map(([name, { value }]) => `${name}=${value}`).toSorted((a, b) => (a < b ? -1 : 1))]);
         if (seen.has(key)) say(tag.line, 'a variant is offered twice');
         seen.add(key);
       }

@@ -108,6 +108,10 @@ export function readTs(bytes: Uint8Array): TsSegment {
           if ((((bytes[from + 6] & 1) << 8) | bytes[from + 7]) > 299) fault('reserved', packet, pid, 'program_clock_reference_extension exceeds 299');
           if (pcrPid !== null && pid !== pcrPid) fault('pcr', packet, pid, `a clock reference on PID ${pid}, PCR_PID is ${pcrPid}`);
         }
+        // 2.4.3.4: private data and the extension say their length themselves.
+        let end = 1 + fixed;
+        for (const bit of [0x02, 0x01]) if ((flags & bit) !== 0) end += 1 + (bytes[from + end] ?? 0);
+        if ((flags & 0x03) !== 0 && end > 1 + length) fault('adaptation', packet, pid, 'private data or the extension leave the adaptation field');
         if ((flags & 0x07) === 0) {
           const stuffing = bytes.subarray(from + 1 + fixed, from + 1 + length);
           if (stuffing.some((byte) => byte !== 0xff)) fault('adaptation', packet, pid, 'a stuffing byte is not 0xFF');

@@ -7,13 +7,14 @@ const isMedia = ({ role }: Exchange): boolean => role.kind === 'segment' || role
 const isListed = ({ role }: Exchange): boolean => role.kind !== 'probe';
 const isProbe = ({ role }: Exchange): boolean => role.kind === 'probe';
 
+type MediaRole = Exclude<Exchange['role'], { kind: 'probe' }>;
 type Input = { readonly exchange: Exchange; readonly body: Buffer; readonly random: Random; readonly others: Others };
 
 /** The body of another exchange that stands to this one as `related` says. */
-function swapped(related: (own: Extract<Exchange['role'], { track: string }>, other: Extract<Exchange['role'], { track: string }>) => boolean) {
+function swapped(related: (own: MediaRole, other: MediaRole) => boolean) {
   return ({ exchange: { role }, random, others, body }: Input): Change | null => {
     if (role.kind === 'probe') return null;
-    const candidates = others.among((other) => other.role.kind === role.kind && related(role, other.role));
+    const candidates = others.among(({ role: other }) => other.kind !== 'probe' && other.kind === role.kind && related(role, other));
     if (candidates.length === 0) return null;
     const chosen = random.pick(candidates);
     const other = others.body(chosen);

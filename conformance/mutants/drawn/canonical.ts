@@ -123,7 +123,7 @@ function canonicalPlaylist(body: Buffer): string {
 
 /** Faults of tags that the table of segments does not show. */
 function formOf({ tags }: HlsDocument): readonly string[] {
-  return tags.filter(({ name, value }) => name === 'EXTINF' && !/^\d+(\.\d+)?,/.test(value)).map(({ value }) => value).concat(String(tags.filter(({ name }) => name === 'EXTINF').length), String(tags.filter(({ name }) => name === 'EXT-X-MAP').length));
+  return tags.filter(({ name, value }) => name === 'EXTINF' && !/^\d+(\.\d+)?,/.test(value)).map(({ value }) => value).concat(String(tags.filter(({ name }) => name === 'EXTINF').length));
 }
 
 function canonicalValue({ attributes, value }: Tag): string {

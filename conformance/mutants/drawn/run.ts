@@ -108,4 +108,8 @@ if (isMainThread) {
   for (const { number, operator, where, faults } of summary.faults) process.stderr.write(`the suite broke at mutant ${number}, ${operator} (${where}): ${faults.join('; ')}\n`);
   const { killed, warned, equivalent, survived } = summary.totals;
   process.stdout.write(`${killed} killed, ${warned} warned, ${equivalent} equivalent, ${survived} survived: ${summary.share} %\n`);
-} else parentPort?.postMessage(await drawShare(workerData as number));
+} else {
+  const told = await drawShare(workerData as number);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  parentPort?.postMessage(told);
+}

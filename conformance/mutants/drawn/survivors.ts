@@ -10,6 +10,9 @@ export const EXPLANATIONS: readonly { readonly why: string; readonly is: (surviv
   { why: 'packets of two PIDs in another order: only the buffer model could mind, and it holds', is: ({ operator }) => operator === 'neighbouring packets exchanged' },
   { why: 'AVERAGE-BANDWIDTH, BANDWIDTH or bandwidth of a CMAF output within the tolerance of measuring', is: ({ where, format }) => format.endsWith('-cmaf') && /^@?(AVERAGE-)?BANDWIDTH=/i.test(where) },
   { why: 'the audio-only variant: spec/mapping-hls.md makes it optional', is: ({ area, operator, where }) => area === 'multivariant playlist' && (operator === 'end cut off' || /^(without|twice)? ?"?QualityLevels\(\d+\)\/Manifest\((?!video)/.test(where) || /without "#EXT-X-STREAM-INF:.*CODECS="mp4a[^,]*"/.test(where)) },
+  { why: 'EXTINF: a microsecond is the precision of the text', is: ({ area, where }) => area === 'media playlist' && where.includes('TINF:') },
+  { why: 'track_ID of a Smooth fragment: it has no header, and clients find it by its URL', is: ({ format, where }) => format === 'smooth' && /moof\/traf\/tfhd payload byte [4-7] /.test(where) },
+  { why: 'order of Representations: ISO/IEC 23009-1 gives it no meaning; where ids count, they tell', is: ({ area, operator }) => area === 'mpd' && operator === 'siblings exchanged' },
   { why: 'minBufferTime: longer than it has to be, and no standard bounds it', is: ({ where }) => where.startsWith('@minBufferTime') },
   { why: 'a descriptor scheme that nobody knows is ignored (ISO/IEC 23009-1:2022 5.8.2)', is: ({ where }) => where.startsWith('@schemeIdUri') },
 ];
