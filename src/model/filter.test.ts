@@ -5,6 +5,7 @@ import { applyFilters, checkFilter, filtersText, selectFilters, type Filter } fr
 import type { PresentationTimeRange } from './filterrange.ts';
 import type { TrackCondition } from './filtertracks.ts';
 import type { Presentation } from './presentation.ts';
+import { timelineOf } from './timeline.ts';
 
 const VOD = { live: false };
 const LIVE = { live: true };
@@ -48,20 +49,34 @@ describe('time ranges: GOPs of 2.002 s, video segments of 6.006 s, audio segment
   test.each([
     // 4 s becomes the key frame at 4.004, 10 s the one at 10.010: both lie inside segments, which stay whole.
     ['the example of the service', { startTimestamp: 4n * S, endTimestamp: 10n * S }, [0, 2], [0, 2]],
-    // 5 s becomes 6.006: the first segment is out, and the audio segment that holds 6.006 is in.
-    ['a start that is rounded into the next segment', { startTimestamp: 5n * S }, [1, 11], [0, 12]],
-    ['a start that a manifest names', { startTimestamp: 60_060_000n }, [1, 11], [0, 12]],
-    ['one tick later', { startTimestamp: 60_060_001n }, [1, 11], [0, 12]],
-    ['the same in the media’s timescale', { startTimestamp: 180_180n, timescale: 30_000n }, [1, 11], [0, 12]],
+    // 5 s becomes 6.006: the first segment is out, and so is the audio segment that ends at 6.016.
+    ['a start that is rounded into the next segment', { startTimestamp: 5n * S }, [1, 11], [1, 11]],
+    ['a start that a manifest names', { startTimestamp: 60_060_000n }, [1, 11], [1, 11]],
+    ['one tick later', { startTimestamp: 60_060_001n }, [1, 11], [1, 11]],
+    ['the same in the media’s timescale', { startTimestamp: 180_180n, timescale: 30_000n }, [1, 11], [1, 11]],
     ['an end that a manifest names', { endTimestamp: 60_060_000n }, [0, 1], [0, 1]],
     ['one tick later', { endTimestamp: 60_060_001n }, [0, 2], [0, 2]],
     ['an end in the last GOP', { endTimestamp: 700_000_000n }, [0, 12], [0, 12]],
     ['an end behind the end', { endTimestamp: FOR_EVER - 1n }, [0, 12], [0, 12]],
     ['values that say nothing', { startTimestamp: 0n, endTimestamp: FOR_EVER, presentationWindowDuration: FOR_EVER, liveBackoffDuration: 0n }, [0, 12], [0, 12]],
     ['what JavaScript makes of the greatest one', { endTimestamp: 9_223_372_036_854_776_000n }, [0, 12], [0, 12]],
-    ['a middle part', { startTimestamp: 30n, endTimestamp: 31n, timescale: 1n }, [5, 1], [4, 2]],
+    ['a middle part', { startTimestamp: 30n, endTimestamp: 31n, timescale: 1n }, [5, 1], [5, 1]],
   ])('%s', (_, range, video, audio) => {
     expect(cut(range)).toEqual({ video, [GOLDEN_AUDIO]: audio });
+  });
+
+  test('audio that slides against the video keeps what lies mostly beside it, and at least something', () => {
+    const sliding = (step: number): readonly [number, number] => {
+      const timeline = timelineOf(BigInt64Array.from({ length: Math.ceil(70 / step) + 1 }, (_, i) => BigInt(Math.round(i * step * 1000))), 1000);
+      const set = audioSet('sliding', [{ ...audioTrack(1, aacCodec()), cuts: Uint32Array.from(timeline.names.keys()) }], { timeline });
+      return segments(applyFilters(presentationOf(set, goldenVideo()), [ranged({ startTimestamp: 30n * S, endTimestamp: 31n * S })], VOD))['sliding'];
+    };
+    // The video is 30.030 to 36.036.
+    expect(sliding(9)).toEqual([3, 1]);
+    expect(sliding(4)).toEqual([8, 1]);
+    expect(sliding(20)).toEqual([1, 1]);
+    expect(sliding(0.5)).toEqual([60, 12]);
+    expect(sliding(26)).toEqual([1, 1]);
   });
 
   test('the view starts with the first video segment where one was cut off', () => {

@@ -149,19 +149,25 @@ describe('laws of filters', () => {
     });
   });
 
+  /** Beside video a set keeps one segment even if its middle lies outside: that one need not be in a wider view. */
+  const beyond = (narrow: Presentation | null, wider: ReadonlySet<string>): readonly string[] => {
+    const single = new Set(narrow?.switchingSets.flatMap(({ name, kind, timeline }) => (kind === 'audio' && timeline.names.length === 2 ? [name] : [])));
+    return [...listed(narrow)].filter((segment) => !wider.has(segment) && !single.has(segment.split(' ')[0]));
+  };
+
   test('a narrower range never lists more, and one more filter never lists more', () => {
     overWorlds(4, (chance, presentation) => {
       const wide = { ...randomFilter(chance, presentation, 'wide'), presentationTimeRange: randomRange(chance, presentation) };
       const { startTimestamp, endTimestamp, timescale } = wide.presentationTimeRange;
       const narrow = { ...wide, presentationTimeRange: { ...wide.presentationTimeRange, startTimestamp: (startTimestamp ?? 0n) + BigInt(chance.below(5)) * timescale, endTimestamp: endTimestamp ?? 2n ** 62n } };
       const wider = listed(filtered(presentation, [wide]));
-      if (narrow.presentationTimeRange.startTimestamp < narrow.presentationTimeRange.endTimestamp) expect([...listed(filtered(presentation, [narrow]))].filter((segment) => !wider.has(segment))).toEqual([]);
-      expect([...listed(filtered(presentation, [wide, randomFilter(chance, presentation, 'more')]))].filter((segment) => !wider.has(segment))).toEqual([]);
+      if (narrow.presentationTimeRange.startTimestamp < narrow.presentationTimeRange.endTimestamp) expect(beyond(filtered(presentation, [narrow]), wider)).toEqual([]);
+      expect(beyond(filtered(presentation, [wide, randomFilter(chance, presentation, 'more')]), wider)).toEqual([]);
       return wider.size > 0;
     });
   });
 
-  test('video is what overlaps the rounded range, found by looking at every key frame and segment; the rest overlaps the video', () => {
+  test('video is what overlaps the rounded range, found by looking at every key frame and segment; the rest lies beside it', () => {
     overWorlds(5, (chance, presentation) => {
       const range = randomRange(chance, presentation);
       const view = filtered(presentation, [{ name: 'f', presentationTimeRange: range, firstQuality: null, tracks: [] }]);
@@ -179,12 +185,18 @@ describe('laws of filters', () => {
       expect(kept === undefined ? [] : [...kept.timeline.names.slice(0, -1)]).toEqual(expected);
       if (view === null || kept === undefined) return false;
       const [start, stop] = [kept.timeline.names[0], kept.timeline.names[kept.timeline.names.length - 1]];
+      const [cutAtStart, cutAtEnd] = [start > video.timeline.names[0], stop < video.timeline.names[video.timeline.names.length - 1]];
       for (const set of presentation.switchingSets.filter(({ kind }) => kind === 'audio')) {
-        const left = listed({ ...view, switchingSets: view.switchingSets.filter(({ name }) => name === set.name) });
-        for (let i = 0; i + 1 < set.timeline.names.length; i++) {
-          const [segmentStart, segmentEnd] = [set.timeline.names[i], set.timeline.names[i + 1]];
-          const inside = segmentEnd > start + 1n && segmentStart + 1n < stop;
-          if (inside) expect(left, 'the audio of all kept video is kept').toContain(`${set.name} ${set.tracks[0].bitrate} ${segmentStart}`);
+        const left = view.switchingSets.find(({ name }) => name === set.name)?.timeline.names.slice(0, -1) ?? new BigInt64Array();
+        const edges = set.timeline.names;
+        // In 10 MHz the middle is known to a tick or so.
+        const sure = [...edges.slice(0, -1)].filter((time, i) => (!cutAtStart || time + edges[i + 1] > 2n * start + 4n) && (!cutAtEnd || time + edges[i + 1] < 2n * stop - 4n));
+        const unsure = [...edges.slice(0, -1)].filter((time, i) => (!cutAtStart || time + edges[i + 1] > 2n * start - 4n) && (!cutAtEnd || time + edges[i + 1] < 2n * stop + 4n));
+        expect(sure.filter((time) => !left.includes(time))).toEqual([]);
+        if (unsure.length > 0) expect([...left].filter((time) => !unsure.includes(time))).toEqual([]);
+        else {
+          expect(left.length).toBeLessThanOrEqual(1);
+          expect(left.length).toBe(edges[edges.length - 1] > start + 1n && edges[0] + 1n < stop ? 1 : 0);
         }
       }
       return true;

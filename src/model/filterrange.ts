@@ -1,6 +1,7 @@
 /**
  * Time ranges of filters. A bound is rounded up to the next start of a GOP of the reference set; segments that straddle a rounded bound
- * are kept whole, and the other sets keep every segment that overlaps what is kept of the reference. Comparisons are exact: bounds have
+ * are kept whole, and the other sets keep the segments whose middle lies in what is kept of the reference, so that all sets begin and end
+ * as near to each other as whole segments allow (spec/filters.md says what players do otherwise). Comparisons are exact: bounds have
  * timescales of their own.
  */
 import { IsomerError, type ErrorCode } from '../errors.ts';
@@ -114,7 +115,7 @@ export function trim(sets: readonly SwitchingSet[], reference: SwitchingSet, ran
   if (from >= to || empty) return { switchingSets: [], start: null };
   const bounds = [from > 0 ? boundary(timeline, from) : null, to < segmentCount(timeline) ? boundary(timeline, to) : null] as const;
   const switchingSets = sets.flatMap((set) => {
-    const [first, after] = overlapping(set.timeline, ...bounds);
+    const [first, after] = set.name === reference.name ? overlapping(set.timeline, ...bounds) : beside(set.timeline, ...bounds);
     return first < after ? sliceSet(set, first, after) : [];
   });
   return { switchingSets, start: from > 0 ? timeline.names[from] : null };
@@ -148,6 +149,20 @@ function overlapping(timeline: Timeline, start: Instant | null, end: Instant | n
   const from = start === null ? 0 : least(count, (i) => compare(boundary(timeline, i + 1), start) > 0);
   const to = end === null ? count : least(count, (i) => compare(boundary(timeline, i), end) >= 0);
   return [from, to];
+}
+
+/** Segments [from, to) whose middle lies in [start, end); where there is none, the one that holds the range's middle. */
+function beside(timeline: Timeline, start: Instant | null, end: Instant | null): readonly [from: number, to: number] {
+  const count = segmentCount(timeline);
+  const middleOf = (a: Instant, b: Instant): Instant => ({ ticks: a.ticks * b.timescale + b.ticks * a.timescale, timescale: 2n * a.timescale * b.timescale });
+  const from = (time: Instant): number => least(count, (i) => compare(middleOf(boundary(timeline, i), boundary(timeline, i + 1)), time) >= 0);
+  const [first, after] = [start === null ? 0 : from(start), end === null ? count : from(end)];
+  if (first < after) return [first, after];
+  const [left, right] = [later(start, boundary(timeline, 0)), earlier(end, boundary(timeline, count))];
+  if (left === null || right === null || compare(left, right) >= 0) return [0, 0];
+  const middle = middleOf(left, right);
+  const holding = least(count, (i) => compare(boundary(timeline, i + 1), middle) > 0);
+  return [holding, holding + 1];
 }
 
 type Keys = { readonly count: number; at(index: number): Instant; readonly end: Instant };

@@ -140,7 +140,7 @@ const VIDEO = ['video 250000', 'video 600000'];
 
 type Expected = { readonly audio: readonly string[]; readonly video: readonly string[]; readonly segments: readonly [from: number, to: number]; readonly audioSegments: readonly [from: number, to: number]; readonly muxed: string };
 const WHOLE: Expected = { audio: AUDIO, video: VIDEO, segments: [0, 4], audioSegments: [0, 4], muxed: 'English' };
-const CLIP: Partial<Expected> = { segments: [1, 3], audioSegments: [0, 3] };
+const CLIP: Partial<Expected> = { segments: [1, 3], audioSegments: [1, 3] };
 const ENGLISH: Partial<Expected> = { audio: [AUDIO[1], AUDIO[3]] };
 const FRENCH: Partial<Expected> = { audio: [AUDIO[2]], muxed: 'Français' };
 const LOW: Partial<Expected> = { video: [VIDEO[0]] };
@@ -149,7 +149,7 @@ type Row = { readonly filters: string; readonly expected: Partial<Expected>; rea
 const MATRIX: readonly Row[] = [
   { filters: '', expected: {} },
   { filters: 'clip', expected: CLIP },
-  { filters: 'tail', expected: { segments: [2, 4], audioSegments: [1, 4] } },
+  { filters: 'tail', expected: { segments: [2, 4], audioSegments: [2, 4] } },
   { filters: 'head', expected: { segments: [0, 1], audioSegments: [0, 1] } },
   { filters: 'english', expected: ENGLISH },
   { filters: 'low', expected: LOW },
@@ -267,10 +267,10 @@ async function played(url: string, kind: 'v:0' | 'a:0'): Promise<readonly number
 /** Audio inside a transport stream with video starts with the video; audio of its own starts with its own segment. Milliseconds. */
 const CLIPPED: readonly (readonly [FormatId, audio: readonly [from: number, to: number]])[] = [
   ['hls-v3', [6006, 18018]],
-  ['hls-v4', [0, 18048]],
-  ['hls-cmaf', [0, 18048]],
-  ['dash-csf', [0, 18048]],
-  ['dash-cmaf', [0, 18048]],
+  ['hls-v4', [6016, 18048]],
+  ['hls-cmaf', [6016, 18048]],
+  ['dash-csf', [6016, 18048]],
+  ['dash-cmaf', [6016, 18048]],
 ];
 
 describe('ffprobe', () => {
