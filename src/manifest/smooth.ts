@@ -14,15 +14,20 @@ export type SmoothOptions = { readonly version: 2 | 0 };
 
 export function writeSmooth(presentation: Presentation, { version }: SmoothOptions): string {
   const sets = carriedSets(presentation, 'Smooth Streaming', CARRIES.smooth);
-  const { start, end } = extentOf(sets);
   const onlyVideo = sets.filter(({ kind }) => kind === 'video').length === 1;
   return writeDocument(
     el(
       'SmoothStreamingMedia',
-      { MajorVersion: 2, MinorVersion: version, Duration: end - start, TimeScale: HNS_PER_SECOND },
+      { MajorVersion: 2, MinorVersion: version, Duration: durationOf(presentation, sets), TimeScale: HNS_PER_SECOND },
       sets.map((set) => streamIndex(set, version, onlyVideo)),
     ),
   );
+}
+
+/** Whole streams start together, near 0; those of a view whose start was cut off start where their segments do, so the longest counts. */
+function durationOf({ view }: Presentation, sets: readonly SwitchingSet[]): Ticks {
+  const groups = view == null || view.start === null ? [sets] : sets.map((set) => [set]);
+  return groups.map(extentOf).reduce((longest, { start, end }) => (end - start > longest ? end - start : longest), 0n);
 }
 
 function streamIndex(set: SwitchingSet, version: 2 | 0, onlyVideo: boolean): XmlElement {
