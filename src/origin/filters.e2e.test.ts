@@ -1,6 +1,6 @@
 /**
- * Filters over the real origin: what each of the six formats lists under each filter, every refusal once, and that ffmpeg plays what is
- * left with picture and sound where they belong. The asset has 24.024 s of video in four segments (GOPs of 2.002 s) and four audio tracks
+ * Filters over the real origin: what each of the six formats lists under each filter, every refusal once, that the suite finds nothing
+ * against it, and that ffmpeg plays what is left with picture and sound where they belong. The asset has 24.024 s of video in four segments (GOPs of 2.002 s) and four audio tracks
  * whose segments last 6.016 s.
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
@@ -52,6 +52,11 @@ const ACCOUNT = {
   streamingLocators: [
     locator('all', { streamingLocatorId: ID }),
     locator('always', { filters: ['english', 'low'] }),
+    locator('clipped', { filters: ['clip', 'begin'] }),
+    locator('tailed', { filters: ['tail', 'french', 'small'] }),
+    locator('headed', { filters: ['head'] }),
+    locator('silent', { filters: ['clip', 'overridden'] }),
+    locator('sound', { filters: ['tail', 'sound'] }),
     locator('eleven', { filters: Array.from({ length: 11 }, (_, i) => `f${i}`) }),
     locator('hls', { streamingPolicyName: 'hls' }),
     locator('aes', { streamingPolicyName: 'Predefined_ClearKey' }),
@@ -62,6 +67,8 @@ const ACCOUNT = {
   accountFilters: Object.entries(ACCOUNT_FILTERS).map(([name, properties]) => ({ name, properties })),
 };
 const ASSET_FILTERS = (bitrate: string): string => JSON.stringify({ assetFilters: [{ name: 'overridden', properties: select([{ ...low, value: bitrate }]) }] });
+
+const run = promisify(execFile);
 
 let root: string;
 let child: ChildProcess;
@@ -251,9 +258,16 @@ describe('refusals', () => {
   });
 });
 
-type Packet = { readonly pts_time?: string };
+describe('the suite, as a stranger, finds every rule kept under a filter that the locator applies (DASH-062)', () => {
+  test.each(['always', 'clipped', 'tailed', 'headed', 'silent', 'sound'])('%s', async (name) => {
+    const cli = join(import.meta.dirname, '../../conformance/cli.ts');
+    const { stdout } = await run(process.execPath, [cli, 'run', '--origin', `${origin}/${name}/multiaudio.ism`, '--no-java', '--quiet', '--out', join(root, `.out-${name}`)]);
+    expect(stdout).toMatch(/^must: \d{3} pass/m);
+    expect(stdout).not.toMatch(/\bfail\b/);
+  });
+});
 
-const run = promisify(execFile);
+type Packet = { readonly pts_time?: string };
 
 /** Presentation times of one kind of packets, in milliseconds, ascending, as ffprobe reads the stream. */
 async function played(url: string, kind: 'v:0' | 'a:0'): Promise<readonly number[]> {
