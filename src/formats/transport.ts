@@ -22,7 +22,7 @@ export function planTransport(set: SwitchingSet, track: Track, segment: number, 
   const [first, end] = [track.cuts[segment], track.cuts[segment + 1]];
   if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null, track);
   const muxed = audio === null ? null : audioWithin(audio, set, segment);
-  return plan({ video: videoOf(track, first, end), audio: muxed, segment }, { track, first, end }, audio?.track ?? null);
+  return plan({ video: videoOf(track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end }, audio?.track ?? null);
 }
 
 /** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */
@@ -127,7 +127,7 @@ function planInMemory(input: TsInput, video: VideoRun | null, audioTrack: Track 
       if (audio !== null && audioTrack !== null) encryptFrames(audioTrack, frames, audio.sizes);
       const memory: Record<string, Uint8Array> = { video: pictures?.payload ?? NO_BYTES, audio: frames };
       const rebased: TsInput = {
-        segment: input.segment,
+        ...input,
         video: input.video === null || pictures === null ? null : { ...input.video, source: 'video', sizes: pictures.sizes, offsets: runningOffsets(pictures.sizes) },
         audio: audio === null ? null : { ...audio, source: 'audio', offsets: runningOffsets(audio.sizes) },
       };

@@ -33,7 +33,13 @@ export type TsVideo = TsSamples & {
 /** `encryption`: the samples are encrypted with SAMPLE-AES. */
 export type TsAudio = TsSamples & { readonly adts: AdtsConfig; readonly language: string; readonly encryption?: AudioSetup };
 
-export type TsInput = { readonly video: TsVideo | null; readonly audio: TsAudio | null; readonly segment: number };
+export type TsInput = {
+  readonly video: TsVideo | null;
+  readonly audio: TsAudio | null;
+  readonly segment: number;
+  /** No segment follows: the clock runs on as long as there is audio. Before others it must not run into theirs. */
+  readonly last?: boolean;
+};
 
 export type TsRead = { readonly source: string; readonly offset: number; readonly length: number; readonly at: number };
 
@@ -70,7 +76,7 @@ type Unit = Layout & {
 
 export function planTsSegment(input: TsInput): TsPlan {
   const { video, audio } = input;
-  const units = stretchLast(interleave(video === null ? [] : withAudioClock(videoUnits(video), audio?.pts ?? NO_TIMES), audio === null ? [] : audioUnits(audio, video === null), audio?.pts ?? NO_TIMES));
+  const units = stretchLast(interleave(video === null ? [] : withAudioClock(videoUnits(video), audio?.pts ?? NO_TIMES, input.last === true), audio === null ? [] : audioUnits(audio, video === null), audio?.pts ?? NO_TIMES));
   const tables = programTables(
     [
       ...(video === null ? [] : [{ pid: VIDEO_PID, streamType: STREAM_TYPES.avc, language: '', ...(video.encrypted === true ? ENCRYPTED_VIDEO : {}) }]),
@@ -106,12 +112,12 @@ function videoUnits(video: TsVideo): Unit[] {
 }
 
 /** The clock also runs while there is only audio: before the first picture and after the last one. */
-function withAudioClock(units: readonly Unit[], audio: Float64Array): Unit[] {
+function withAudioClock(units: readonly Unit[], audio: Float64Array, last: boolean): Unit[] {
   if (audio.length === 0) return withClock(units);
   const [first] = units;
   const start = audio[0] - PCR_DISTANCE;
   const before: Unit[] = start < first.pcr - PCR_DISTANCE ? [{ ...first, stream: 'clock', pcr: start, randomAccess: false, bytes: 0, end: first.first }] : [];
-  return withClock([...before, ...units], audio[audio.length - 1] - AUDIO_LEAD);
+  return withClock([...before, ...units], last ? audio[audio.length - 1] - AUDIO_LEAD : -Infinity);
 }
 
 /** Adds packets with the clock alone where two clock references would be too far apart, and up to the time `until`. */

@@ -37,8 +37,9 @@ afterEach(async () => {
   // Whatever went before: the server lives, answers, and has told nobody where it is.
   for (const path of ['/healthz', segment]) {
     const { status } = await fetch(`http://127.0.0.1:${port}${path}`);
-    if (status !== 200 || child.exitCode !== null) throw new Error(`the server does not live on: ${path} is answered with ${status}`);
+    if (status !== 200) throw new Error(`afterwards ${path} is answered with ${status}`);
   }
+  if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
 });
 
 type Client = { readonly socket: Socket; readonly closed: Promise<string> };

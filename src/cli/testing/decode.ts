@@ -93,7 +93,7 @@ async function tracksOf(base: string): Promise<readonly ExportedTrack[]> {
     const names = new Set(files.flatMap((file) => /^Fragments\((.+?)=/.exec(file)?.[1] ?? []));
     for (const name of names) {
       const own = files.filter((file) => file.startsWith(`Fragments(${name}=`) && !file.startsWith(`Fragments(${name}=i`));
-      const segments = own.toSorted((a, b) => numberIn(a.slice(name.length)) - numberIn(b.slice(name.length))).map((file) => join(base, quality, file));
+      const segments = own.toSorted((a, b) => timeIn(a) - timeIn(b)).map((file) => join(base, quality, file));
       tracks.push({ quality, name, kind: name.startsWith('video') ? 'video' : 'audio', segments });
     }
   }
@@ -104,6 +104,10 @@ async function initOf(base: string, { quality, name }: ExportedTrack): Promise<s
   const file = (await readdir(join(base, quality))).find((entry) => entry.startsWith(`Fragments(${name}=i`));
   if (file === undefined) throw new Error(`no initialization segment of ${name}`);
   return join(base, quality, file);
+}
+
+function timeIn(file: string): number {
+  return numberIn(file.slice(file.indexOf('=')));
 }
 
 function numberIn(text: string): number {
