@@ -39,5 +39,6 @@ function mergeSets({ parameterSets, family }: VideoCodec, inBand: readonly Uint8
   const unique = inBand.filter((set, i) => inBand.findIndex((other) => equalBytes(other, set)) === i);
   if (unique.every((set) => parameterSets.some((other) => equalBytes(other, set)))) return parameterSets;
   const types = new Set(unique.map((set) => nalType(family, set[0])));
-  return [...parameterSets.filter((set) => !types.has(nalType(family, set[0]))), ...unique].toSorted((a, b) => nalType(family, a[0]) - nalType(family, b[0]));
+  // Copies: the sample need not stay in memory for them.
+  return [...parameterSets.filter((set) => !types.has(nalType(family, set[0]))), ...unique.map((set) => set.slice())].toSorted((a, b) => nalType(family, a[0]) - nalType(family, b[0]));
 }

@@ -8,6 +8,7 @@ import type { SegmentPlan } from '../formats.ts';
 import { endOf } from '../model/cuts.ts';
 import type { SwitchingSet, Track } from '../model/presentation.ts';
 import { isSync, payloadBytes, presentationTime } from '../model/samples.ts';
+import { extent } from '../model/timeline.ts';
 import { sampleTimes } from '../model/timing.ts';
 import { envelopeBytes } from '../protection/envelope.ts';
 import { protectionSystemBoxes } from '../protection/signalling.ts';
@@ -98,9 +99,10 @@ export function planKeyFrameFragment(track: Track, sample: number, index: number
   return planSamples(track, sample, sample + 1, index + 1, form, until);
 }
 
-/** CSF: the stored sample entry, times in 10 MHz. */
+/** CSF: the stored sample entry, times in 10 MHz, and the whole duration, as the old service told it. */
 export function writeCsfInit(set: SwitchingSet, track: Track): Uint8Array {
-  return writeInit({ brand: 'ccff', timescale: HNS_PER_SECOND, sampleEntry: track.sampleEntry, ...common(set, track) });
+  const { start, end } = extent(set.timeline);
+  return writeInit({ brand: 'ccff', timescale: HNS_PER_SECOND, sampleEntry: track.sampleEntry, duration: end - start, ...common(set, track) });
 }
 
 /** CMAF: parameter sets in the sample entry, the media's own timescale. */
