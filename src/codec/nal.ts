@@ -127,20 +127,27 @@ export function unescapeNal(nal: Uint8Array): Uint8Array {
   return raw.subarray(0, to);
 }
 
-/** The reverse of `unescapeNal`. */
+/** The reverse of `unescapeNal`; the same array when nothing is to be put in. Looks from zero to zero, which are rare. */
 export function escapeNal(raw: Uint8Array): Uint8Array {
-  const nal = new Uint8Array(raw.length + Math.ceil(raw.length / 2));
-  let to = 0;
-  let zeros = 0;
-  for (const byte of raw) {
-    if (zeros >= 2 && byte <= 3) {
-      nal[to++] = 3;
-      zeros = 0;
+  const places: number[] = [];
+  for (let at = raw.indexOf(0); at >= 0 && at + 2 < raw.length; ) {
+    if (raw[at + 1] !== 0) at = raw.indexOf(0, at + 2);
+    else if (raw[at + 2] > 3) at = raw.indexOf(0, at + 3);
+    else {
+      places.push(at + 2);
+      at = raw.indexOf(0, at + 2);
     }
-    zeros = byte === 0 ? zeros + 1 : 0;
-    nal[to++] = byte;
   }
-  return nal.subarray(0, to);
+  if (places.length === 0) return raw;
+  const nal = new Uint8Array(raw.length + places.length);
+  let from = 0;
+  places.forEach((place, i) => {
+    nal.set(raw.subarray(from, place), from + i);
+    nal[place + i] = 3;
+    from = place;
+  });
+  nal.set(raw.subarray(from), from + places.length);
+  return nal;
 }
 
 function isRemoved(family: NalFamily, type: number): boolean {

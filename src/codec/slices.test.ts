@@ -20,7 +20,7 @@ describe('nalSpans', () => {
     ['hevc', HEVC_SETS, [19 << 1, 1 << 1, 0, 21 << 1, 33 << 1, 34 << 1, 39 << 1]],
   ] as const)('answers any %s bytes with spans inside the samples or with a typed error', (family, parameterSets, firsts) => {
     let measured = 0;
-    const nal = fc.tuple(fc.constantFrom(...firsts), fc.uint8Array({ minLength: 1, maxLength: 60 })).map(([first, rest]) => Uint8Array.of(first, family === 'hevc' ? 1 : 0x80, ...rest));
+    const nal = fc.tuple(fc.constantFrom(...firsts), fc.uint8Array({ minLength: 1, maxLength: 90 })).map(([first, rest]) => Uint8Array.of(first, family === 'hevc' ? 1 : 0x80, ...rest));
     fc.assert(
       fc.property(fc.array(nal, { minLength: 1, maxLength: 3 }), (nals) => {
         const payload = concatBytes(nals.flatMap((bytes) => [Uint8Array.of(0, bytes.length), bytes]));
@@ -43,11 +43,16 @@ describe('nalSpans', () => {
     ['a data partition', 'avc', [0x62, 0x80]],
     ['a slice of another view', 'avc', [0x74, 0x80]],
     ['a reserved picture', 'hevc', [22 << 1, 1, 0x80]],
-    ['another layer', 'hevc', [0, 9, 0x80]],
-    ['a slice without parameter sets', 'avc', [0x65, 0x88, 0x80]],
+    ['another layer', 'hevc', [0, 9, ...Array<number>(20).fill(0x80)]],
+    ['a slice without parameter sets', 'avc', [0x65, 0x88, ...Array<number>(20).fill(0x80)]],
   ] as const)('refuses %s', (_, family, bytes) => {
     const payload = Uint8Array.of(0, 0, 0, bytes.length, ...bytes);
     expect(() => nalSpans(payload, Uint32Array.of(payload.length), { family, parameterSets: [], nalLengthSize: 4 })).toThrow(IsomerError);
+  });
+
+  it('leaves a slice without a whole block clear, whatever its header is', () => {
+    const payload = Uint8Array.of(0, 0, 0, 3, 0x65, 0x88, 0x84);
+    expect([...nalSpans(payload, Uint32Array.of(7), { family: 'avc', parameterSets: [], nalLengthSize: 4 }).leads]).toEqual([7]);
   });
 
   it('refuses sizes beyond the payload', () => {

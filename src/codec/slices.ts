@@ -16,6 +16,9 @@ export type NalSpans = {
 
 export type SliceSource = { readonly family: NalFamily; readonly parameterSets: readonly Uint8Array[]; readonly nalLengthSize: number };
 
+/** A slice that holds no whole block behind its first byte stays clear: its header need not be known. */
+const CIPHER_BLOCK_BYTES = 16;
+
 type Kind = 'slice' | 'other' | 'refused';
 
 /** ISO/IEC 14496-10:2022 table 7-1: data partitions, auxiliary pictures and the slices of extensions have no form in ISO/IEC 23001-7. */
@@ -44,7 +47,7 @@ export function nalSpans(payload: Uint8Array, sampleSizes: Uint32Array, { family
       if (kind === 'refused') throw new IsomerError('MPE_INVALID_VIDEO_NAL_UNIT', { where: `sample ${i + 1} of the segment`, expected: 'slices of the base layer', found: `NAL unit type ${type}` });
       if (isParameterSet(family, type)) slices.add(nal);
       sizes.push(next - at);
-      leads.push(kind === 'slice' ? nalLengthSize + slices.headerBytes(nal) : next - at);
+      leads.push(kind === 'slice' && nal.length > CIPHER_BLOCK_BYTES ? nalLengthSize + slices.headerBytes(nal) : next - at);
       counts[i]++;
     }
   }

@@ -18,6 +18,7 @@ import { parseGuid } from '../protection/guid.ts';
 import { protectPresentation } from '../protection/protect.ts';
 import { keyDeliveryTemplates, NO_SYSTEMS } from '../protection/urls.ts';
 import { createMemoryStorage } from '../storage/memory.ts';
+import { fragmentBytes, type FragmentForm } from './fmp4.ts';
 
 const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 if (!hasFfmpeg) console.warn('skipped: encrypted outputs of real media, because ffmpeg is not installed');
@@ -301,6 +302,13 @@ describe.skipIf(!hasFfmpeg)('encrypted outputs', () => {
     const frame = decipher(run(plan as SegmentPlan, file), tencOf(Buffer.from(format.writeInit?.(set, track) ?? [])))[0];
     expect(segment.includes(frame.sent)).toBe(true);
     expect(frame.sent.equals(frame.clear)).toBe(false);
+  });
+
+  it.each([['dash-cmaf', 'cenc'], ['dash-cmaf', 'cbcs'], ['dash-cmaf', 'cbc'], ['smooth', 'piff']] as const)('%s, %s: sizes are known without the samples', (id, scheme) => {
+    const form: FragmentForm = { hns: id === 'smooth', cmaf: id !== 'smooth', segmentBrand: id === 'smooth' ? null : 'cmfs', encryption: id === 'smooth' ? 'piff' : 'cenc' };
+    for (const { track, segments } of piecesOf(id, protect('hevc', scheme), assetOf('hevc').file)) {
+      expect(segments.map((_, s) => fragmentBytes(track, track.cuts[s], track.cuts[s + 1], form))).toEqual(segments.map(({ length }) => length));
+    }
   });
 
   it.each([['hls-v3', 'cenc'], ['hls-v4', 'cenc'], ['hls-v4', 'piff'], ['dash-csf', 'piff'], ['smooth', 'cbcs']] as const)('%s refuses %s', (id, scheme) => {

@@ -92,6 +92,13 @@ function sampleEncryption(type: string, clause: string): Definition<Senc> {
 export const SENC = sampleEncryption('senc', 'ISO/IEC 23001-7:2023 7.2.1');
 export const PIFF_SENC = sampleEncryption('a2394f525a9b4f14a2446c427c648df4', 'PIFF 1.1 5.3.2');
 
+type PiffTenc = { readonly default_AlgorithmID: number; readonly default_IV_size: number; readonly default_KID: Uint8Array };
+
+const PIFF_TENC: Definition<PiffTenc> = {
+  type: '8974dbce7be74c5184f97148f9882554', name: 'PIFF Track Encryption Box', clause: 'PIFF 1.1 5.3.3', parents: ['schi'], versions: [0], container: false,
+  fields: (io, value) => ({ default_AlgorithmID: io.u24(value.default_AlgorithmID), default_IV_size: io.u8(value.default_IV_size), default_KID: io.bytes(16, value.default_KID) }),
+};
+
 export type Saiz = {
   /** 0 when each sample has its own. */
   readonly default_sample_info_size: number;
@@ -125,6 +132,6 @@ export const SAIO: Definition<Saio> = {
 };
 
 export const PROTECTION_BOXES: readonly Definition<object>[] = [
-  SINF, SCHI, FRMA, SCHM, TENC, PSSH, SENC, SAIZ, SAIO, PIFF_SENC,
+  SINF, SCHI, FRMA, SCHM, TENC, PSSH, SENC, SAIZ, SAIO, PIFF_SENC, PIFF_TENC,
   systemHeader('d08a4f1810f34a82b6c832d8aba183d3', 'PIFF Protection System Specific Header Box', 'PIFF 1.1 5.3.1', [0]),
 ];

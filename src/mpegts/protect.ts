@@ -54,11 +54,16 @@ function isEncrypted(nal: Uint8Array): boolean {
 function encryptNal(nal: Uint8Array, cipher: BlockCipher): Uint8Array {
   const count = Math.ceil((nal.length - NAL_LEADER_BYTES - BLOCK) / (BLOCK + SKIPPED_BYTES));
   const blocks = new Uint8Array(BLOCK * count);
-  for (let i = 0, at = NAL_LEADER_BYTES; i < count; i++, at += BLOCK + SKIPPED_BYTES) blocks.set(nal.subarray(at, at + BLOCK), BLOCK * i);
+  const out = new Uint8Array(nal);
+  for (let i = 0, at = NAL_LEADER_BYTES; i < count; i++, at += BLOCK + SKIPPED_BYTES) copyBlock(out, at, blocks, BLOCK * i);
   const encrypted = cipher(blocks);
-  const out = Uint8Array.from(nal);
-  for (let i = 0, at = NAL_LEADER_BYTES; i < count; i++, at += BLOCK + SKIPPED_BYTES) out.set(encrypted.subarray(BLOCK * i, BLOCK * (i + 1)), at);
+  for (let i = 0, at = NAL_LEADER_BYTES; i < count; i++, at += BLOCK + SKIPPED_BYTES) copyBlock(encrypted, BLOCK * i, out, at);
   return out;
+}
+
+/** A loop is cheaper than two views. */
+function copyBlock(from: Uint8Array, at: number, to: Uint8Array, place: number): void {
+  for (let i = 0; i < BLOCK; i++) to[place + i] = from[at + i];
 }
 
 export type AudioFamily = 'aac' | 'ac3' | 'eac3';
@@ -69,25 +74,18 @@ export function encryptAudioFrames(payload: Uint8Array, sizes: Uint32Array, fami
   for (const size of sizes) {
     // Each syncframe of E-AC-3 has a leader of its own, and the chain runs on through all of one frame (2.3.1.3).
     const parts = family === 'eac3' ? syncframes(payload, start, start + size) : [{ at: start, bytes: size }];
-    encryptRanges(payload, parts.map(({ at, bytes }) => ({ at: at + AUDIO_LEADER_BYTES, bytes: wholeBlocks(bytes - AUDIO_LEADER_BYTES) })).filter(({ bytes }) => bytes > 0), cipher);
+    const ranges = parts.flatMap(({ at, bytes }) => (bytes < AUDIO_LEADER_BYTES + BLOCK ? [] : [payload.subarray(at + AUDIO_LEADER_BYTES, at + bytes - (bytes % BLOCK))]));
+    const encrypted = cipher(concatBytes(ranges));
+    let from = 0;
+    for (const range of ranges) {
+      range.set(encrypted.subarray(from, from + range.length));
+      from += range.length;
+    }
     start += size;
   }
 }
 
 type Range = { readonly at: number; readonly bytes: number };
-
-function wholeBlocks(bytes: number): number {
-  return bytes < BLOCK ? 0 : bytes - (bytes % BLOCK);
-}
-
-function encryptRanges(payload: Uint8Array, ranges: readonly Range[], cipher: BlockCipher): void {
-  const encrypted = cipher(concatBytes(ranges.map(({ at, bytes }) => payload.subarray(at, at + bytes))));
-  let from = 0;
-  for (const { at, bytes } of ranges) {
-    payload.set(encrypted.subarray(from, from + bytes), at);
-    from += bytes;
-  }
-}
 
 function syncframes(payload: Uint8Array, start: number, end: number): readonly Range[] {
   const frames: Range[] = [];
