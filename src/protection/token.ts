@@ -120,6 +120,6 @@ function decode(text: string): string {
 }
 
 /** Values of the token are its bearer's own; nothing of the keys is said. */
-function refused(what: string, expected: string, found: string): IsomerError {
+export function refused(what: string, expected: string, found: string): IsomerError {
   return new IsomerError('ISOMER_TOKEN_REFUSED', { what, expected: expected.slice(0, 200), found: found.slice(0, 200) });
 }
