@@ -311,6 +311,16 @@ describe.skipIf(!hasFfmpeg)('encrypted outputs', () => {
     }
   });
 
+  it.each(['cbc', 'cbcs'] as const)('%s: muxed segments are refused when their streams differ in key, or one is clear', (scheme) => {
+    const other = new ContentKey(parseGuid('10112233-4455-6677-8899-aabbccddeeff'), Buffer.alloc(16, 5));
+    for (const keyOf of [({ kind }: SwitchingSet) => (kind === 'audio' ? other : KEY), ({ kind }: SwitchingSet) => (kind === 'audio' ? KEY : null), ({ kind }: SwitchingSet) => (kind === 'audio' ? null : KEY)]) {
+      const presentation = protectPresentation(assetOf('avc').presentation, { scheme, keyOf, systems: SYSTEMS });
+      const [set] = presentation.switchingSets.filter(({ kind }) => kind === 'video');
+      expect(() => formatOf('hls-v3').planSegment(presentation, set, set.tracks[0], 0, parameters)).toThrow(/in muxed segments/);
+      expect(() => formatOf('hls-v4').planSegment(presentation, set, set.tracks[0], 0, parameters)).not.toThrow();
+    }
+  });
+
   it.each([['hls-v3', 'cenc'], ['hls-v4', 'cenc'], ['hls-v4', 'piff'], ['dash-csf', 'piff'], ['smooth', 'cbcs']] as const)('%s refuses %s', (id, scheme) => {
     const presentation = protect('avc', scheme);
     const [set] = presentation.switchingSets;

@@ -21,6 +21,7 @@ export type MuxedAudio = { readonly set: SwitchingSet; readonly track: Track };
 export function planTransport(set: SwitchingSet, track: Track, segment: number, audio: MuxedAudio | null): SegmentPlan {
   const [first, end] = [track.cuts[segment], track.cuts[segment + 1]];
   if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null, track);
+  if (audio !== null) checkTogether(track, audio);
   const muxed = audio === null ? null : audioWithin(audio, set, segment);
   return plan({ video: videoOf(track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end }, audio?.track ?? null);
 }
@@ -28,6 +29,13 @@ export function planTransport(set: SwitchingSet, track: Track, segment: number, 
 /** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */
 export function planTransportKeyFrame(track: Track, sample: number, index: number): SegmentPlan {
   return plan({ video: videoOf(track, sample, sample + 1), audio: null, segment: index }, { track, first: sample, end: sample + 1 }, null);
+}
+
+/** One segment has one key: a muxed output cannot leave one of its streams in the clear, nor give it a key of its own. */
+function checkTogether(video: Track, { set, track }: MuxedAudio): void {
+  const [one, other] = [video, track].map(({ protection }) => (protection === undefined ? 'no encryption' : `${protection.scheme}, key ${Buffer.from(protection.keyId).toString('hex')}`));
+  if (one === other) return;
+  throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: `track ${set.name} in muxed segments`, expected: `what the video has: ${one}`, found: other });
 }
 
 /** The audio frames of a muxed segment: those presented in [start, end); the outermost segments take what lies outside. */
