@@ -89,8 +89,9 @@ export function rollUp(findings: readonly Finding[], lenient: boolean): Outcome 
   return has('pass') ? 'pass' : 'inapplicable';
 }
 
-function resultOf(check: Check, asset: string, format: FormatId | 'all', findings: readonly Finding[], { requirements, truths, expectations }: JudgeInput): Result {
-  const deviates = format !== 'all' && check.requirements.every((id) => requirements.find((requirement) => requirement.id === id)?.deviations?.some(({ formats }) => formats.includes(format)) === true);
+function resultOf(check: Check, asset: string, format: FormatId | 'all', findings: readonly Finding[], { requirements, truths, expectations, reader }: JudgeInput): Result {
+  // Deviations are those of the original service's formats: they excuse nobody else.
+  const deviates = reader.trace.target.profile === 'ams' && format !== 'all' && check.requirements.every((id) => requirements.find((requirement) => requirement.id === id)?.deviations?.some(({ formats }) => formats.includes(format)) === true);
   const outcome = rollUp(findings, check.level === 'should' || deviates);
   const id = `${check.id} ${asset}/${format}`;
   const messages = outcome === 'pass' ? [] : [...new Set(findings.filter((finding) => finding.outcome !== 'pass').map(({ message }) => message))].toSorted();

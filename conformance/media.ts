@@ -127,16 +127,19 @@ export function samplesOf(reader: TraceReader, track: TrackView): readonly Serve
   const known = sampleLists.get(track);
   if (known !== undefined) return known;
   const framing = framingOf(reader, track);
+  const shift = headerTrack(initOf(reader, track))?.editShift ?? 0n;
+  // An edit list takes off what is not shown: composition offsets of pictures, and encoder priming, whose frames are left out here.
+  const isShown = ({ time, duration }: ServedSample): boolean => shift === 0n || track.kind !== 'audio' || time === null || time + BigInt(duration) > 0n;
   const list = mediaSegments(reader, track).flatMap(({ segment, facts }) => {
     const hashes = hashesOf(facts, framing);
     let at = 0;
     return facts.fragments.flatMap((fragment, index) => {
       const times = presentationTimes(fragment);
       return fragment.samples.map(
-        (sample, i): ServedSample => ({ ...sample, time: times[i] ?? null, segment, lastOfSegment: index === facts.fragments.length - 1 && i === fragment.samples.length - 1, ...hashes[at++] }),
+        (sample, i): ServedSample => ({ ...sample, time: times[i] === undefined ? null : times[i] - shift, segment, lastOfSegment: index === facts.fragments.length - 1 && i === fragment.samples.length - 1, ...hashes[at++] }),
       );
     });
-  });
+  }).filter(isShown);
   sampleLists.set(track, list);
   return list;
 }

@@ -1,12 +1,12 @@
 /** Fragmented MP4 as bytes: boxes, headers, fragments, times (ISO/IEC 14496-12:2022, ISO/IEC 23000-19:2024). */
-import { CMAF, FMP4, cantTell, inapplicable, pass, type Finding, type FormatCheck } from '../model.ts';
+import { CMAF, FMP4, cantTell, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { find, findAll, readBoxes, type Box } from '../oracle/boxes.ts';
 import { isParameterSet, isRandomAccess, nalUnits } from '../oracle/codecs.ts';
 import { durationOf, fragmentFormFaults, isSync, NON_SYNC, presentationTimes, sampleBytes } from '../oracle/fragments.ts';
 import { differenceFromMp4box, readWithMp4box } from '../oracle/opinions.ts';
 import { delivered, framingOf, headerTrack, initOf, mdatRanges, mediaSegments, mediaTimescale, remembered, type MediaSegment } from '../media.ts';
 import type { Exchange } from '../trace.ts';
-import { fullTracks, segmentPath, timeScaleOf, trackName } from '../view.ts';
+import { fullTracks, segmentPath, timeScaleOf, trackName, type TrackView } from '../view.ts';
 import { canonicalLanguage, eachSegment, eachTrack, exchangePath, exchangesOf, judged, problem, trackPath } from './helpers.ts';
 
 const opinions = new WeakMap<Exchange, string | null>();
@@ -222,7 +222,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
         const { track, segment } = media;
         const path = segmentPath(track, segment);
         if (segment.time === null) return inapplicable(path, 'neither manifest nor URL says the time');
-        const earliest = earliestTime(media);
+        const earliest = shownFrom(context, media);
         if (earliest === null) return track.source.kind === 'smooth' ? cantTell(path, 'the fragment has no tfdt') : problem(path, 'the fragment has no tfdt', { at: segment.exchange, pointer: 'moof/traf' });
         const scale = BigInt(timeScaleOf(track, segment));
         const floor = (earliest * scale) / BigInt(timescale);
@@ -243,8 +243,11 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     run(context) {
       return eachMedia(context, (media) => {
         const path = segmentPath(media.track, media.segment);
-        const earliest = earliestTime(media);
-        if (earliest === null || media.fragment?.decodeTime == null) return cantTell(path, 'the fragment has no tfdt');
+        if (!claimsCmaf(context, media.track)) return inapplicable(path, 'the header claims no CMAF');
+        const unshifted = earliestTime(media);
+        if (unshifted === null || media.fragment?.decodeTime == null) return cantTell(path, 'the fragment has no tfdt');
+        // 23000-19 7.5.13: a cmfc track may make up for its first composition offset by an edit list.
+        const earliest = unshifted - shiftOf(context, media.track);
         return earliest === media.fragment.decodeTime ? pass(path) : problem(path, 'the earliest sample is not presented at tfdt', { wanted: String(media.fragment.decodeTime), actual: String(earliest), at: media.segment.exchange, pointer: 'moof/traf/trun' });
       });
     },
@@ -281,9 +284,12 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     run(context) {
       return eachMedia(context, ({ track, segment, facts, fragment }, timescale) => {
         const path = segmentPath(track, segment);
-        const start = fragment?.decodeTime ?? (track.source.kind === 'smooth' ? segment.time : null);
-        if (start == null) return cantTell(path, 'the fragment has no tfdt');
-        const end = start + facts.fragments.reduce((sum, each) => sum + durationOf(each), 0n);
+        const decoded = fragment?.decodeTime ?? (track.source.kind === 'smooth' ? segment.time : null);
+        if (decoded == null) return cantTell(path, 'the fragment has no tfdt');
+        // What an edit list cuts off in front is not shown: frames of encoder priming.
+        const shift = trimOf(context, track);
+        const start = decoded - shift < 0n ? 0n : decoded - shift;
+        const end = decoded - shift + facts.fragments.reduce((sum, each) => sum + durationOf(each), 0n);
         const [scale, ticks] = [BigInt(segment.timescale), BigInt(timescale)];
         const listed = (end * scale) / ticks - (start * scale) / ticks;
         const difference = listed - segment.duration;
@@ -390,7 +396,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     run(context) {
       return eachTrack(context, (track) => {
         const init = initOf(context.reader, track);
-        if (init === null) return null;
+        if (init === null || !claimsCmaf(context, track)) return null;
         return init.brands.some((brand) => brand === 'cmfc' || brand === 'cmf2') ? [] : [problem(trackPath(track), 'no structural CMAF brand', { wanted: 'cmfc or cmf2', actual: init.brands.join(' '), at: track.init?.exchange ?? null, pointer: 'ftyp' })];
       });
     },
@@ -460,6 +466,8 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
       return eachTrack(context, (track) => {
         const header = headerTrack(initOf(context.reader, track));
         if (header === null || track.kind === 'video') return null;
+        // A manifest that says nothing contradicts nobody.
+        if (context.profile === 'generic' && canonicalLanguage(track.language) === '') return null;
         const [wanted, actual] = [canonicalLanguage(track.language), canonicalLanguage(header.language)];
         return wanted === actual ? [] : [problem(trackPath(track), 'mdhd and manifest differ in language', { wanted, actual, at: track.init?.exchange ?? null, pointer: 'moov/trak/mdia/mdhd' })];
       });
@@ -475,7 +483,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     run(context) {
       return eachTrack(context, (track) => {
         const init = initOf(context.reader, track);
-        if (init === null) return null;
+        if (init === null || !claimsCmaf(context, track)) return null;
         const trak = find(init.tree.boxes, 'moov/trak');
         const faults: string[] = [];
         for (const [type, at] of [['stts', 0], ['stsc', 0], ['stsz', 4], ['stco', 0]] as const) {
@@ -489,6 +497,29 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     },
   },
 ];
+
+/** CMAF rules bind those who promise CMAF: by a brand, by the profile of the MPD, or as the original service does. */
+export function claimsCmaf({ profile, format, reader }: FormatContext, track: TrackView): boolean {
+  if (profile === 'ams' || format === 'dash-cmaf') return true;
+  return initOf(reader, track)?.brands.some((brand) => brand === 'cmfc' || brand === 'cmf2') === true;
+}
+
+function shiftOf({ reader }: FormatContext, track: TrackView): bigint {
+  return headerTrack(initOf(reader, track))?.editShift ?? 0n;
+}
+
+/** Sound is cut by an edit list; pictures are moved by it, since theirs makes up for composition offsets. */
+function trimOf(context: FormatContext, track: TrackView): bigint {
+  return track.kind === 'audio' ? shiftOf(context, track) : 0n;
+}
+
+/** Earliest presentation time on the timeline, edit list applied; null without tfdt. */
+function shownFrom(context: FormatContext, media: MediaSegment): bigint | null {
+  const earliest = earliestTime(media);
+  if (earliest === null) return null;
+  const shown = earliest - shiftOf(context, media.track);
+  return shown < 0n ? 0n : shown;
+}
 
 /** Delivered initialization and media segments, key-frame segments included. */
 function mediaExchanges(context: Parameters<FormatCheck['run']>[0]) {

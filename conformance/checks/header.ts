@@ -7,6 +7,7 @@ import { contentFaults, everyBox, fieldFaults, number } from '../oracle/header-r
 import { readSps } from '../oracle/sps.ts';
 import { truthOfTrack } from '../oracle/truth.ts';
 import type { TrackView } from '../view.ts';
+import { claimsCmaf } from './fmp4.ts';
 import { eachTrack, problem, trackPath } from './helpers.ts';
 
 const WITH_INIT = ['hls-cmaf', 'dash-csf', 'dash-cmaf'] as const;
@@ -34,7 +35,7 @@ function headerCheck(id: string, requirements: readonly string[], title: string,
 export const HEADER_CHECKS: readonly FormatCheck[] = [
   headerCheck('header/contents', ['BMFF-011', 'CMAF-003', 'CMAF-004', 'CMAF-013'], 'a header holds the boxes that the standard demands, each as often as it may', 'a box is missing or occurs too often', ({ tree }) => contentFaults(tree)),
   headerCheck('header/fixed-fields', ['BMFF-012', 'CMAF-004'], 'fields that the standard fixes have their values', 'a fixed field has another value', ({ tree }) => fieldFaults(tree, 'fixed')),
-  headerCheck('header/defaults', ['CMAF-005', 'CMAF-007', 'CMAF-009'], 'CMAF headers leave rate, volume, matrix and the like at their defaults', 'a field is not at its default', ({ tree }) => fieldFaults(tree, 'default'), { formats: CMAF }),
+  headerCheck('header/defaults', ['CMAF-005', 'CMAF-007', 'CMAF-009'], 'CMAF headers leave rate, volume, matrix and the like at their defaults', 'a field is not at its default', ({ tree }, track, context) => (claimsCmaf(context, track) ? fieldFaults(tree, 'default') : []), { formats: CMAF }),
   headerCheck('header/stored-defaults', ['BMFF-013'], 'CSF headers leave rate, volume, matrix and the like at their defaults', 'a field is not at its default', ({ tree }) => fieldFaults(tree, 'default'), { formats: ['dash-csf'], level: 'should' }),
   headerCheck('header/presentation', ['BMFF-014', 'CMAF-007'], 'tkhd is enabled and in the movie, with the size of the pictures or none', 'tkhd does not fit the track', ({ tree }, track) => trackHeaderFaults(tree, track)),
   headerCheck('header/durations', ['BMFF-015'], 'durations of the movie and the media are 0 or all ones in a fragmented header', 'a header has a duration', ({ tree }) =>
@@ -131,7 +132,7 @@ function shownSizeFaults(tkhd: Uint8Array, { width, height }: { readonly width: 
 const AAC_RATES = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
 /** ISO/IEC 14496-1:2010 7.2.6 and ISO/IEC 14496-14:2020 5.6. */
-function audioFaults({ tree, tracks }: Init, track: TrackView, { format }: FormatContext): readonly string[] {
+function audioFaults({ tree, tracks }: Init, track: TrackView, context: FormatContext): readonly string[] {
   const entry = tracks[0]?.entries[0];
   const esds = entry?.config('esds') ?? null;
   if (track.kind !== 'audio' || entry === undefined) return [];
@@ -144,7 +145,7 @@ function audioFaults({ tree, tracks }: Init, track: TrackView, { format }: Forma
   const flags = streamFlags(esds);
   if (flags === null) return ['esds: descriptors cannot be read'];
   // CSF keeps the stored entry, and many encoders leave a number here.
-  if (flags.esId !== 0 && format !== 'dash-csf') faults.push(`esds: ES_ID ${flags.esId}, not 0`);
+  if (flags.esId !== 0 && context.format !== 'dash-csf' && claimsCmaf(context, track)) faults.push(`esds: ES_ID ${flags.esId}, not 0`);
   if (flags.options !== 0) faults.push('esds: the ES descriptor depends on another stream or names a URL');
   if (flags.objectType !== 0x40) faults.push(`esds: objectTypeIndication 0x${flags.objectType.toString(16)}, not 0x40`);
   if (flags.stream !== 0x15) faults.push(`esds: stream type byte 0x${flags.stream.toString(16)}, not 0x15`);

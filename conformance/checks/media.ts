@@ -181,8 +181,18 @@ function eachTruth(context: FormatContext, judge: (track: TrackView, truth: Trut
   if (truth === null) return [inapplicable('tracks', 'the content is unknown')];
   return fullTracks(view).flatMap((track) => {
     const real = truthOfTrack(truth, track, context.profile);
-    return real === null ? [problem(trackPath(track), 'the asset has no such track')] : judged(trackPath(track), judge(track, real));
+    return real === null ? [stranger(context, track)] : judged(trackPath(track), judge(track, real));
   });
+}
+
+/** Transport streams cannot say that frames in front are priming: an origin that sends the stored ones sends no others. */
+function withoutPriming({ profile }: FormatContext, { kind, editedOut, samples: [first] }: TruthTrackView, served: readonly TransportSample[]): readonly TransportSample[] {
+  return profile === 'generic' && kind === 'audio' && editedOut > 0 && served[editedOut]?.hash === first?.raw ? served.slice(editedOut) : served;
+}
+
+/** The names of the original service say which track it is; other origins name tracks as they like. */
+function stranger({ profile }: FormatContext, track: TrackView): Finding {
+  return profile === 'ams' ? problem(trackPath(track), 'the asset has no such track') : cantTell(trackPath(track), 'which of the stored tracks this is cannot be told');
 }
 
 /** The same for each elementary stream of a transport stream track: muxed segments carry two. */
@@ -195,7 +205,7 @@ function eachTransport(context: FormatContext, judge: (track: TrackView, truth: 
       const path = `${trackPath(track)}/${kind}`;
       if (fault !== null) return [problem(path, 'an elementary stream cannot be read', { actual: fault })];
       const real = kind === track.kind ? truthOfTrack(truth, track, context.profile) : (truth.tracks.find((each) => each.kind === kind && (name === null || each.name === name)) ?? null);
-      return real === null ? [problem(path, 'the asset has no such track')] : judged(path, judge(track, real, samples));
+      return real === null ? [stranger(context, track)] : judged(path, judge(track, real, withoutPriming(context, real, samples)));
     });
   });
 }

@@ -1,6 +1,7 @@
 /** MPEG-2 transport streams (ISO/IEC 13818-1:2019). The reader names its faults; each check owns some of the names. */
 import { remembered, transportOf } from '../media.ts';
 import { type Finding, type FormatCheck } from '../model.ts';
+import { attributeOf } from '../oracle/m3u8.ts';
 import { isAccessUnitDelimiter, isRandomAccess, nalType, type NalCodec } from '../oracle/codecs.ts';
 import { adtsFrames, annexBUnits, clockDistance, joinFaults, type TsFault, type TsPes, type TsSegment } from '../oracle/ts.ts';
 import { bufferFaults } from '../oracle/target-decoder.ts';
@@ -114,19 +115,28 @@ export const TS_CHECKS: readonly FormatCheck[] = [
   {
     id: 'ts/tables-first',
     requirements: ['HLS-054'],
-    title: 'every segment begins with PAT and PMT',
+    title: 'every segment has PAT and PMT before anything of the program',
     level: 'must',
     scope: 'format',
     formats: TRANSPORT,
     run: ({ view, reader }) =>
-      view.tracks.flatMap((track) =>
-        track.segments.flatMap((segment) => {
-          const transport = transportOf(reader, segment);
-          if (transport === null) return [];
-          const listed = new Set(transport.streams.map(({ pid }) => pid));
-          const right = transport.firstPids[0] === 0 && transport.firstPids[1] !== undefined && !listed.has(transport.firstPids[1]) && listed.size > 0;
-          return judged(segmentPath(track, segment), right ? [] : [problem(segmentPath(track, segment), 'the segment does not begin with PAT and PMT', { actual: transport.firstPids.join(' '), at: segment.exchange })]);
-        }),
+      eachTransport(view, reader, ({ firstPids, streams }) => {
+        const listed = new Set(streams.map(({ pid }) => pid));
+        const [first, second] = firstPids.filter((pid) => pid === 0 || pid >= 0x20);
+        const right = first === 0 && second !== undefined && !listed.has(second) && listed.size > 0;
+        return right ? [] : [{ message: 'the segment does not begin with PAT and PMT', actual: firstPids.join(' '), packet: 0, pid: 0 }];
+      }),
+  },
+  {
+    id: 'ts/tables-in-front',
+    requirements: ['HLS-090'],
+    title: 'the first two packets of a segment are PAT and PMT',
+    level: 'should',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      eachTransport(view, reader, ({ firstPids, streams }) =>
+        firstPids[0] === 0 && !streams.some(({ pid }) => pid === firstPids[1]) && (firstPids[1] ?? 0) >= 0x20 ? [] : [{ message: 'the first two packets are not PAT and PMT', actual: firstPids.slice(0, 2).join(' '), packet: 0, pid: 0 }],
       ),
   },
   {
@@ -195,7 +205,8 @@ export const TS_CHECKS: readonly FormatCheck[] = [
     formats: ['hls-v3'],
     run: ({ view, reader }) => {
       if (!view.tracks.some(({ kind }) => kind === 'audio')) return [];
-      return fullTracks(view).filter(({ kind }) => kind === 'video').flatMap((track) =>
+      // A variant that names an audio group gets its sound from there.
+      return fullTracks(view).filter(({ kind, source }) => kind === 'video' && !(source.kind === 'hls' && source.variant !== null && attributeOf(source.variant, 'AUDIO') !== null)).flatMap((track) =>
         track.segments.flatMap((segment) => {
           const transport = transportOf(reader, segment);
           if (transport === null) return [];

@@ -141,6 +141,7 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'ts/buffer-model', name: 'a clock reference is so late that units miss their decoding', change: bytes(TS_FIRST, clock(5, 36_000)) },
   { check: 'ts/buffer-model', name: 'everything waits for eleven seconds', change: bytes(TS_FIRST, clocksEarlier(990_000)) },
   { check: 'ts/buffer-model', name: 'audio waits for two seconds', change: bytes(MUXED, clocksEarlier(180_000)) },
+  { check: 'ts/tables-in-front', name: 'a null packet comes first', change: bytes(TS_FIRST, (body) => Buffer.concat([Buffer.from('471fff10', 'hex'), Buffer.alloc(PACKET - 4, 0xff), body])), warns: true },
   { check: 'media/transport-decode-times', name: 'a decoding stamp is 2 ticks late', change: bytes(TS_SECOND, (body) => { body[unitOf(body, 2).payload + 18] += 4; return body; }) },
 
   { check: 'media/key-frames', name: 'a key frame is another picture', change: boxBody(CMAF_KEY, 'mdat', (body) => { body[600] ^= 2; }) },

@@ -118,6 +118,8 @@ export type TrackFacts = {
   readonly timescale: number;
   readonly language: string;
   readonly edits: number;
+  /** What an edit list takes off media times, in media ticks: the start of its media less the empty time in front (8.6.6). */
+  readonly editShift: bigint;
   readonly entries: readonly SampleEntryFacts[];
   /** Samples that the header itself describes: 0 in initialization segments. */
   readonly storedSamples: number;
@@ -137,7 +139,9 @@ export function readInit(bytes: Uint8Array): InitFacts {
   const ftyp = find(tree.boxes, 'ftyp');
   const brands = ftyp === undefined ? [] : brandsOf(bodyOf(tree, ftyp));
   const moov = find(tree.boxes, 'moov');
-  const tracks = findAll(moov?.children ?? [], 'trak').map((trak) => trackFacts(tree, trak));
+  const mvhd = fullBox(tree, find(moov?.children ?? [], 'mvhd'), 20);
+  const movieTimescale = mvhd === null ? 0 : mvhd.view.getUint32(mvhd.version === 1 ? 16 : 8);
+  const tracks = findAll(moov?.children ?? [], 'trak').map((trak) => trackFacts(tree, trak, movieTimescale));
   const defaults = new Map<number, TrackDefaults>();
   for (const box of findAll(find(moov?.children ?? [], 'mvex')?.children ?? [], 'trex')) {
     const trex = fullBox(tree, box, 20);
@@ -153,22 +157,38 @@ export function brandsOf(body: Uint8Array): readonly string[] {
   return brands;
 }
 
-function trackFacts(tree: BoxTree, trak: Box): TrackFacts {
+/** The first edit that shows media, and the empty ones before it. */
+function editShiftOf(elst: FullBox | null, timescale: number, movieTimescale: number): bigint {
+  if (elst === null) return 0n;
+  const { version, view } = elst;
+  const size = version === 1 ? 20 : 12;
+  let empty = 0n;
+  for (let i = 0, at = 4; i < view.getUint32(0) && at + size <= view.byteLength; i++, at += size) {
+    const [duration, time] = version === 1 ? [view.getBigUint64(at), view.getBigInt64(at + 8)] : [BigInt(view.getUint32(at)), BigInt(view.getInt32(at + 4))];
+    if (time >= 0n) return time - (movieTimescale === 0 ? 0n : (empty * BigInt(timescale)) / BigInt(movieTimescale));
+    empty += duration;
+  }
+  return 0n;
+}
+
+function trackFacts(tree: BoxTree, trak: Box, movieTimescale: number): TrackFacts {
   const { children } = trak;
   const tkhd = fullBox(tree, find(children, 'tkhd'), 20);
   const mdhd = fullBox(tree, find(children, 'mdia/mdhd'), 20);
   const hdlr = fullBox(tree, find(children, 'mdia/hdlr'), 8);
   const elst = fullBox(tree, find(children, 'edts/elst'), 4);
   const packed = mdhd === null ? 0 : mdhd.version === 1 && mdhd.view.byteLength >= 30 ? mdhd.view.getUint16(28) : mdhd.view.getUint16(16);
+  const timescale = mdhd === null ? 0 : mdhd.view.getUint32(mdhd.version === 1 ? 16 : 8);
   const stsd = find(children, 'mdia/minf/stbl/stsd');
   const stsz = fullBox(tree, find(children, 'mdia/minf/stbl/stsz'), 8);
   return {
     id: tkhd === null ? 0 : tkhd.view.getUint32(tkhd.version === 1 ? 16 : 8),
     handler: hdlr === null ? '' : latin(bytesOf(hdlr.view), 4, 4),
-    timescale: mdhd === null ? 0 : mdhd.view.getUint32(mdhd.version === 1 ? 16 : 8),
+    timescale,
     // 8.4.2.3: three letters, five bits each, less 0x60.
     language: String.fromCharCode(((packed >> 10) & 31) + 0x60, ((packed >> 5) & 31) + 0x60, (packed & 31) + 0x60),
     edits: elst === null ? 0 : elst.view.getUint32(0),
+    editShift: editShiftOf(elst, timescale, movieTimescale),
     entries: (stsd?.children ?? []).map((entry) => entryFacts(tree, entry)),
     storedSamples: stsz === null ? 0 : stsz.view.getUint32(4),
   };

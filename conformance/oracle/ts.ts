@@ -44,6 +44,7 @@ export type TsSegment = {
 
 const PACKET = 188;
 const NULL_PID = 0x1fff;
+const LEAST_PROGRAM_PID = 0x20;
 const CLOCK_WRAP = 2 ** 33;
 
 export function readTs(bytes: Uint8Array): TsSegment {
@@ -81,7 +82,7 @@ export function readTs(bytes: Uint8Array): TsSegment {
       continue;
     }
     const pid = ((bytes[at + 1] & 0x1f) << 8) | bytes[at + 2];
-    if (firstPids.length < 4) firstPids.push(pid);
+    if (firstPids.length < 8) firstPids.push(pid);
     if ((bytes[at + 1] & 0x80) !== 0) fault('transport-error', packet, pid, 'transport_error_indicator is set');
     if ((bytes[at + 3] & 0xc0) !== 0) fault('scrambled', packet, pid, `transport_scrambling_control is ${bytes[at + 3] >> 6}`);
     const unitStart = (bytes[at + 1] & 0x40) !== 0;
@@ -119,7 +120,8 @@ export function readTs(bytes: Uint8Array): TsSegment {
       }
       from = Math.min(end, from + 1 + length);
     }
-    if (pid === NULL_PID) continue;
+    // Table 2-3 and EN 300 468 5.1.3: PIDs below 0x20 carry tables of other systems, but for the PAT.
+    if (pid === NULL_PID || (pid > 0 && pid < LEAST_PROGRAM_PID)) continue;
     const known = counters.get(pid);
     if ((control & 1) !== 0) {
       if (known === undefined) counters.set(pid, { first: counter, last: counter, packets: 1 });

@@ -1,10 +1,10 @@
 /** Captures good traces of the reference packager and draws mutants of them: `node run.ts --count 5000 --seed 1`. ISOMER_SEED is the seed when none is given. */
+import { fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { capture } from '../../capture/capture.ts';
 import { traceReader, type BodyStore } from '../../capture/store.ts';
 import { openJudges } from '../../oracle/judges.ts';
@@ -56,6 +56,8 @@ const { values } = parseArgs({
     out: { type: 'string', default: fileURLToPath(new URL('../../../reports', import.meta.url)) },
     only: { type: 'string' },
     workers: { type: 'string', default: '2' },
+    /** Of a worker: which numbers are its own. */
+    share: { type: 'string' },
   },
 });
 const [count, seed, workers] = [values.count, values.seed, values.workers].map(Number);
@@ -88,9 +90,10 @@ async function drawShare(share: number): Promise<readonly Told[]> {
 async function drawAll(): Promise<readonly Drawn[]> {
   const shares = Array.from({ length: workers }, (_, share) =>
     new Promise<readonly Told[]>((resolve, reject) => {
-      const worker = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2), workerData: share });
-      worker.once('message', resolve);
+      const worker = fork(fileURLToPath(import.meta.url), [...process.argv.slice(2), '--share', String(share)], { serialization: 'advanced' });
+      worker.once('message', (told) => resolve(told as readonly Told[]));
       worker.once('error', reject);
+      worker.once('exit', (code) => reject(new Error(`a worker ended with code ${code}`)));
     }),
   );
   return (await Promise.all(shares))
@@ -99,7 +102,7 @@ async function drawAll(): Promise<readonly Drawn[]> {
     .map((told) => ({ ...told, operator: OPERATORS[told.operator] }));
 }
 
-if (isMainThread) {
+if (values.share === undefined) {
   process.stdout.write(`seed ${seed}\n`);
   const summary = summaryOf(await drawAll(), { seed, count, assets: ASSETS });
   mkdirSync(values.out, { recursive: true });
@@ -109,7 +112,6 @@ if (isMainThread) {
   const { killed, warned, equivalent, survived } = summary.totals;
   process.stdout.write(`${killed} killed, ${warned} warned, ${equivalent} equivalent, ${survived} survived: ${summary.share} %\n`);
 } else {
-  const told = await drawShare(workerData as number);
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
-  parentPort?.postMessage(told);
+  const told = await drawShare(Number(values.share));
+  process.send?.(told, undefined, {}, () => process.disconnect());
 }

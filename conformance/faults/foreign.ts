@@ -1,0 +1,86 @@
+/** Other people's packagers as origins: ffmpeg writes files, and a plain server gives them out. */
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, normalize } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+export type Muxer = {
+  readonly name: string;
+  /** Below the folder of the output. */
+  readonly manifest: string;
+  /** Arguments behind the inputs; `videos` is their number. */
+  readonly output: (folder: string, videos: number) => readonly string[];
+};
+
+function variants(videos: number): string {
+  return [...Array.from({ length: videos }, (_, i) => `v:${i},agroup:sound`), 'a:0,agroup:sound,default:yes'].join(' ');
+}
+
+function hls(folder: string, videos: number, more: readonly string[]): readonly string[] {
+  return ['-f', 'hls', '-hls_time', '6', '-hls_playlist_type', 'vod', ...more, '-master_pl_name', 'master.m3u8', '-var_stream_map', variants(videos), join(folder, '%v.m3u8')];
+}
+
+export const MUXERS: readonly Muxer[] = [
+  { name: 'dash', manifest: 'manifest.mpd', output: (folder) => ['-f', 'dash', '-seg_duration', '6', '-use_template', '1', '-use_timeline', '1', '-adaptation_sets', 'id=0,streams=v id=1,streams=a', join(folder, 'manifest.mpd')] },
+  { name: 'hls-ts', manifest: 'master.m3u8', output: (folder, videos) => hls(folder, videos, []) },
+  { name: 'hls-fmp4', manifest: 'master.m3u8', output: (folder, videos) => hls(folder, videos, ['-hls_segment_type', 'fmp4', '-hls_fmp4_init_filename', 'init_%v.mp4']) },
+  { name: 'smooth', manifest: 'stream.ism/Manifest', output: (folder) => ['-f', 'smoothstreaming', join(folder, 'stream.ism')] },
+];
+
+/** Copies the streams of the inputs into the form of the muxer. The last input is the sound, unless there is one for both. */
+export async function packageWith({ output }: Muxer, ffmpeg: string, inputs: readonly string[], folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const muxed = inputs.length === 1;
+  const videos = muxed ? 1 : inputs.length - 1;
+  const maps = muxed ? ['-map', '0:v', '-map', '0:a'] : [...inputs.slice(0, -1).flatMap((_, i) => ['-map', `${i}:v`]), '-map', `${videos}:a`];
+  await run(ffmpeg, ['-v', 'error', '-y', ...inputs.flatMap((input) => ['-i', input]), ...maps, '-c', 'copy', ...output(folder, videos)]);
+}
+
+export type StaticServer = { readonly url: string; stop(): Promise<void> };
+
+/** Types by name; Smooth URLs have none, so their fragments go by the name of the track. */
+function typeOf(path: string): string {
+  if (/\.mpd$/.test(path)) return 'application/dash+xml';
+  if (/\.m3u8$/.test(path)) return 'application/vnd.apple.mpegurl';
+  if (/\.ts$/.test(path)) return 'video/mp2t';
+  if (/\/Manifest$/.test(path)) return 'text/xml';
+  return /\(audio=/.test(path) ? 'audio/mp4' : 'video/mp4';
+}
+
+/** Files below a folder, with ranges, HEAD, CORS and preflights: what a careful web server does by itself. */
+export async function serveFolder(root: string): Promise<StaticServer> {
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
+    const common = { 'access-control-allow-origin': '*', 'access-control-allow-headers': 'range', 'cache-control': 'max-age=259200', 'x-content-type-options': 'nosniff' };
+    if (request.method === 'OPTIONS') return void response.writeHead(204, common).end();
+    const file = join(root, normalize(path));
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined || !found.isFile()) return void response.writeHead(404, common).end('not found');
+    const body = readFileSync(file);
+    const headers = { ...common, etag: `"${body.length}-${found.mtimeMs}"`, 'content-type': typeOf(path) };
+    if (request.headers['if-none-match'] === headers.etag) return void response.writeHead(304, headers).end();
+    const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+    if (range === null) return void response.writeHead(200, { ...headers, 'content-length': body.length }).end(request.method === 'HEAD' ? undefined : body);
+    const [first, last] = [Number(range[1]), range[2] === '' ? body.length - 1 : Math.min(Number(range[2]), body.length - 1)];
+    if (first >= body.length) return void response.writeHead(416, common).end();
+    response.writeHead(206, { ...headers, 'content-length': last - first + 1, 'content-range': `bytes ${first}-${last}/${body.length}` }).end(request.method === 'HEAD' ? undefined : body.subarray(first, last + 1));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((resolve) => {
+        server.close(resolve);
+      });
+    },
+  };
+}
