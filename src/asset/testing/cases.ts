@@ -1,14 +1,14 @@
 /** One damaged asset per number: which form, which of its files, and what happens to them. */
 import { damageBoxes } from './boxtree.ts';
 import { randomOf } from './random.ts';
-import { SEEDS, type Files, type Seed } from './seeds.ts';
+import type { Files, Seed } from './seeds.ts';
 import { damageXml } from './xmldamage.ts';
 
 export type Case = { readonly seed: Seed; readonly files: Files; readonly stored: boolean };
 
-export function caseOf(run: number, index: number): Case {
+export function caseOf(seeds: readonly Seed[], run: number, index: number): Case {
   const random = randomOf(run, index);
-  const seed = SEEDS[index % SEEDS.length];
+  const seed = seeds[index % seeds.length];
   const files: Record<string, Uint8Array> = { ...seed.files };
   for (let n = random.chance(0.2) ? 2 : 1; n > 0; n--) {
     const path = random.pick(Object.keys(files));

@@ -1,4 +1,6 @@
 /** Small whole assets, one of each stored form: what the corruption tests start from. Paths are relative to the asset. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { concatBytes } from '../../bytes.ts';
 import { writeFragmentHead } from '../../isobmff/fragment.ts';
 import { writeInit } from '../../isobmff/init.ts';
@@ -79,6 +81,14 @@ function fragmentedFile(track: TrackFixture, options: FragmentOptions, extra: { 
   return concatBytes([init, ...index, ...fragments, ...(extra.access === true ? [mfra(positions)] : [])]);
 }
 
+/** Written by x265: 426x240. */
+const HVCC = Buffer.from('0101600000009000000000003cf000fcfdf8f800000f03a00001001840010c01ffff01600000030090000003000003003c959409a10001002942010101600000030090000003000003003ca00d880f1c9e595952930bc05a02000007d20000ea6010a2000100064401c073c189', 'hex');
+const hevcEntry = (type: string): Uint8Array =>
+  box(type, new Uint8Array(6), u16(1), new Uint8Array(16), u16(426, 240), u32(0x480000, 0x480000, 0), u16(1), new Uint8Array(32), u16(0x18, 0xffff), box('hvcC', HVCC));
+/** ETSI TS 102 366 F.5 and F.6. */
+const EAC3_ENTRY = box('ec-3', new Uint8Array(6), u16(1), u32(0, 0), u16(2, 16, 0, 0), u32(48000 * 65536), box('dec3', Uint8Array.of(6, 0, 0x20, 4, 0)));
+const hevcTrack = (type: string): TrackFixture => ({ ...VIDEO, entry: hevcEntry(type), samples: VIDEO.samples.map((sample, i) => nalSample(i % GOP === 0 ? 0x26 : 0x02, sample.length - 4, i)) });
+
 /** A folder with a header and one file per fragment. */
 function archiveOf(folder: string, track: TrackFixture, options: FragmentOptions): Files {
   const files: Record<string, Uint8Array> = { [`${folder}/header`]: initOf(track.kind, options.timescale) };
@@ -135,8 +145,24 @@ export const SEEDS: readonly Seed[] = [
     },
   },
   {
+    form: 'HEVC and E-AC-3',
+    name: 'other',
+    files: { 'other.mp4': mp4File({ tracks: [hevcTrack('hev1'), audioTrack(282, { entry: EAC3_ENTRY, durations: Array.from({ length: 282 }, () => 1536) }), AUDIO] }) },
+  },
+  {
     form: 'QuickTime',
     name: 'clip',
     files: { 'clip.mov': concatBytes([box('ftyp', fourcc('qt  '), u32(0x200), fourcc('qt  ')), box('wide'), mp4File({ tracks: [VIDEO, AUDIO], moovLast: true }).subarray(28)]) },
   },
 ];
+
+/** Assets of the corpus, as encoders and ffmpeg wrote them: boxes that the small ones do not have. */
+export async function storedSeeds(folder: string, assets: Readonly<Record<string, string>>): Promise<readonly Seed[]> {
+  return Promise.all(
+    Object.entries(assets).map(async ([asset, name]): Promise<Seed> => {
+      const entries = await readdir(join(folder, asset), { recursive: true, withFileTypes: true });
+      const paths = entries.filter((entry) => entry.isFile() && !/^\.|\.json$/.test(entry.name)).map((entry) => relative(join(folder, asset), join(entry.parentPath, entry.name)));
+      return { form: `corpus: ${asset}`, name, files: Object.fromEntries(await Promise.all(paths.map(async (path) => [path, await readFile(join(folder, asset, path))] as const))) };
+    }),
+  );
+}
