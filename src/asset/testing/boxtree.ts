@@ -94,7 +94,7 @@ function chooseTelling(root: Node, random: Random): Node {
 
 const nudge = (root: Node, random: Random): void => {
   const node = chooseTelling(root, random);
-  for (let n = random.pick([1, 1, 1, 2, 40]); n > 0; n--) overwrite(node, 4 * random.below(Math.max(1, random.chance(0.6) ? Math.min(6, node.head.length >> 2) : node.head.length >> 2)), anyNumber(random));
+  for (let n = random.pick([1, 1, 1, 2, 40]); n > 0; n--) overwrite(node, 4 * (1 + random.below(Math.max(1, (random.chance(0.6) ? Math.min(7, node.head.length >> 2) : node.head.length >> 2) - 1))), anyNumber(random));
 };
 
 const DAMAGES: readonly Damage[] = [
