@@ -2,7 +2,6 @@
 import { z } from 'zod';
 
 export const FORMAT_IDS = ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf', 'smooth'] as const;
-export const PROTECTIONS = ['clear', 'aes128', 'sample-aes', 'cenc', 'cbcs', 'piff'] as const;
 
 const Status = z.discriminatedUnion('status', [
   z.strictObject({ status: z.literal('supported') }),

@@ -42,11 +42,6 @@ export function toClockRelative(time: number, timescale: number): number {
   return seconds * CLOCK_RATE + Math.floor((2 * (time - seconds * timescale) * CLOCK_RATE + timescale) / (2 * timescale));
 }
 
-/** Converts between timescales by floor. Used only where a set's tracks differ in timescale. */
-export function rescale(time: Ticks, from: number, to: number): Ticks {
-  return from === to ? time : floorDivide(time * BigInt(to), BigInt(from));
-}
-
 export function greatestCommonDivisor(a: number, b: number): number {
   while (b !== 0) [a, b] = [b, a % b];
   return a;

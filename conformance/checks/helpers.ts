@@ -1,5 +1,4 @@
 /** What checks share: paths, evidence, and the rule that a pass is something that was looked at. */
-import { formatRow } from '../outputs.ts';
 import { fail, pass, type Finding, type FormatContext } from '../model.ts';
 import type { Evidence } from '../../spec/report.ts';
 import type { Exchange, Role } from '../trace.ts';
@@ -39,10 +38,6 @@ export function exchangesOf({ asset, format, reader }: FormatContext): readonly 
 
 export function probesOf({ asset, format, reader }: FormatContext, kind: string): readonly Exchange[] {
   return reader.trace.exchanges.filter(({ role }) => role.asset === asset && role.format === format && role.kind === 'probe' && role.probe === kind);
-}
-
-export function isFmp4({ format }: FormatContext): boolean {
-  return formatRow(format).container === 'fmp4';
 }
 
 export function trackPath(track: TrackView): string {

@@ -41,4 +41,3 @@ export async function openJudges({ schemaDir, java }: JudgeOptions): Promise<Jud
 /** Judges for tests that have nothing to do with schemas. */
 export const NO_JUDGES: Judges = { mpd: { editions: [], informative: [], engines: [], notes: [] }, smooth: null, ownMpd: null, decoder: null, notes: [] };
 
-export type { SchemaVerdict };

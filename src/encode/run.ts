@@ -56,11 +56,6 @@ export async function encode(options: EncodeOptions): Promise<EncodeResult> {
   return { manifest, tracks, notes: plan.notes };
 }
 
-/** What would be done, without doing it. */
-export async function planOnly(options: Pick<EncodeOptions, 'input' | 'preset' | 'ffprobe' | 'signal'>): Promise<EncodePlan> {
-  return planEncode(await probe(options), options.preset, basename(options.input, extname(options.input)));
-}
-
 function isRemote(input: string): boolean {
   return /^https?:\/\//i.test(input);
 }

@@ -72,7 +72,3 @@ export type View = {
 export function findSet(presentation: Presentation, name: string): SwitchingSet | undefined {
   return presentation.switchingSets.find((set) => set.name === name);
 }
-
-export function setsOf(presentation: Presentation, kind: SwitchingSet['kind']): readonly SwitchingSet[] {
-  return presentation.switchingSets.filter((set) => set.kind === kind);
-}

@@ -29,8 +29,6 @@ export type BuildOptions = {
   readonly segmentSeconds: number;
 };
 
-export const DEFAULT_SEGMENT_SECONDS = 6;
-
 /** Throws the refusals of media-rules 1 to 3. `notes` are for the log. */
 export function buildPresentation(inputs: readonly TrackInput[], options: BuildOptions): { presentation: Presentation; notes: readonly string[] } {
   const { tables, notes } = resolveTimes(inputs);

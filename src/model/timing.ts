@@ -4,7 +4,6 @@
  */
 import { IsomerError } from '../errors.ts';
 import { HNS_PER_SECOND, toHns, toHnsRelative, type Ticks } from '../time.ts';
-import type { Track } from './presentation.ts';
 import { decodeTime, decodeTimes, presentationTime, presentationTimes, type SampleTable } from './samples.ts';
 
 export type FragmentTimes = {
@@ -16,12 +15,7 @@ export type FragmentTimes = {
   readonly compositions: Int32Array | null;
 };
 
-/** Times of segment `segment` of a track, in the media timescale or, with `hns`, in 10 MHz as differences of floors. */
-export function fragmentTimes(track: Track, segment: number, hns: boolean): FragmentTimes {
-  return sampleTimes(track.samples, track.timescale, track.cuts[segment], track.cuts[segment + 1], hns);
-}
-
-/** The same for any run of samples that starts with a sync sample; `until` is where it ends when that is not the next sample's time. */
+/** Times of a run of samples that starts with a sync sample, in the media timescale or, with `hns`, in 10 MHz as differences of floors; `until` is where it ends when that is not the next sample's time. */
 export function sampleTimes(samples: SampleTable, timescale: number, first: number, end: number, hns: boolean, until?: number): FragmentTimes {
   const presented = presentationTimes(samples, first, end);
   const decoded = outputDecodeTimes(samples, first, end, presented);
