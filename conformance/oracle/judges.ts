@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Decoder } from './decode.ts';
-import { openMpdJudge, openOwnSchema, type MpdJudge, type SchemaVerdict, type XsdEngine } from './mpd.ts';
+import { openMpdJudge, openOwnSchema, type MpdJudge, type XsdEngine } from './mpd.ts';
 
 export type Judges = {
   readonly mpd: MpdJudge;
