@@ -17,6 +17,12 @@ export const deviationSchema = z.strictObject({
   reason: z.string().min(20),
 });
 
+/** Why nothing is checked yet: the part that will bring it, or that no program can. */
+export const openSchema = z.strictObject({
+  until: z.enum(['live', 'protection', 'codecs', 'text', 'filters', 'players', 'probes', 'manual']),
+  why: z.string().min(15),
+});
+
 export const requirementSchema = z.strictObject({
   id: z.string().regex(/^[A-Z]+-[0-9]{3}$/),
   document: z.string().min(1),
@@ -29,6 +35,7 @@ export const requirementSchema = z.strictObject({
   modes: z.array(z.enum(['vod', 'live'])).min(1),
   provenance: provenanceSchema,
   deviations: z.array(deviationSchema).optional(),
+  open: openSchema.optional(),
 });
 export type Requirement = z.infer<typeof requirementSchema>;
 

@@ -72,7 +72,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
   },
   {
     id: 'fmp4/segment-shape',
-    requirements: ['DASH-054', 'CMAF-014'],
+    requirements: ['DASH-054', 'CMAF-014', 'CMAF-021'],
     title: 'a media segment is pairs of moof and mdat, with one traf at least',
     level: 'must',
     scope: 'format',
@@ -300,7 +300,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
   },
   {
     id: 'fmp4/starts-with-key-frame',
-    requirements: ['DASH-031', 'CMAF-020', 'HLS-067'],
+    requirements: ['DASH-031', 'CMAF-020', 'HLS-067', 'HLS-052'],
     title: 'the first sample of a segment is a sync sample, by its flags and by its NAL units',
     level: 'must',
     scope: 'format',
@@ -335,7 +335,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
   },
   {
     id: 'fmp4/parameter-sets-out-of-band',
-    requirements: ['BMFF-006', 'ISO-013'],
+    requirements: ['BMFF-006', 'ISO-013', 'HLS-063'],
     title: 'CMAF video is avc1 or hvc1 with parameter sets in the sample entry only',
     level: 'must',
     scope: 'format',

@@ -152,7 +152,7 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
   },
   {
     id: 'hls/renditions',
-    requirements: ['HLS-089', 'HLS-040'],
+    requirements: ['HLS-089', 'HLS-040', 'HLS-046'],
     title: 'variants name their audio group, and renditions have the name, language and channels of the asset',
     level: 'must',
     amsOnly: true,

@@ -41,6 +41,12 @@ export const SMOOTH_CHECKS: readonly FormatCheck[] = [
     }),
     level: 'should',
   },
+  documentCheck('smooth/picture-attributes', ['MSS-012'], 'only video streams tell sizes of pictures', (smooth, say) => {
+    for (const { node, type } of smooth.streams) {
+      if (type === 'video') continue;
+      for (const name of ['MaxWidth', 'MaxHeight', 'DisplayWidth', 'DisplayHeight']) if (node.attributes[name] !== undefined) say(node.line, `${name} stands on a stream without pictures`);
+    }
+  }),
   documentCheck('smooth/chunk-counts', ['MSS-011'], 'Chunks and QualityLevels count what follows', (smooth, say) => {
     for (const { node, fragments, qualities } of smooth.streams) {
       if (integerOf(node, 'Chunks') !== BigInt(fragments.length)) say(node.line, 'Chunks is not the number of fragments', String(fragments.length), node.attributes['Chunks']);

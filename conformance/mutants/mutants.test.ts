@@ -23,6 +23,9 @@ function standInSchemas(): string {
 /** Versions 3 and 4 write BANDWIDTH by a formula, so it need not fit (deviations of HLS-036 and HLS-064). */
 const BY_FORMULA = /^hls\/bandwidth-(covers|near)-peak specimen\/hls-v[34]$/;
 
+/** The strict MPD does not say whether headers are interchangeable. */
+const SILENT = /^mpd\/bitstream-switching specimen\/dash-cmaf$/;
+
 describe('checks and their mutants', () => {
   const official = process.env['ISOMER_SCHEMA_DIR'] ?? '';
   const schemaDir = official === '' ? standInSchemas() : official;
@@ -37,7 +40,7 @@ describe('checks and their mutants', () => {
   it('passes the good specimen on every check', async () => {
     const { report, faults, details } = await judgeOrigin(goodOrigin(), CHECKS, judges);
     expect(faults).toEqual([]);
-    const notable = report.results.filter(({ outcome, id }) => outcome !== 'pass' && !(outcome === 'warn' && BY_FORMULA.test(id))).map(({ id }) => details.find(({ result }) => result === id) ?? id);
+    const notable = report.results.filter(({ outcome, id }) => outcome !== 'pass' && !(outcome === 'warn' && BY_FORMULA.test(id)) && !(outcome === 'inapplicable' && SILENT.test(id))).map(({ id }) => details.find(({ result }) => result === id) ?? id);
     expect(notable).toEqual([]);
   });
 

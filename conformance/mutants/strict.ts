@@ -80,6 +80,15 @@ function clocksEarlier(ticks: number) {
   };
 }
 
+/** Two neighbouring boxes in the other order. */
+function exchanged(body: Buffer, first: string, second: string): Buffer {
+  const from = body.indexOf(first, 0, 'latin1') - 4;
+  const middle = from + body.readUInt32BE(from);
+  const to = middle + body.readUInt32BE(middle);
+  if (body.toString('latin1', middle + 4, middle + 8) !== second) throw new Error(`${second} does not follow ${first}`);
+  return Buffer.concat([body.subarray(0, from), body.subarray(middle, to), body.subarray(from, middle), body.subarray(to)]);
+}
+
 export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'http/exposed-headers', name: 'ETag is not exposed', change: header(CSF_SECOND, 'access-control-expose-headers', 'Date, Content-Range'), warns: true },
   { check: 'http/entity-tag', name: 'the tag has no quotes', change: header(CSF_SECOND, 'etag', 'abc'), warns: true },
@@ -173,6 +182,15 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'smooth/literal-names', name: 'the first fragment has no time', change: text(SMOOTH, '<c t="0" ', '<c ') },
   { check: 'fmp4/track-ids', name: 'a key frame names track 2', change: set(CMAF_KEY, 'tfhd', 7, 2) },
   { check: 'header/picture', name: 'the sample entry is none of pictures', change: renamed(CSF_INIT, 'avc1', 'mett') },
+  { check: 'media/switching-set', name: 'a quality starts a tick late', change: boxBody(CSF_SECOND, 'tfdt', (body) => body.writeUInt32BE(body.readUInt32BE(8) + 1, 8)) },
+  { check: 'media/switching-set', name: 'a picture of one quality has another stamp', change: bytes(TS_SECOND, (body) => { body[unitOf(body, 0).payload + 13] ^= 4; return body; }) },
+  { check: 'mpd/bitstream-switching', name: 'one header is said to serve two sizes', change: text(CSF, /bitstreamSwitching="false"/g, 'bitstreamSwitching="true"') },
+  { check: 'header/cmaf-order', name: 'hdlr stands before mdhd', change: bytes(CMAF_INIT, (body) => exchanged(body, 'mdhd', 'hdlr')) },
+  { check: 'hls/avc-level', name: 'the level is 5.1', change: bytes(/120000\)\/Fragments\(video=0,format=m3u8-aapl\)/, (body) => { body[body.indexOf('0000000167640020', 0, 'hex') + 7] = 51; return body; }) },
+  { check: 'hls/no-discontinuity', name: 'a discontinuity where nothing changes', change: text(V4_VIDEO, /(#EXTINF:.*\n.*\n)(#EXTINF)/, '$1#EXT-X-DISCONTINUITY\n$2') },
+  { check: 'ts/starts-with-key-frame', name: 'the first picture is no IDR', change: bytes(TS_SECOND, (body) => { body[body.indexOf('0000000165', 0, 'hex') + 4] = 0x41; return body; }) },
+  { check: 'mpd/periods', name: 'the Period starts a second late', change: text(CSF, '<Period>', '<Period start="PT1S">') },
+  { check: 'smooth/picture-attributes', name: 'an audio stream has a width', change: text(SMOOTH, 'Type="audio"', 'Type="audio" MaxWidth="640"') },
   { check: 'cross/set-order', name: 'Smooth lists video first', change: text(SMOOTH, /(<StreamIndex [^>]*Type="audio"[\s\S]*?<\/StreamIndex>\n)(<StreamIndex [\s\S]*<\/StreamIndex>\n)/, '$2$1') },
 ];
 

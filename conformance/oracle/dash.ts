@@ -31,6 +31,8 @@ export type DashDocument = {
   readonly root: XmlNode;
   readonly duration: bigint | null;
   readonly minBufferTime: bigint | null;
+  /** As far as they say it, in nanoseconds. */
+  readonly periods: readonly { readonly start: bigint | null; readonly duration: bigint | null }[];
   readonly adaptationSets: readonly DashAdaptationSet[];
   readonly representations: readonly DashRepresentation[];
   readonly problems: readonly Problem[];
@@ -51,6 +53,7 @@ export function readDash(text: string, url: string): DashDocument | Problem {
   const representations: DashRepresentation[] = [];
   const duration = durationOf(root.attributes['mediaPresentationDuration']);
   const rootBase = baseOf(root, url, problems);
+  const periods = childrenOf(root, 'Period').map(({ attributes }) => ({ start: durationOf(attributes['start']), duration: durationOf(attributes['duration']) }));
   childrenOf(root, 'Period').forEach((period, periodIndex) => {
     const periodBase = baseOf(period, rootBase, problems);
     const periodDuration = durationOf(period.attributes['duration']) ?? duration;
@@ -64,7 +67,7 @@ export function readDash(text: string, url: string): DashDocument | Problem {
       }
     }
   });
-  return { root, duration, minBufferTime: durationOf(root.attributes['minBufferTime']), adaptationSets, representations, problems };
+  return { root, duration, minBufferTime: durationOf(root.attributes['minBufferTime']), periods, adaptationSets, representations, problems };
 }
 
 function baseOf(node: XmlNode, above: string, problems: Problem[]): string {

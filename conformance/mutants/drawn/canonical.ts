@@ -19,7 +19,7 @@ export const EQUIVALENCES: readonly { readonly what: string; readonly why: strin
   { what: 'MP4: free and skip boxes in headers', why: 'ISO/IEC 14496-12:2022 8.1.2: contents are irrelevant and may be ignored' },
   { what: 'MP4: creation and modification times, name of the handler, name of the compressor', why: 'ISO/IEC 14496-12:2022 8.2.2, 8.3.2, 8.4.2, 8.4.3 and 12.1.3: information for people' },
   { what: 'MP4: minor version of ftyp, order of compatible brands', why: 'ISO/IEC 14496-12:2022 4.3: informative, and a list of brands to be scanned' },
-  { what: 'MP4: order of boxes inside moov, trak, mdia, minf, stbl and traf', why: 'ISO/IEC 14496-12:2022 6.3.4 recommends an order and demands none' },
+  { what: 'MP4: order of boxes inside moov, trak, mdia, minf, stbl and traf', why: 'ISO/IEC 14496-12:2022 6.3.4 recommends an order and demands none; CMAF demands one, so there it counts' },
   { what: 'MP4: boxes of types that nobody defines', why: 'ISO/IEC 14496-12:2022 4.2: they are ignored and skipped' },
   { what: 'HTTP: which success a preflight gets', why: 'Fetch 4.8: any ok status will do' },
   { what: 'MP4: a next_track_ID above every track', why: 'ISO/IEC 14496-12:2022 8.2.2.3: any such number will do' },
@@ -79,7 +79,7 @@ function canonical({ role }: Exchange, body: Buffer): string | null {
   const { kind, container } = formatRow(role.format);
   if (role.kind === 'playlist' || (role.kind === 'manifest' && kind === 'hls')) return canonicalPlaylist(body);
   if (role.kind === 'manifest') return canonicalXml(body);
-  return container === 'ts' ? canonicalTransport(body) : canonicalBoxes(body);
+  return container === 'ts' ? canonicalTransport(body) : canonicalBoxes(body, role.format.endsWith('-cmaf'));
 }
 
 /** Numbers, ratios and durations; names and templates hold digits too. */
@@ -134,7 +134,7 @@ const UNORDERED = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl', 'traf', 'mvex
 /** Bytes behind version and flags that hold times for people: [narrow, wide]. */
 const TIMES: Readonly<Record<string, readonly [number, number]>> = { mvhd: [8, 16], tkhd: [8, 16], mdhd: [8, 16] };
 
-function canonicalBoxes(body: Buffer): string | null {
+function canonicalBoxes(body: Buffer, ordered: boolean): string | null {
   const tree = readBoxes(body);
   if (tree.problems.length > 0) return null;
   const write = (box: Box): unknown => {
@@ -146,7 +146,7 @@ function canonicalBoxes(body: Buffer): string | null {
     if (box.type === 'tkhd') payload.fill(0, payload[0] === 1 ? 46 : 34, payload[0] === 1 ? 48 : 36);
     if (box.type === 'esds') clearRates(payload);
     const children = box.children.filter((child) => !isSilent(child, box, body)).map((child) => [child.type, write(child)] as const);
-    if (UNORDERED.has(box.type)) children.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    if (!ordered && UNORDERED.has(box.type)) children.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     const told = box.type === 'hdlr' ? payload.subarray(0, 24) : box.type === 'ftyp' || box.type === 'styp' ? brands(payload) : /^(avc|hvc|hev)\d$/.test(box.type) ? Buffer.concat([payload.subarray(0, 42), payload.subarray(74)]) : payload;
     return [createHash('sha256').update(told).digest('hex'), children];
   };
