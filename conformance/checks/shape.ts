@@ -270,7 +270,9 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
         if (track.source.kind !== 'dash' || track.kind !== 'audio') return [];
         const { node, adaptationSet } = track.source.representation;
         const path = `representation/${trackName(track)}`;
-        return [node, adaptationSet.node].flatMap((level) => childrenOf(level, 'AudioChannelConfiguration')).flatMap(({ attributes, line }) => {
+        const all = [node, adaptationSet.node].flatMap((level) => childrenOf(level, 'AudioChannelConfiguration'));
+        return all.flatMap(({ attributes, line }, i) => {
+          if (all.slice(0, i).some((before) => before.attributes['schemeIdUri'] === attributes['schemeIdUri'])) return [problem(path, 'AudioChannelConfiguration of one scheme stands twice', { at: context.view.manifest, pointer: `line ${line}` })];
           const [scheme, value] = [attributes['schemeIdUri'] ?? '', attributes['value'] ?? ''];
           const channels = realOf(context, track)?.codec.channels ?? null;
           // Both MPEG schemes count 1 and 2 channels as 1 and 2; beyond that they number layouts.

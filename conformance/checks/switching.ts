@@ -141,6 +141,7 @@ function differences(context: FormatContext, first: TrackView, other: TrackView)
   if (wanted === null || actual === null) return [];
   const fault = (message: string, index: number): Finding[] => {
     const segment = other.segments[Math.min(index, other.segments.length - 1)];
+    if (segment === undefined) return [problem(trackPath(other), message, { wanted: trackName(first) })];
     return [problem(segmentPath(other, segment), message, { wanted: trackName(first), at: segment.exchange })];
   };
   if (first.segments.length !== other.segments.length) return fault('the tracks have different numbers of segments', 0);

@@ -167,6 +167,7 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'mpd/pixel-shape', name: 'the picture is 4:3', change: text(DASH_CMAF, ' par="16:9"', ' par="4:3"') },
   { check: 'mpd/measured-bandwidth', name: 'bandwidth is tenfold', change: text(DASH_CMAF, / bandwidth="(\d+)"/, ' bandwidth="$10"'), warns: true },
   { check: 'mpd/channels', name: 'the scheme is unknown', change: text(DASH_CMAF, 'urn:mpeg:mpegB:cicp:ChannelConfiguration', 'urn:mpeg:mpegB:cicp:Channels') },
+  { check: 'mpd/channels', name: 'the configuration stands twice', change: text(DASH_CMAF, /(<AudioChannelConfiguration [^>]*\/>)/, '$1$1') },
   { check: 'mpd/channels', name: 'there are six channels', change: text(CSF, /(audio_channel_configuration:2011" value=)"2"/, '$1"6"') },
   { check: 'mpd/literal-ids', name: 'the group is another', change: text(CSF, 'group="5"', 'group="4"') },
   { check: 'mpd/literal-ids', name: 'a Role stands twice', change: text(DASH_CMAF, /(<Role [^>]*main"\/>)/, '$1$1') },

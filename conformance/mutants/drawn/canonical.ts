@@ -19,13 +19,14 @@ export const EQUIVALENCES: readonly { readonly what: string; readonly why: strin
   { what: 'MP4: free and skip boxes in headers', why: 'ISO/IEC 14496-12:2022 8.1.2: contents are irrelevant and may be ignored' },
   { what: 'MP4: creation and modification times, name of the handler, name of the compressor', why: 'ISO/IEC 14496-12:2022 8.2.2, 8.3.2, 8.4.2, 8.4.3 and 12.1.3: information for people' },
   { what: 'MP4: minor version of ftyp, order of compatible brands', why: 'ISO/IEC 14496-12:2022 4.3: informative, and a list of brands to be scanned' },
-  { what: 'MP4: order of boxes inside moov, trak, mdia, minf, stbl and traf', why: 'ISO/IEC 14496-12:2022 6.3.4 recommends an order and demands none; CMAF demands one, so there it counts' },
+  { what: 'MP4: order of boxes inside moov, trak, mdia, minf, stbl and traf', why: 'ISO/IEC 14496-12:2022 6.3.4 recommends an order and demands none; CMAF demands one of headers, so there it counts' },
   { what: 'MP4: boxes of types that nobody defines', why: 'ISO/IEC 14496-12:2022 4.2: they are ignored and skipped' },
   { what: 'HTTP: which success a preflight gets', why: 'Fetch 4.8: any ok status will do' },
   { what: 'MP4: a next_track_ID above every track', why: 'ISO/IEC 14496-12:2022 8.2.2.3: any such number will do' },
   { what: 'MP4: btrt, styp, alternate_group, a pixel shape of 1:1', why: 'ISO/IEC 14496-12:2022 8.5.2.2, 8.16.2: optional information; 8.3.2: groups tracks of one file, which holds one; 12.1.4: what an absent box means' },
   { what: 'MP4: default duration, size and flags of trex', why: 'no fragment of the corpus leans on them; one that did would change its samples, and checks would tell' },
   { what: 'MP4: buffer size and bit rates of esds', why: 'ISO/IEC 14496-1:2010 7.2.6.6: information; encoders leave them 0' },
+  { what: 'HLS: DEFAULT, AUTOSELECT and FORCED of NO', why: 'RFC 8216 4.3.4.1: what an absent attribute means' },
   { what: 'zeros around a number', why: 'the same value in every grammar that is used here' },
   { what: 'TS: priority, alignment, copyright and original marks of PES; the extension of clock references', why: 'ISO/IEC 13818-1:2019 2.4.3.7: information for editors; less than a tick of 90 kHz' },
   { what: 'HTTP: headers of refusals and preflights beyond CORS, Content-Length where it is absent', why: 'no part of the contract; RFC 9110 8.6 lets an origin leave the length out' },
@@ -126,8 +127,10 @@ function formOf({ tags }: HlsDocument): readonly string[] {
   return tags.filter(({ name, value }) => name === 'EXTINF' && !/^\d+(\.\d+)?,/.test(value)).map(({ value }) => value).concat(String(tags.filter(({ name }) => name === 'EXTINF').length));
 }
 
+const NO_WHEN_ABSENT = new Set(['DEFAULT', 'AUTOSELECT', 'FORCED']);
+
 function canonicalValue({ attributes, value }: Tag): string {
-  return attributes.size === 0 ? value : [...attributes].map(([name, attribute]) => `${name}=${attribute.type}:${attribute.type === 'integer' || attribute.type === 'float' || attribute.type === 'resolution' ? canonicalNumber(attribute.value) : attribute.value}`).toSorted().join(',');
+  return attributes.size === 0 ? value : [...attributes].filter(([name, attribute]) => !(attribute.value === 'NO' && NO_WHEN_ABSENT.has(name))).map(([name, attribute]) => `${name}=${attribute.type}:${attribute.type === 'integer' || attribute.type === 'float' || attribute.type === 'resolution' ? canonicalNumber(attribute.value) : attribute.value}`).toSorted().join(',');
 }
 
 const UNORDERED = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl', 'traf', 'mvex', 'moof']);
@@ -146,7 +149,7 @@ function canonicalBoxes(body: Buffer, ordered: boolean): string | null {
     if (box.type === 'tkhd') payload.fill(0, payload[0] === 1 ? 46 : 34, payload[0] === 1 ? 48 : 36);
     if (box.type === 'esds') clearRates(payload);
     const children = box.children.filter((child) => !isSilent(child, box, body)).map((child) => [child.type, write(child)] as const);
-    if (!ordered && UNORDERED.has(box.type)) children.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    if ((!ordered || box.type === 'moof' || box.type === 'traf') && UNORDERED.has(box.type)) children.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     const told = box.type === 'hdlr' ? payload.subarray(0, 24) : box.type === 'ftyp' || box.type === 'styp' ? brands(payload) : /^(avc|hvc|hev)\d$/.test(box.type) ? Buffer.concat([payload.subarray(0, 42), payload.subarray(74)]) : payload;
     return [createHash('sha256').update(told).digest('hex'), children];
   };

@@ -13,6 +13,8 @@ export const EXPLANATIONS: readonly { readonly why: string; readonly is: (surviv
   { why: 'EXTINF: a microsecond is the precision of the text', is: ({ area, where }) => area === 'media playlist' && where.includes('TINF:') },
   { why: 'track_ID of a Smooth fragment: it has no header, and clients find it by its URL', is: ({ format, where }) => format === 'smooth' && /moof\/traf\/tfhd payload byte [4-7] /.test(where) },
   { why: 'order of Representations: ISO/IEC 23009-1 gives it no meaning; where ids count, they tell', is: ({ area, operator }) => area === 'mpd' && operator === 'siblings exchanged' },
+  { why: 'hexadecimal digits mean the same in either case', is: ({ area, operator, where }) => area === 'smooth manifest' && operator === 'bit of a character' && /^bit 5 .*[0-9A-F]{6}/i.test(where) },
+  { why: 'a decoding stamp one tick of 90 kHz off: the rounding that is allowed', is: ({ operator, where }) => operator === 'bit of a PES header' && /bit 1 \(byte 18 of the part\)/.test(where) },
   { why: 'minBufferTime: longer than it has to be, and no standard bounds it', is: ({ where }) => where.startsWith('@minBufferTime') },
   { why: 'a descriptor scheme that nobody knows is ignored (ISO/IEC 23009-1:2022 5.8.2)', is: ({ where }) => where.startsWith('@schemeIdUri') },
 ];
