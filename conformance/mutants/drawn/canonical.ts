@@ -23,7 +23,7 @@ export const EQUIVALENCES: readonly { readonly what: string; readonly why: strin
   { what: 'MP4: boxes of types that nobody defines', why: 'ISO/IEC 14496-12:2022 4.2: they are ignored and skipped' },
   { what: 'HTTP: which success a preflight gets', why: 'Fetch 4.8: any ok status will do' },
   { what: 'MP4: a next_track_ID above every track', why: 'ISO/IEC 14496-12:2022 8.2.2.3: any such number will do' },
-  { what: 'MP4: btrt, styp, alternate_group, a pixel shape of 1:1', why: 'ISO/IEC 14496-12:2022 8.5.2.2, 8.16.2: optional information; 8.3.2: groups tracks of one file, which holds one; 12.1.4: what an absent box means' },
+  { what: 'MP4: btrt, styp in front, alternate_group, a pixel shape of 1:1', why: 'ISO/IEC 14496-12:2022 8.5.2.2, 8.16.2: optional information; 8.3.2: groups tracks of one file, which holds one; 12.1.4: what an absent box means' },
   { what: 'MP4: default duration, size and flags of trex', why: 'no fragment of the corpus leans on them; one that did would change its samples, and checks would tell' },
   { what: 'MP4: buffer size and bit rates of esds', why: 'ISO/IEC 14496-1:2010 7.2.6.6: information; encoders leave them 0' },
   { what: 'HLS: DEFAULT, AUTOSELECT and FORCED of NO', why: 'RFC 8216 4.3.4.1: what an absent attribute means' },
@@ -153,7 +153,7 @@ function canonicalBoxes(body: Buffer, ordered: boolean): string | null {
     const told = box.type === 'hdlr' ? payload.subarray(0, 24) : box.type === 'ftyp' || box.type === 'styp' ? brands(payload) : /^(avc|hvc|hev)\d$/.test(box.type) ? Buffer.concat([payload.subarray(0, 42), payload.subarray(74)]) : payload;
     return [createHash('sha256').update(told).digest('hex'), children];
   };
-  return JSON.stringify(tree.boxes.filter(({ type }) => type !== 'styp').map((box) => [box.type, write(box)]));
+  return JSON.stringify(tree.boxes.filter(({ type }, i) => type !== 'styp' || i > 0).map((box) => [box.type, write(box)]));
 }
 
 /** A type that nobody defines. */
