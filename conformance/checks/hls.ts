@@ -143,7 +143,7 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
         const told = attributeOf(tag, 'RESOLUTION');
         const entry = sampleEntryOf(context.reader, track) ?? pictureSize(context, track);
         const real = entry === null ? null : `${entry.width}x${entry.height}`;
-        return judged(path, told !== null && (real === null || told === real) ? [] : [problem(path, 'RESOLUTION is missing or wrong', { wanted: real ?? 'a value', actual: told ?? '', at: context.view.manifest, pointer: `line ${tag.line}` })]);
+        return judged(path, told !== null && (real === null || told.split('x').map(Number).join('x') === real) ? [] : [problem(path, 'RESOLUTION is missing or wrong', { wanted: real ?? 'a value', actual: told ?? '', at: context.view.manifest, pointer: `line ${tag.line}` })]);
       });
     },
   },

@@ -81,7 +81,7 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
       const isAudio = stored.some(({ kind, name }) => kind === 'audio' && name === own.track);
       const audio = isAudio ? [] : named !== undefined ? stored.filter(({ name }) => name === named).map(({ bitrate }) => bitrate) : view.tracks.filter(({ kind, source }) => kind === 'audio' && source.kind === 'hls' && (tag.name === 'EXT-X-I-FRAME-STREAM-INF' || (source.media !== null && attributeOf(source.media, 'GROUP-ID') === group))).map(({ bitrate }) => bitrate ?? 0);
       const wanted = term(own.bitrate) + (audio.length === 0 ? 0 : term(Math.max(...audio)));
-      return attributeOf(tag, 'BANDWIDTH') === String(wanted) ? [] : [{ message: 'BANDWIDTH is another sum', wanted: String(wanted), actual: attributeOf(tag, 'BANDWIDTH') ?? '' }];
+      return plain(attributeOf(tag, 'BANDWIDTH') ?? '') === String(wanted) ? [] : [{ message: 'BANDWIDTH is another sum', wanted: String(wanted), actual: attributeOf(tag, 'BANDWIDTH') ?? '' }];
     }),
   },
   {
@@ -276,7 +276,7 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
           const [scheme, value] = [attributes['schemeIdUri'] ?? '', attributes['value'] ?? ''];
           const channels = realOf(context, track)?.codec.channels ?? null;
           // Both MPEG schemes count 1 and 2 channels as 1 and 2; beyond that they number layouts.
-          const right = CHANNEL_SCHEMES.has(scheme) && value !== '' && (!scheme.startsWith('urn:mpeg') || channels === null || channels > 2 || value === String(channels));
+          const right = CHANNEL_SCHEMES.has(scheme) && value !== '' && (!scheme.startsWith('urn:mpeg') || channels === null || channels > 2 || plain(value) === String(channels));
           return judged(path, right ? [] : [problem(path, 'AudioChannelConfiguration does not fit', { wanted: channels === null ? 'a known scheme' : String(channels), actual: `${scheme} ${value}`, at: context.view.manifest, pointer: `line ${line}` })]);
         });
       }),
@@ -315,7 +315,7 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
           wanted.push(['Representation@id', csf ? `${group}_${letter}_${name}_${i + 1}` : `${name}_${bitrate}`, decoded(id)]);
         });
         if (index === 0 && representations.length !== view.tracks.length) wanted.push(['Representation', String(view.tracks.length), String(representations.length)]);
-        const different = wanted.filter(([, should, is]) => should !== is);
+        const different = wanted.filter(([, should, is]) => should !== plain(is));
         return judged(path, different.map(([what, should, is]) => problem(path, `${what} is another`, { wanted: should, actual: is, at: view.manifest, pointer: `line ${set.node.line}` })));
       });
     },
@@ -336,7 +336,7 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
         const { attributes, line } = track.source.quality.node;
         const { width, height, sampleRate, channels, sampleEntry } = real.codec;
         const wanted: Record<string, string | null> = track.kind === 'video' ? { MaxWidth: text(width), MaxHeight: text(height) } : { SamplingRate: text(sampleRate), Channels: text(channels), ...(literal && sampleEntry === 'mp4a' ? { BitsPerSample: '16', PacketSize: '4', AudioTag: '255' } : {}) };
-        const different = Object.entries(wanted).filter(([name, value]) => value !== null && attributes[name] !== value);
+        const different = Object.entries(wanted).filter(([name, value]) => value !== null && plain(attributes[name] ?? '') !== value);
         const path = `level/${trackName(track)}`;
         return judged(path, different.map(([name, value]) => problem(path, `${name} is not what is stored`, { wanted: value ?? '', actual: attributes[name] ?? '', at: context.view.manifest, pointer: `line ${line}` })));
       });
@@ -382,6 +382,11 @@ export const ORDER_CHECK: AssetCheck = {
     });
   },
 };
+
+/** A number without zeros in front: the same value to a schema. */
+function plain(told: string): string {
+  return /^\d+$/.test(told) ? String(BigInt(told)) : told;
+}
 
 function text(value: number | null): string | null {
   return value === null ? null : String(value);

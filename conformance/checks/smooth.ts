@@ -68,7 +68,7 @@ export const SMOOTH_CHECKS: readonly FormatCheck[] = [
         if (time > end) say(line, 'there is a gap before c', String(end), String(time));
       });
       childrenOf(node, 'c').forEach((c, i) => {
-        if (c.attributes['n'] !== undefined && c.attributes['n'] !== String(i)) say(c.line, 'c@n does not count by one', String(i), c.attributes['n']);
+        if (c.attributes['n'] !== undefined && integerOf(c, 'n') !== BigInt(i)) say(c.line, 'c@n does not count by one', String(i), c.attributes['n']);
       });
     }
   }),
@@ -90,7 +90,7 @@ export const SMOOTH_CHECKS: readonly FormatCheck[] = [
     for (const { qualities } of smooth.streams) {
       const seen = new Set<number>();
       qualities.forEach(({ node, bitrate }, i) => {
-        if (node.attributes['Index'] !== String(i)) say(node.line, 'Index does not count from 0', String(i), node.attributes['Index']);
+        if (integerOf(node, 'Index') !== BigInt(i)) say(node.line, 'Index does not count from 0', String(i), node.attributes['Index']);
         if (seen.has(bitrate)) say(node.line, 'two levels have the same bitrate', undefined, String(bitrate));
         seen.add(bitrate);
       });

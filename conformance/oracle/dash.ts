@@ -132,7 +132,7 @@ function readRepresentation(node: XmlNode, adaptationSet: DashAdaptationSet, lev
 }
 
 /** xs:unsignedInt; zero divides nothing. */
-const TIMESCALE = /^[1-9]\d{0,9}$/;
+const TIMESCALE = /^0*[1-9]\d{0,9}$/;
 
 function readEntry(node: XmlNode): DashTimelineEntry {
   const r = node.attributes['r'] ?? '0';

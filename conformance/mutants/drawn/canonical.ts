@@ -148,7 +148,7 @@ function canonicalBoxes(body: Buffer, ordered: boolean): string | null {
     if (box.type === 'trex') payload.fill(0, 12);
     if (box.type === 'tkhd') payload.fill(0, payload[0] === 1 ? 46 : 34, payload[0] === 1 ? 48 : 36);
     if (box.type === 'esds') clearRates(payload);
-    const children = box.children.filter((child) => !isSilent(child, box, body)).map((child) => [child.type, write(child)] as const);
+    const children = box.children.filter((child, i, all) => !(isSilent(child, box, body) && !all.slice(0, i).some(({ type }) => type === child.type && type !== 'free' && type !== 'skip'))).map((child) => [child.type, write(child)] as const);
     if ((!ordered || box.type === 'moof' || box.type === 'traf') && UNORDERED.has(box.type)) children.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
     const told = box.type === 'hdlr' ? payload.subarray(0, 24) : box.type === 'ftyp' || box.type === 'styp' ? brands(payload) : /^(avc|hvc|hev)\d$/.test(box.type) ? Buffer.concat([payload.subarray(0, 42), payload.subarray(74)]) : payload;
     return [createHash('sha256').update(told).digest('hex'), children];
