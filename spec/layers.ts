@@ -42,7 +42,7 @@ const SOURCE_ROOMS: readonly Room[] = [
   room('text', { imports: ['bytes', 'time', 'errors'], types: ['model'], packages: ['saxes'] }),
   room('isobmff', { imports: ['bytes', 'time', 'errors', 'codec'], types: ['model'] }),
   room('mpegts', { imports: ['bytes', 'time', 'errors', 'codec'], types: ['model'] }),
-  room('protection', { imports: ['bytes', 'errors'], types: ['model'], node: true, packages: ['jose'] }),
+  room('protection', { imports: ['bytes', 'errors'], types: ['model'], node: true }),
   room('manifest', { imports: ['model', 'time', 'errors', 'protection'] }),
   room('storage', { imports: ['errors'], node: true, packages: 'any' }),
   room('asset', {
@@ -59,6 +59,13 @@ const SOURCE_ROOMS: readonly Room[] = [
   room('live', { imports: ['storage', 'isobmff', 'model', 'bytes', 'time', 'errors'], types: ['log'], node: true }),
   // What is published, to whom it looks how: the resources of the control plane as values, and files that hold them.
   room('policy', { imports: ['model', 'time', 'errors'], types: ['storage'], packages: ['zod'] }),
+  // Who may have a key: its own listener, and nothing of media.
+  room('keydelivery', {
+    imports: ['policy', 'protection', 'model', 'time', 'errors'],
+    types: ['storage', 'log'],
+    node: true,
+    packages: ['fastify', 'jose', 'zod'],
+  }),
   // The page's browser modules know the players' types alone.
   room('page', { imports: ['errors'], node: true, packages: ['dashjs', 'hls.js', 'shaka-player'] }),
   room('origin', {

@@ -5,6 +5,7 @@ import type { CliDeps } from './cli/deps.ts';
 import { encode, type EncodeArgs } from './cli/encode.ts';
 import { exportAsset } from './cli/export.ts';
 import { inspect } from './cli/inspect.ts';
+import { newContentKey, newMasterKey, sealContentKeys, type SealArgs } from './cli/keys.ts';
 import { serve } from './cli/serve.ts';
 import { urls } from './cli/urls.ts';
 import { environmentName, flagName, loadConfig, SETTINGS } from './config.ts';
@@ -92,6 +93,32 @@ program
   .addHelpText('after', '\nExample:\n  isomer encode holiday.mov ./assets/holiday')
   .action(async (input: string, folder: string, options: Omit<EncodeArgs, 'input' | 'folder'>) => {
     process.exitCode = await encode({ input, folder, ...options }, deps);
+  });
+
+const keys = program.command('keys').description('Content keys at rest: a master key, new content keys, and those of isomer.json sealed.');
+keys
+  .command('master')
+  .description('Make a file with a new master key.')
+  .argument('<file>')
+  .action(async (file: string) => {
+    process.exitCode = await newMasterKey({ file }, deps);
+  });
+keys
+  .command('new')
+  .description('Print a new content key as an entry for contentKeys of a locator in isomer.json.')
+  .option('--label <name>', 'label of the key in the streaming policy')
+  .option('--master-key <file>', 'seal it; else it is printed as it is')
+  .addHelpText('after', '\nExample:\n  isomer keys new --label cencKeyDefault --master-key master.key')
+  .action(async ({ label, masterKey }: { label?: string; masterKey?: string }) => {
+    process.exitCode = await newContentKey({ label: label ?? null, masterKey: masterKey ?? null }, deps);
+  });
+keys
+  .command('encrypt')
+  .description('Seal the content keys of isomer.json that are stored as they are.')
+  .option('--root <folder>', 'folder with isomer.json', '.')
+  .requiredOption('--master-key <file>', 'file with the master key')
+  .action(async (options: SealArgs) => {
+    process.exitCode = await sealContentKeys(options, deps);
   });
 
 try {

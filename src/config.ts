@@ -39,6 +39,14 @@ export const SETTINGS = {
   keepAliveTimeout: { schema: number(0, 600_000), fallback: 30_000, about: 'milliseconds that an idle connection is kept' },
   stallTimeout: { schema: number(1000, 3_600_000), fallback: 120_000, about: 'milliseconds without progress after which a client is dropped' },
   graceTimeout: { schema: number(0, 600_000), fallback: 10_000, about: 'milliseconds that a stop waits for responses' },
+  keyDelivery: { schema: flag, fallback: false, about: 'give out keys on a listener of its own' },
+  keyHost: { schema: z.string().min(1), fallback: '127.0.0.1', about: 'address of key delivery' },
+  keyPort: { schema: number(0, 65_535), fallback: 8081, about: 'port of key delivery; 0 picks a free one' },
+  masterKey: { schema: z.string(), fallback: '', about: 'file with the key that seals content keys; empty: they are stored as they are' },
+  openidHosts: { schema: z.string(), fallback: '', about: 'hosts, with commas between, whose OpenID discovery documents are trusted' },
+  playreadyServer: { schema: z.string(), fallback: '', about: 'URL that PlayReady challenges are passed on to; may hold {ContentKeyId}' },
+  widevineServer: { schema: z.string(), fallback: '', about: 'the same for Widevine' },
+  fairplayServer: { schema: z.string(), fallback: '', about: 'the same for FairPlay' },
   logLevel: { schema: z.enum(LOG_LEVELS as [LogLevel, ...LogLevel[]]), fallback: 'warn', about: LOG_LEVELS.join(', ') },
 } as const satisfies Record<string, Setting>;
 
@@ -57,7 +65,7 @@ export function flagName(key: string): string {
 export type ConfigSources = { readonly flags: Readonly<Record<string, unknown>>; readonly environment: Readonly<Record<string, string | undefined>>; readonly file: string | null };
 
 /** A relative path in the file means: from the file's folder. */
-const PATHS: ReadonlySet<Key> = new Set<Key>(['root', 'cacheDir', 'tlsCert', 'tlsKey']);
+const PATHS: ReadonlySet<Key> = new Set<Key>(['root', 'cacheDir', 'tlsCert', 'tlsKey', 'masterKey']);
 
 export async function loadConfig({ flags, environment, file }: ConfigSources): Promise<Config> {
   const stored = file === null ? {} : await readConfigFile(file);

@@ -22,6 +22,7 @@ import { openFileStorage } from '../storage/file.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assetPath, findAssets, problemOf, type FoundAsset } from './assets.ts';
 import type { CliDeps, Command } from './deps.ts';
+import { serveKeys } from './keyserver.ts';
 import { runWorkers, workplace, type Workplace } from './workers.ts';
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -33,12 +34,21 @@ export const serve: Command<Config> = async (config, deps) => {
   const log = createLog({ level: config.logLevel, write: deps.err, now: deps.now });
   const place = workplace();
   if (place !== null) return serveHere(config, log, place, deps).finally(() => place.leave());
+  // In the first process alone: uses of tokens are counted in one place.
+  const keys = config.keyDelivery ? await serveKeys(config, await loadTls(config), log, deps) : null;
+  try {
+    return await serveAll(config, log, deps);
+  } finally {
+    await keys?.stop();
+    log.flush();
+  }
+};
+
+async function serveAll(config: Config, log: Log & { flush(): void }, deps: CliDeps): Promise<number> {
   if (config.workers === 1) return serveHere(config, log, null, deps);
   const metrics = config.metrics ? (await import('../origin/metrics.ts')).workerMetrics().text : null;
-  const code = await runWorkers(config.workers, { metrics }, log, deps);
-  log.flush();
-  return code;
-};
+  return runWorkers(config.workers, { metrics }, log, deps);
+}
 
 async function serveHere(config: Config, log: Log & { flush(): void }, place: Workplace | null, deps: CliDeps): Promise<number> {
   const root = resolve(config.root);

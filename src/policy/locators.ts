@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { AssetFolder, FilterName, Guid, Instant, Name, resource } from './values.ts';
 
-/** 16 bytes. */
-const KeyValue = z.string().regex(/^[A-Za-z0-9+/]{22}==$/, '16 bytes in base64');
+/** 16 bytes, plain or as the master key sealed them. */
+const KeyValue = z.string().regex(/^(?:[A-Za-z0-9+/]{22}==|sealed:[A-Za-z0-9+/]{60})$/, '16 bytes in base64, or a sealed key');
 
 const ContentKey = z.strictObject({
   id: Guid,

@@ -66,6 +66,16 @@ export function keyPolicyNames(policy: StreamingPolicy): readonly string[] {
   return [policy.defaultContentKeyPolicyName, ...ofKeys].filter((name) => name != null);
 }
 
+/** The content key policy that a policy names for the key with a label; null: none. */
+export function labelledKeyPolicy(policy: StreamingPolicy, label: string): string | null {
+  for (const scheme of ENCRYPTION_SCHEMES) {
+    const { defaultKey, keyToTrackMappings } = policy[scheme]?.contentKeys ?? {};
+    const found = [defaultKey, ...(keyToTrackMappings ?? [])].find((key) => key?.label === label);
+    if (found?.policyName != null) return found.policyName;
+  }
+  return null;
+}
+
 const protocols = (...enabled: readonly Protocol[]): z.output<typeof EnabledProtocols> => ({
   download: enabled.includes('download'),
   dash: enabled.includes('dash'),

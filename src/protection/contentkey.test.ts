@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { ContentKey, openKey, sealKey } from './contentkey.ts';
+import { ContentKey, isSealed, openKey, printSealed, readMasterKey, readStoredKey, sealKey } from './contentkey.ts';
 import { formatGuid, littleEndianGuid, parseGuid } from './guid.ts';
 
 const ID = parseGuid('01234567-89ab-cdef-0123-456789abcdef');
@@ -61,5 +61,31 @@ describe('GUIDs', () => {
     expect(formatGuid(ID)).toBe('01234567-89ab-cdef-0123-456789abcdef');
     expect(formatGuid(littleEndianGuid(ID))).toBe('67452301-ab89-efcd-0123-456789abcdef');
     expect(() => parseGuid('0123456789abcdef0123456789abcdef')).toThrow(/a GUID/);
+  });
+});
+
+describe('keys as text', () => {
+  const key = new ContentKey(ID, VALUE);
+  const sealed = printSealed(key, MASTER, NONCE);
+
+  it('plain and sealed ones are told apart and read alike', () => {
+    expect([isSealed(sealed), isSealed(VALUE.toString('base64'))]).toEqual([true, false]);
+    expect(sealed).toMatch(/^sealed:[A-Za-z0-9+/]{60}$/);
+    expect(sealed).not.toContain(VALUE.toString('base64').slice(0, 8));
+    for (const text of [sealed, VALUE.toString('base64')]) expect(Buffer.from(readStoredKey(ID, text, MASTER).reveal()).equals(VALUE)).toBe(true);
+  });
+
+  it.each<[string, Uint8Array | null]>([
+    ['without a master key', null],
+    ['with another one', Buffer.alloc(32, 8)],
+  ])('a sealed one stays closed %s', (_, master) => {
+    expect(() => readStoredKey(ID, sealed, master)).toThrow(/master key/);
+  });
+
+  it('a master key is 32 bytes in base64, and is never quoted', () => {
+    expect(Buffer.from(readMasterKey(`${MASTER.toString('base64')}\n`, 'f')).equals(MASTER)).toBe(true);
+    for (const text of ['', 'BwcHBw==', MASTER.toString('hex'), `${MASTER.toString('base64')}x`]) {
+      expect(() => readMasterKey(text, 'master.key')).toThrow(/master\.key; expected 32 bytes in base64; found something else$/);
+    }
   });
 });

@@ -39,9 +39,9 @@ export class ContentKey {
 
 /** Nonce, ciphertext, tag of AES-256-GCM behind a byte that names this layout. */
 const LAYOUT = 1;
-const NONCE_BYTES = 12;
+export const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-const MASTER_KEY_BYTES = 32;
+export const MASTER_KEY_BYTES = 32;
 
 /**
  * A key as it is stored. The identifier is authenticated with it, so that two records cannot be exchanged. `nonce` is 12
@@ -67,6 +67,31 @@ export function openKey(id: Uint8Array, sealed: Uint8Array, masterKey: Uint8Arra
   } catch {
     throw new IsomerError('ISOMER_KEY_INVALID', { what, expected: 'what this master key sealed', found: 'something else' });
   }
+}
+
+/** What stands before a sealed key where a plain one could stand too. */
+const SEALED = 'sealed:';
+
+export function isSealed(text: string): boolean {
+  return text.startsWith(SEALED);
+}
+
+/** The text of a key in stored files. */
+export function printSealed(key: ContentKey, masterKey: Uint8Array, nonce: Uint8Array): string {
+  return `${SEALED}${Buffer.from(sealKey(key, masterKey, nonce)).toString('base64')}`;
+}
+
+/** A key as text, plain or sealed. */
+export function readStoredKey(id: Uint8Array, text: string, masterKey: Uint8Array | null): ContentKey {
+  if (!isSealed(text)) return new ContentKey(id, Buffer.from(text, 'base64'));
+  if (masterKey === null) throw new IsomerError('ISOMER_KEY_INVALID', { what: `stored content key ${formatGuid(id)}`, expected: 'a master key in the settings, since it is sealed', found: 'none' });
+  return openKey(id, Buffer.from(text.slice(SEALED.length), 'base64'), masterKey);
+}
+
+/** The content of a master key's file: 32 bytes in base64. Its text never comes into a message. */
+export function readMasterKey(text: string, file: string): Uint8Array {
+  if (!/^[A-Za-z0-9+/]{43}=\s*$/.test(text)) throw new IsomerError('ISOMER_KEY_INVALID', { what: 'master key', where: file, expected: `${MASTER_KEY_BYTES} bytes in base64`, found: 'something else' });
+  return Uint8Array.from(Buffer.from(text, 'base64'));
 }
 
 function associated(id: Uint8Array): Uint8Array {

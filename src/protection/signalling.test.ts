@@ -126,6 +126,7 @@ describe('acquisition URLs', () => {
   it('of the own key delivery are those of the old service', () => {
     expect(templates).toEqual({
       envelope: 'https://keys.example/?kid={ContentKeyId}',
+      clearKey: 'https://keys.example/ClearKey/?kid={ContentKeyId}',
       playReady: 'https://keys.example/PlayReady/',
       widevine: 'https://keys.example/Widevine/?kid={ContentKeyId}',
       fairPlay: 'skd://keys.example/FairPlay/?kid={ContentKeyId}',

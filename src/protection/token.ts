@@ -39,9 +39,9 @@ export type TokenReader = (token: string, keys: readonly VerificationKey[]) => P
 export const KEY_ID_CLAIM = 'urn:microsoft:azure:mediaservices:contentkeyidentifier';
 export const MAX_USES_CLAIM = 'urn:microsoft:azure:mediaservices:maxuses';
 
-const MAX_TOKEN_BYTES = 16 * 1024;
+export const MAX_TOKEN_BYTES = 16 * 1024;
 /** Clocks of issuer and service may differ by this much. */
-const CLOCK_SKEW = 300;
+export const CLOCK_SKEW = 300;
 /** A token that counts its uses must not live longer than its count is kept. */
 const MAX_COUNTED_SECONDS = 3600;
 
@@ -119,7 +119,10 @@ function decode(text: string): string {
   }
 }
 
-/** Values of the token are its bearer's own; nothing of the keys is said. */
+/**
+ * `what` is one of few words and may be told; `expected` and `found` hold values of the policy and of the token, which only
+ * their owners may see. Nothing of the keys is said.
+ */
 export function refused(what: string, expected: string, found: string): IsomerError {
   return new IsomerError('ISOMER_TOKEN_REFUSED', { what, expected: expected.slice(0, 200), found: found.slice(0, 200) });
 }

@@ -24,9 +24,11 @@ export function fillTemplate(template: string, values: UrlValues): string {
 const KID = '?kid={ContentKeyId}';
 
 /** Templates of the service's own key delivery; `base` is its address with a closing slash. The paths are those of the old service. */
-export function keyDeliveryTemplates(base: string): { readonly envelope: string; readonly playReady: string; readonly widevine: string; readonly fairPlay: string } {
+export function keyDeliveryTemplates(base: string): { readonly envelope: string; readonly clearKey: string; readonly playReady: string; readonly widevine: string; readonly fairPlay: string } {
   return {
     envelope: `${base}${KID}`,
+    // GET gives the bytes (HLS), POST a licence (EME).
+    clearKey: `${base}ClearKey/${KID}`,
     playReady: `${base}PlayReady/`,
     widevine: `${base}Widevine/${KID}`,
     // Applications ask under https what an skd URL names.
