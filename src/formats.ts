@@ -2,10 +2,11 @@
  * The format table. Each of the six outputs is one row; shared code reads a row's properties and never
  * compares tags.
  */
+import { IsomerError } from './errors.ts';
 import { protectedFormat, type FormatSchemes } from './formats/envelope.ts';
 import { fragmentBytes, planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
 import { muxedAudio, planTransport, planTransportKeyFrame } from './formats/transport.ts';
-import { CARRIES, type ManifestParameters } from './manifest/common.ts';
+import { CARRIES, carries, type ManifestParameters } from './manifest/common.ts';
 import { writeMpdCmaf, writeMpdCsf } from './manifest/dash.ts';
 import { writeKeyFramePlaylist, writeMaster, writeMediaPlaylist } from './manifest/hls.ts';
 import type { Sizes } from './manifest/rates.ts';
@@ -201,12 +202,44 @@ const ROWS: readonly Format[] = [
   },
 ];
 
-/** The rows, with what is the same in all of them: the envelope around every resource. */
-export const FORMATS: readonly Format[] = ROWS.map(protectedFormat);
+/** The rows, with what is the same in all of them: what is not carried is refused, and the envelope around every resource. */
+export const FORMATS: readonly Format[] = ROWS.map(carryingFormat).map(protectedFormat);
 
 /** The row for a value of `format=` in lower case; undefined for unknown ones. */
 export function findFormat(tag: string): Format | undefined {
   return FORMATS.find(({ tags }) => tags.includes(tag));
+}
+
+/** A row that makes no media of codecs that it does not carry. */
+function carryingFormat(format: Format): Format {
+  const { planKeyFrame, writeInit } = format;
+  const check = (set: SwitchingSet): void => {
+    if (carries(format.families, set)) return;
+    throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: `track ${set.name} in ${format.title}`, expected: format.families.join(', '), found: set.tracks[0].codec.rfc6381 });
+  };
+  return {
+    ...format,
+    planSegment(presentation, set, track, segment, parameters) {
+      check(set);
+      return format.planSegment(presentation, set, track, segment, parameters);
+    },
+    ...(planKeyFrame === undefined
+      ? {}
+      : {
+          planKeyFrame(set, track, time) {
+            check(set);
+            return planKeyFrame(set, track, time);
+          },
+        }),
+    ...(writeInit === undefined
+      ? {}
+      : {
+          writeInit(set, track) {
+            check(set);
+            return writeInit(set, track);
+          },
+        }),
+  };
 }
 
 function audioTrackOf({ extra }: ChildParameters): string | null {

@@ -3,11 +3,13 @@ import { createHash } from 'node:crypto';
 import { IsomerError, withWhere } from '../errors.ts';
 import type { Movie, MovieTrack } from '../isobmff/movie.ts';
 import { readSampleEntry } from '../isobmff/sampleentry.ts';
+import type { Codec } from '../model/codec.ts';
 import type { Presentation } from '../model/presentation.ts';
 import { buildPresentation, measuredBitrate, type TrackInput } from '../model/sets.ts';
 import { joinPath } from '../storage/paths.ts';
 import type { Source, Storage } from '../storage/storage.ts';
 import { ARCHIVE_FORMATS, openArchiveTrack } from './archive.ts';
+import { resolveDts, type Stored } from './dts.ts';
 import { findTracks, kindOf } from './folder.ts';
 import { MAX_MANIFEST_BYTES, readIsm, type Ism, type IsmTrack } from './ism.ts';
 import { matchStream, readIsmc, type ClientStream } from './ismc.ts';
@@ -196,11 +198,11 @@ class Opening {
 
   async #input({ want, file, movie, track }: Candidate, stream: ClientStream | null): Promise<TrackInput> {
     if (track.sampleEntries.length !== 1) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { what: 'stsd', where: `track ${track.id}`, expected: 'one sample entry', found: String(track.sampleEntries.length) });
-    const [sampleEntry] = track.sampleEntries;
-    const stored = readSampleEntry(sampleEntry).codec;
+    const [storedEntry] = track.sampleEntries;
+    const stored = readSampleEntry(storedEntry).codec;
     if (track.samples.count === 0) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { where: `track ${track.id}`, expected: 'samples', found: movie.fragmented ? 'movie fragments only' : 'none' });
     const isVideo = stored.kind === 'video';
-    const { codec, inBandSets } = isVideo ? await resolveVideo(stored, track, this.#sources.get(file)) : { codec: stored, inBandSets: false };
+    const { codec, sampleEntry, inBandSets } = await this.#resolve(stored, storedEntry, track, this.#sources.get(file));
     return {
       kind: want.kind,
       file,
@@ -219,6 +221,13 @@ class Opening {
       accessibility: want.accessibility,
       bitrate: want.bitrate,
     };
+  }
+
+  /** What only the samples tell. */
+  async #resolve(codec: Codec, sampleEntry: Uint8Array, track: MovieTrack, source: Source | undefined): Promise<Stored<Codec> & { readonly inBandSets: boolean }> {
+    if (codec.kind === 'video') return { sampleEntry, ...(await resolveVideo(codec, track, source)) };
+    if (codec.kind === 'audio' && codec.family === 'dts') return { inBandSets: false, ...(await resolveDts({ codec, sampleEntry }, track, source)) };
+    return { codec, sampleEntry, inBandSets: false };
   }
 
   /** Labels keep what was written. */

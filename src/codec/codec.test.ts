@@ -5,7 +5,8 @@ import { IsomerError } from '../errors.ts';
 import { aacCodecString, readAacConfiguration } from './aac.ts';
 import { avcCodecString, avcConfigurationOf, readAvcConfiguration, readAvcSps, writeAvcConfiguration } from './avc.ts';
 import { readEac3Configuration } from './dolby.ts';
-import { readDtsConfiguration } from './dts.ts';
+import { dtsChannels, readDtsConfiguration, writeDtsConfiguration } from './dts.ts';
+import { readDtsFrame } from './dtsframe.ts';
 import { hevcCodecString, hevcParameterSets, readHevcConfiguration, readHevcSps, withHevcSets, writeHevcConfiguration } from './hevc.ts';
 import { escapeNal, holdsSets, nalEnd, parameterSetsIn, unescapeNal, withoutSets } from './nal.ts';
 import { withFourByteLengths } from './nallength.ts';
@@ -296,10 +297,41 @@ describe('Dolby and DTS', () => {
     ['lossless', '0000bb80000000000000000018627c0000000200', 2, 1024, 17],
     ['low bit rate', '0000bb80000000000000000018e47c0000000240', 2, 4096, 18],
   ])('ddts %s', (_, config, channels, frameDuration, StreamConstruction) => {
-    expect(readDtsConfiguration(hex(config))).toMatchObject({ DTSSamplingFrequency: 48000, channels, frameDuration, StreamConstruction });
+    const read = readDtsConfiguration(hex(config));
+    expect(read).toMatchObject({ DTSSamplingFrequency: 48000, frameDuration, StreamConstruction });
+    expect(dtsChannels(read)).toBe(channels);
+    expect(writeDtsConfiguration(read)).toEqual(hex(config));
+  });
+
+  /** 5.1, 48 kHz, 1024 bytes, 16 bits; of an encoder, but for the sound. */
+  const core = new Uint8Array(1024);
+  core.set(hex('7ffe8001fc3c3ff275e005380009ef7b'));
+  const bandwidthExtension = hex('64582025000360067800808005c1205f0169e00080017000000046b7655e315e30001d000000008d63000002493fffe000000000');
+  const lossless = hex('64582025000360087880808009c1605f0070808013c0000000000af141a2954700eb8000138140c0c086ac0207bdf0258000bfcb21112ac8000000000000000000000000');
+  const lowBitRate = hex('645820250002e0057b80808004c0e05f007081002600d69c0a801921020c02000008150000fa00fa04000000');
+
+  it.each([
+    ['core', core, 'dtsc', 'b8001003244000000f00', 6],
+    ['core and bandwidth extension', Uint8Array.from([...core, ...bandwidthExtension]), 'dtsh', 'b800180d244000000f00', 6],
+    ['lossless alone', lossless, 'dtsl', 'b80018627c0000000200', 2],
+    ['low bit rate alone', lowBitRate, 'dtse', 'b80018e47c0000000200', 2],
+  ])('the first frame gives ddts: %s', (_, frame, entry, tail, channels) => {
+    const { sampleEntry, ...facts } = readDtsFrame(frame);
+    expect(sampleEntry).toBe(entry);
+    expect(dtsChannels(facts)).toBe(channels);
+    const ddts = Buffer.from(writeDtsConfiguration({ ...facts, maxBitrate: 0, avgBitrate: 0x0bb800 })).toString('hex');
+    expect(ddts.slice(0, 8)).toBe('0000bb80');
+    expect(ddts.slice(20)).toBe(tail);
+  });
+
+  it('frames cut anywhere are refused or read, never more', () => {
+    for (const frame of [core, lossless, lowBitRate]) {
+      for (let length = 0; length < 64; length++) expect(codeOf(() => readDtsFrame(frame.subarray(0, length)))).toMatch(/^(ISOMER_CODEC_MALFORMED|none)$/);
+    }
   });
 
   it('damaged ones are refused', () => {
+    expect(codeOf(() => readDtsFrame(new Uint8Array(96)))).toBe('ISOMER_CODEC_MALFORMED');
     expect(codeOf(() => readEac3Configuration(hex('0400')))).toBe('ISOMER_CODEC_MALFORMED');
     expect(codeOf(() => readDtsConfiguration(hex('0000bb80')))).toBe('ISOMER_CODEC_MALFORMED');
     expect(codeOf(() => readDtsConfiguration(new Uint8Array(20)))).toBe('ISOMER_CODEC_MALFORMED');

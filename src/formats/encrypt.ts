@@ -61,10 +61,10 @@ export function encryptPictures(track: Track, samples: Samples): Samples {
   return protection === null ? samples : encryptAvcSamples(samples.payload, samples.sizes, restartedCbc(protection.key.reveal(), protection.iv));
 }
 
-/** SAMPLE-AES over AAC frames, in place. */
+/** SAMPLE-AES over audio frames, in place. */
 export function encryptFrames(track: Track, payload: Uint8Array, sizes: Uint32Array): void {
   const protection = sampleProtection(track);
-  if (protection !== null) encryptAudioFrames(payload, sizes, 'aac', restartedCbc(protection.key.reveal(), protection.iv));
+  if (protection !== null) encryptAudioFrames(payload, sizes, track.codec.family === 'eac3' ? 'eac3' : 'aac', restartedCbc(protection.key.reveal(), protection.iv));
 }
 
 /** What an encrypted stream's descriptor holds for its decoder. */

@@ -5,8 +5,9 @@ import { IsomerError } from '../errors.ts';
 import type { ByteRange, SegmentPlan } from '../formats.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { CARRIES, carries } from '../manifest/common.ts';
+import { defaultMuxedAudio } from '../manifest/hlsaudio.ts';
 import { decodeTimes, isSync, presentationTime, presentationTimes, type SampleTable } from '../model/samples.ts';
-import { adtsConfig } from '../mpegts/pes.ts';
+import { audioStream } from '../mpegts/audio.ts';
 import { planTsSegment, type TsAudio, type TsInput, type TsSamples, type TsVideo } from '../mpegts/segment.ts';
 import { CLOCK_RATE, toClockRelative, type Ticks } from '../time.ts';
 import { audioSetup, encryptFrames, encryptPictures, sampleProtection } from './encrypt.ts';
@@ -71,10 +72,8 @@ function videoOf(track: Track, first: number, end: number): TsVideo {
 
 function audioOf(set: SwitchingSet, track: Track, first: number, end: number): TsAudio {
   const { codec } = track;
-  if (codec.kind !== 'audio' || codec.family !== 'aac') {
-    throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: `track ${set.name} in a transport stream`, expected: 'AAC', found: codec.rfc6381 });
-  }
-  const stream = { ...withoutEmpty(stampsOf(track, first, end)), adts: adtsConfig(codec.config), language: set.language };
+  if (codec.kind !== 'audio') throw new Error('only audio is framed as audio');
+  const stream = { ...withoutEmpty(stampsOf(track, first, end)), stream: audioStream(codec), language: set.language };
   return sampleProtection(track) === null ? stream : { ...stream, encryption: audioSetup(codec) };
 }
 
@@ -90,7 +89,7 @@ function stampsOf({ samples, timescale, source }: Track, first: number, end: num
   return { source, sizes: samples.sizes.subarray(first, end), offsets: samples.offsets.subarray(first, end), pts, dts };
 }
 
-/** An ADTS frame has a payload: stored frames of no bytes are left out. */
+/** A frame has a payload: stored frames of no bytes are left out. */
 function withoutEmpty(samples: TsSamples): TsSamples {
   if (!samples.sizes.includes(0)) return samples;
   const kept = (_: number, i: number): boolean => samples.sizes[i] > 0;
@@ -165,10 +164,10 @@ function runningOffsets(sizes: Uint32Array): Float64Array {
   return offsets;
 }
 
-/** The audio that a muxed presentation carries, as its manifest says: the one asked for by name, else the first that a transport stream can hold; null without such audio. */
+/** The audio that a muxed presentation carries, as its manifest says: the one asked for by name, else the default; null without audio that a transport stream can hold. */
 export function muxedAudio(presentation: Presentation, name: string | null): MuxedAudio | null {
   const sets = presentation.switchingSets.filter((set) => set.kind === 'audio');
-  const set = name === null ? sets.find((other) => carries(CARRIES.transport, other)) : sets.find((other) => other.name === name);
+  const set = name === null ? defaultMuxedAudio(sets.filter((other) => carries(CARRIES.transport, other))) : sets.find((other) => other.name === name);
   if (name !== null && set === undefined) throw new IsomerError('MPE_EGRESS_TRACK_NOT_FOUND', { what: 'audioTrack', expected: sets.map((other) => other.name).join(', ') || 'no audioTrack: the asset has no audio', found: name });
-  return set === undefined ? null : { set, track: set.tracks[0] };
+  return set === undefined || set === null ? null : { set, track: set.tracks[0] };
 }

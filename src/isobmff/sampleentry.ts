@@ -2,7 +2,7 @@
 import { aacCodecString, readAacConfiguration } from '../codec/aac.ts';
 import { avcCodecString, avcConfigurationOf, readAvcSps } from '../codec/avc.ts';
 import { readEac3Configuration } from '../codec/dolby.ts';
-import { readDtsConfiguration } from '../codec/dts.ts';
+import { dtsChannels, readDtsConfiguration } from '../codec/dts.ts';
 import { hevcCodecString, hevcParameterSets, readHevcConfiguration, readHevcSps } from '../codec/hevc.ts';
 import { AVC_NAL, HEVC_NAL, nalType } from '../codec/nal.ts';
 import { SQUARE, videoRangeOf, type Vui } from '../codec/vui.ts';
@@ -157,7 +157,7 @@ function readDts(box: Uint8Array): AudioCodec {
     sampleEntry: type,
     rfc6381: type,
     sampleRate: facts?.DTSSamplingFrequency ?? storedRate(fields),
-    channels: facts?.channels ?? fields.channelcount,
+    channels: facts === null ? fields.channelcount : dtsChannels(facts),
     config: ddts?.body.slice() ?? NO_BYTES,
   };
 }

@@ -19,22 +19,28 @@ type Family = Track['codec']['family'];
  */
 export const CARRIES = {
   fragments: ['avc', 'hevc', 'aac', 'eac3', 'dts'],
-  transport: ['avc', 'aac'],
-  smooth: ['avc', 'aac'],
+  transport: ['avc', 'aac', 'eac3', 'dts'],
+  smooth: ['avc', 'hevc', 'aac'],
 } as const satisfies Record<string, readonly Family[]>;
 
 export function carries(families: readonly Family[], set: SwitchingSet): boolean {
   return families.includes(set.tracks[0].codec.family);
 }
 
-/** The sets that an output carries, in order; refused when there is none. */
+const KINDS: readonly SwitchingSet['kind'][] = ['video', 'audio'];
+
+/**
+ * The sets that an output carries, in order. Refused when there is none, and when the asset has video or audio of which none is
+ * left: a film without its picture or its sound is not what was asked for.
+ */
 export function carriedSets({ asset, switchingSets }: Presentation, output: string, families: readonly Family[]): readonly SwitchingSet[] {
   const sets = switchingSets.filter((set) => carries(families, set));
-  if (sets.length > 0) return sets;
+  const lost = KINDS.find((kind) => switchingSets.some((set) => set.kind === kind) && !sets.some((set) => set.kind === kind));
+  if (sets.length > 0 && lost === undefined) return sets;
   throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', {
     what: output,
     where: asset,
-    expected: `a track in ${families.join(', ')}`,
+    expected: `${lost ?? 'a'} track${lost === undefined ? '' : 's'} in ${families.join(', ')}`,
     found: switchingSets.map(({ name, tracks }) => `${name}: ${tracks[0].codec.rfc6381}`).join(', ') || 'no track',
   });
 }

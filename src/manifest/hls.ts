@@ -132,7 +132,7 @@ function groupRates({ renditions }: AudioGroup, rates: Rates): BitRates {
 function audioVariants(groups: readonly AudioGroup[], alone: boolean, row: HlsRow, rates: Rates, parameters: ManifestParameters): string[] {
   const wanted = (alone ? groups : groups.slice(0, 1)).flatMap((group) => {
     const main = group.renditions.find(({ isDefault }) => isDefault) ?? group.renditions[0];
-    const tracks = alone && !row.groupPerCodec ? main.set.tracks : [main.track];
+    const tracks = alone && groups.length === 1 ? main.set.tracks : [main.track];
     return tracks.map((track) => ({ group, set: main.set, track, rates: row.strict ? groupRates(group, rates) : rates.stream(main.set, track) }));
   });
   return wanted

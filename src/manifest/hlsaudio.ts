@@ -23,10 +23,11 @@ type Member = { readonly key: string; readonly attributes: Omit<Rendition, 'set'
 
 export function audioGroups(sets: readonly SwitchingSet[], row: HlsRow): readonly AudioGroup[] {
   if (sets.length === 0) return [];
-  return row.groupPerCodec ? groupsPerCodec(sets, row) : [oneGroup(sets, row)];
+  const families = new Set(sets.map(({ tracks }) => tracks[0].codec.family));
+  return row.groupPerQuality || families.size > 1 ? groupsPerCodec(sets, row) : [oneGroup(sets, row)];
 }
 
-/** Every track of every set, in order. */
+/** Every track of every set, in order: the form of the old service, whose audio was AAC. */
 function oneGroup(sets: readonly SwitchingSet[], row: HlsRow): AudioGroup {
   const entries = sets.flatMap((set) => set.tracks.map((track) => ({ set, track })));
   const attributes = memberAttributes(entries.map(({ set }) => set), row);
@@ -109,11 +110,16 @@ function uniqueName(wanted: string, taken: Set<string>): string {
   return name;
 }
 
-/** The audio of muxed segments: the one that the request names, else the first; null without audio. */
+/** Nobody can choose inside muxed segments: the first AAC, which every client plays, else the first. */
+export function defaultMuxedAudio(audio: readonly SwitchingSet[]): SwitchingSet | null {
+  return audio.find(({ tracks }) => tracks[0].codec.family === 'aac') ?? audio[0] ?? null;
+}
+
+/** The audio of muxed segments: the one that the request names, else the default; null without audio. */
 export function muxedAudio(sets: readonly SwitchingSet[], { extra }: ManifestParameters): SwitchingSet | null {
   const audio = sets.filter(({ kind }) => kind === 'audio');
   const wanted = extra.find(([name]) => name.toLowerCase() === 'audiotrack')?.[1];
-  if (wanted === undefined) return audio[0] ?? null;
+  if (wanted === undefined) return defaultMuxedAudio(audio);
   const found = audio.find(({ name }) => name === wanted);
   if (found !== undefined) return found;
   throw new IsomerError('MPE_EGRESS_TRACK_NOT_FOUND', { what: 'audioTrack', expected: audio.map(({ name }) => name).join(', ') || 'no audioTrack: there is no audio', found: wanted });

@@ -46,8 +46,7 @@ export function keyFramesOf({ timeline }: SwitchingSet, { samples, timescale, cu
 function playableSets(presentation: Presentation, set: SwitchingSet, { codec }: Track, { version, families }: HlsRow): readonly SwitchingSet[] {
   const sets = carriedSets(presentation, `HLS version ${version}`, families);
   if (carries(families, set)) return sets;
-  const code = set.kind === 'video' ? 'MPE_VIDEO_ENCODING_NOT_SUPPORTED' : set.kind === 'audio' ? 'MPE_AUDIO_ENCODING_NOT_SUPPORTED' : 'MPE_MEDIA_TYPE_NOT_SUPPORTED';
-  throw new IsomerError(code, { what: `track ${set.name}`, expected: families.join(', '), found: codec.rfc6381 });
+  throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: `track ${set.name}`, expected: families.join(', '), found: codec.rfc6381 });
 }
 
 /** `first`: entries of the unfiltered playlist before the first one here. */

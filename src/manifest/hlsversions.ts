@@ -21,8 +21,8 @@ export type HlsRow = {
   readonly cachingForbidden: boolean;
   /** Segments need the initialization segment. */
   readonly map: boolean;
-  /** Audio that differs in codec or in quality is in different groups. */
-  readonly groupPerCodec: boolean;
+  /** Audio that differs in codec string or in quality is in different groups, not only what differs in codec family. */
+  readonly groupPerQuality: boolean;
   readonly suffix: { readonly segment: string; readonly init: string };
   codecsOf(track: Track): string;
   /** Text of LANGUAGE. */
@@ -37,7 +37,7 @@ const TRANSPORT = {
   title: 'no-desc',
   cachingForbidden: true,
   map: false,
-  groupPerCodec: false,
+  groupPerQuality: false,
   suffix: { segment: '.ts', init: '' },
   codecsOf: cmafCodecs,
   languageOf: ({ language }: SwitchingSet) => (language === '' ? undefined : language),
@@ -56,7 +56,7 @@ export const HLS: Readonly<Record<HlsVersion, HlsRow>> = {
     title: '',
     cachingForbidden: false,
     map: true,
-    groupPerCodec: true,
+    groupPerQuality: true,
     suffix: { segment: '.m4s', init: '.mp4' },
     codecsOf: cmafCodecs,
     languageOf: ({ language }) => languageTag(language),

@@ -48,12 +48,25 @@ describe('writeSmooth', () => {
   });
 
   test('what Smooth does not carry is left out', () => {
-    const presentation = presentationOf(goldenAudio(), audioSet('ec3', [audioTrack(384000, eac3Codec())]), goldenVideo(), videoSet([videoTrack(1, hevcCodec(320, 180))], { name: 'video_2' }));
+    const presentation = presentationOf(goldenAudio(), audioSet('ec3', [audioTrack(384000, eac3Codec())]), goldenVideo());
     expect(writeSmooth(presentation, { version: 2 })).toBe(writeSmooth(presentationOf(goldenAudio(), goldenVideo()), { version: 2 }));
   });
 
+  test('HEVC: sample entry as FourCC, no video parameter set, the codec string as custom attribute', () => {
+    const codec = { ...hevcCodec(320, 180), parameterSets: ['40010c01', '42010101', '4401c172'].map(bytesOf) };
+    expect(writeSmooth(presentationOf(goldenAudio(), videoSet([videoTrack(1, codec)])), { version: 2 })).toContain(
+      `      <QualityLevel Index="0" Bitrate="1" FourCC="hev1" MaxWidth="320" MaxHeight="180" CodecPrivateData="0000000142010101000000014401C172">
+         <CustomAttributes>
+            <Attribute Name="codecs" Value="hev1.2.4.L120.90" />
+         </CustomAttributes>
+      </QualityLevel>
+`,
+    );
+  });
+
   test.each([
-    ['nothing is left', presentationOf(audioSet('ec3', [audioTrack(384000, eac3Codec())]), videoSet([videoTrack(1, hevcCodec(320, 180))])), /ec3: ec-3, video: hev1/],
+    ['nothing is left', presentationOf(audioSet('ec3', [audioTrack(384000, eac3Codec())])), /ec3: ec-3/],
+    ['no sound is left', presentationOf(audioSet('ec3', [audioTrack(384000, eac3Codec())]), goldenVideo()), /audio tracks in.*ec3: ec-3/],
     ['parameter sets are in the samples only', presentationOf(videoSet([videoTrack(1, avcCodec('64000d', 320, 180))])), /SPS and a PPS.*found 0 and 0/],
   ])('refused: %s', (_, presentation, message) => {
     const write = (): string => writeSmooth(presentation, { version: 2 });

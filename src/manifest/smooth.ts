@@ -52,14 +52,19 @@ function streamIndex(set: SwitchingSet, version: 2 | 0, onlyVideo: boolean): Xml
 
 function qualityLevel({ name }: SwitchingSet, { bitrate, codec }: Track, index: number): XmlElement {
   if (codec.kind === 'video') {
-    return el('QualityLevel', {
-      Index: index,
-      Bitrate: bitrate,
-      FourCC: 'H264',
-      MaxWidth: codec.width,
-      MaxHeight: codec.height,
-      CodecPrivateData: avcPrivateData(codec, name),
-    });
+    const { fourCC, sequence, picture, attributes } = VIDEO[codec.family];
+    return el(
+      'QualityLevel',
+      {
+        Index: index,
+        Bitrate: bitrate,
+        FourCC: fourCC(codec),
+        MaxWidth: codec.width,
+        MaxHeight: codec.height,
+        CodecPrivateData: parameterSets(codec, name, sequence, picture),
+      },
+      attributes(codec),
+    );
   }
   if (codec.kind === 'audio') {
     return el('QualityLevel', {
@@ -87,15 +92,36 @@ function aacFourCC({ rfc6381 }: AudioCodec): string {
   return /^mp4a\.40\.(5|29)$/.test(rfc6381) ? 'AACH' : 'AACL';
 }
 
+/** How a level names its video codec. */
+type VideoRow = {
+  fourCC(codec: VideoCodec): string;
+  /** Whether a NAL unit, by its first byte, is a sequence or a picture parameter set. */
+  sequence(first: number): boolean;
+  picture(first: number): boolean;
+  attributes(codec: VideoCodec): XmlElement | null;
+};
+
+const VIDEO: Readonly<Record<VideoCodec['family'], VideoRow>> = {
+  // nal_unit_type: ISO/IEC 14496-10 table 7-1.
+  avc: { fourCC: () => 'H264', sequence: (first) => (first & 0x1f) === 7, picture: (first) => (first & 0x1f) === 8, attributes: () => null },
+  /**
+   * MS-SSTR amendment for HEVC 2.2.2.5: the sample entry's type; video parameter sets stay out; what a decoder must know beyond that is
+   * in the custom attribute "codecs". nal_unit_type: ISO/IEC 23008-2 table 7-1.
+   */
+  hevc: {
+    fourCC: ({ sampleEntry }) => sampleEntry,
+    sequence: (first) => ((first >> 1) & 0x3f) === 33,
+    picture: (first) => ((first >> 1) & 0x3f) === 34,
+    attributes: ({ rfc6381 }) => el('CustomAttributes', {}, el('Attribute', { Name: 'codecs', Value: rfc6381 })),
+  },
+};
+
 const START_CODE = '00000001';
-/** nal_unit_type of sequence and picture parameter sets (ISO/IEC 14496-10 table 7-1). */
-const SPS = 7;
-const PPS = 8;
 
 /** Sequence parameter sets, then picture parameter sets, each after a start code. */
-function avcPrivateData({ parameterSets }: VideoCodec, name: string): string {
-  const ofType = (type: number): string[] => parameterSets.filter((unit) => (unit[0] & 0x1f) === type).map((unit) => START_CODE + hex(unit));
-  const [sequence, picture] = [ofType(SPS), ofType(PPS)];
+function parameterSets(codec: VideoCodec, name: string, isSequence: VideoRow['sequence'], isPicture: VideoRow['picture']): string {
+  const those = (wanted: (first: number) => boolean): string[] => codec.parameterSets.filter((unit) => wanted(unit[0])).map((unit) => START_CODE + hex(unit));
+  const [sequence, picture] = [those(isSequence), those(isPicture)];
   if (sequence.length === 0 || picture.length === 0) {
     throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: `CodecPrivateData of track ${name}`, expected: 'an SPS and a PPS in the sample entry', found: `${sequence.length} and ${picture.length}` });
   }

@@ -3,6 +3,8 @@ import { IsomerError } from '../errors.ts';
 
 export const VIDEO_STREAM_ID = 0xe0;
 export const AUDIO_STREAM_ID = 0xc0;
+/** private_stream_1 (ISO/IEC 13818-1:2019 table 2-22). */
+export const PRIVATE_STREAM_ID = 0xbd;
 /** Access unit delimiter for any slice types (ISO/IEC 14496-10:2022 7.3.2.4), with its start code. */
 export const AVC_ACCESS_UNIT_DELIMITER = Uint8Array.of(0, 0, 0, 1, 9, 0xf0);
 export const ADTS_BYTES = 7;

@@ -7,8 +7,8 @@ export const VIDEO_PID = 0x100;
 export const AUDIO_PID = 0x101;
 const PROGRAM = 1;
 
-/** stream_type values (ISO/IEC 13818-1:2019 table 2-34). */
-export const STREAM_TYPES = { aac: 0x0f, avc: 0x1b } as const;
+/** stream_type values (ISO/IEC 13818-1:2019 table 2-34; E-AC-3: ATSC A/52:2018 G.3.1). */
+export const STREAM_TYPES = { privateData: 0x06, aac: 0x0f, avc: 0x1b, eac3: 0x87 } as const;
 
 export type ProgramStream = {
   readonly pid: number;

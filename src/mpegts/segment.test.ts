@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { AudioCodec } from '../model/codec.ts';
+import { audioStream } from './audio.ts';
 import { adtsConfig } from './pes.ts';
 import { crc32 } from './psi.ts';
 import { planTsSegment, type TsAudio, type TsInput, type TsPlan, type TsVideo } from './segment.ts';
 
+const AAC: AudioCodec = { kind: 'audio', family: 'aac', sampleEntry: 'mp4a', rfc6381: 'mp4a.40.2', sampleRate: 48000, channels: 2, config: Uint8Array.of(0x11, 0x90) };
 const SETS = [Uint8Array.of(0x67, 1, 2, 3), Uint8Array.of(0x68, 9)];
 
 /** A file of samples, each of one or more NAL units whose bytes name the sample. */
@@ -28,7 +31,7 @@ function audioOf(sizes: readonly number[]): { input: TsAudio; file: Uint8Array }
   const file = Buffer.concat(sizes.map((size, i) => Buffer.alloc(size, i & 0xff)));
   const offsets = Float64Array.from(sizes, (_, i) => sizes.slice(0, i).reduce((sum, size) => sum + size, 0));
   const pts = Float64Array.from(sizes, (_, i) => 900000 + i * 1920);
-  return { input: { source: 'a', sizes: Uint32Array.from(sizes), offsets, pts, dts: pts, adts: adtsConfig(Uint8Array.of(0x11, 0x90)), language: 'eng' }, file };
+  return { input: { source: 'a', sizes: Uint32Array.from(sizes), offsets, pts, dts: pts, stream: audioStream(AAC), language: 'eng' }, file };
 }
 
 function run(plan: TsPlan, files: Record<string, Uint8Array>): Buffer {
@@ -185,6 +188,32 @@ describe('planTsSegment', () => {
     const video = videoOf([[size]], 1);
     video.file[3] = stated;
     expect(() => run(planTsSegment(input(video, null)), files(video, null))).toThrow(/NAL unit/);
+  });
+});
+
+describe('audioStream', () => {
+  const codecOf = (family: AudioCodec['family'], config: string): AudioCodec => ({ ...AAC, family, config: Buffer.from(config, 'hex') });
+
+  it.each([
+    ['E-AC-3 2.0', codecOf('eac3', '0400200400'), 0x87, '0504454143337a0280c2'],
+    ['E-AC-3 5.1', codecOf('eac3', '0800200f00'), 0x87, '0504454143337a0280c4'],
+    ['E-AC-3 7.1', codecOf('eac3', '0800200f0202'), 0x87, '0504454143337a0280c5'],
+    ['DTS core', codecOf('dts', '0000bb80000bb800000bb8001803244000000f00'), 0x06, '0504445453317b05d74787fe4c'],
+    ['DTS lossless', codecOf('dts', '0000bb80000000000000000018627c0000000200'), 0x06, '050444545332'],
+    ['DTS Express', codecOf('dts', '0000bb80000000000000000018e47c0000000200'), 0x06, '050444545333'],
+  ])('%s', (_, codec, streamType, descriptors) => {
+    const stream = audioStream(codec);
+    expect([stream.streamType, stream.streamId, stream.adts]).toEqual([streamType, 0xbd, null]);
+    expect(Buffer.from(stream.descriptors).toString('hex')).toBe(descriptors);
+  });
+
+  it('frames with a syncword of their own are sent as they are', () => {
+    const frames = [700, 700, 5000];
+    const { input: aac, file } = audioOf(frames);
+    const bytes = run(planTsSegment(input(null, { input: { ...aac, stream: audioStream(codecOf('eac3', '0800200f00')) } })), { a: file });
+    const { pes, counters } = demux(bytes);
+    expect(Buffer.concat(pes.map(({ payload }) => payload)).equals(file)).toBe(true);
+    expect(counters.get(0x101)?.at(-1)).toBe(15);
   });
 });
 

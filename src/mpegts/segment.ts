@@ -6,7 +6,8 @@
  * packet with stuffing: segments that are made alone then join without a gap.
  */
 import { IsomerError } from '../errors.ts';
-import { ADTS_BYTES, AUDIO_STREAM_ID, AVC_ACCESS_UNIT_DELIMITER, CLOCK_WRAP, pesHeaderBytes, VIDEO_STREAM_ID, writeAdtsHeader, writePesHeader, type AdtsConfig } from './pes.ts';
+import type { AudioStream } from './audio.ts';
+import { ADTS_BYTES, AVC_ACCESS_UNIT_DELIMITER, CLOCK_WRAP, pesHeaderBytes, VIDEO_STREAM_ID, writeAdtsHeader, writePesHeader } from './pes.ts';
 import { PACKET_BYTES, Packetizer, packetsFor, type Layout } from './packet.ts';
 import { ENCRYPTED_VIDEO, encryptedAudio, type AudioSetup } from './protect.ts';
 import { AUDIO_PID, programTables, STREAM_TYPES, VIDEO_PID } from './psi.ts';
@@ -31,7 +32,7 @@ export type TsVideo = TsSamples & {
 };
 
 /** `encryption`: the samples are encrypted with SAMPLE-AES. */
-export type TsAudio = TsSamples & { readonly adts: AdtsConfig; readonly language: string; readonly encryption?: AudioSetup };
+export type TsAudio = TsSamples & { readonly stream: AudioStream; readonly language: string; readonly encryption?: AudioSetup };
 
 export type TsInput = {
   readonly video: TsVideo | null;
@@ -65,6 +66,8 @@ const AUDIO_PES_TICKS = PCR_DISTANCE;
 const AUDIO_PES_BYTES = 2800;
 /** aac_frame_length has 13 bits and counts the header (ISO/IEC 14496-3:2019 1.A.2.2). */
 const MAX_ADTS_PAYLOAD = 0x1fff - ADTS_BYTES;
+/** PES_packet_length has 16 bits and counts the header behind it. */
+const MAX_PES_PAYLOAD = 0xffff - 8;
 const NO_TIMES = new Float64Array(0);
 
 /** One PES packet, or a packet that carries the clock alone. */
@@ -80,7 +83,7 @@ export function planTsSegment(input: TsInput): TsPlan {
   const tables = programTables(
     [
       ...(video === null ? [] : [{ pid: VIDEO_PID, streamType: STREAM_TYPES.avc, language: '', ...(video.encrypted === true ? ENCRYPTED_VIDEO : {}) }]),
-      ...(audio === null ? [] : [{ pid: AUDIO_PID, streamType: STREAM_TYPES.aac, language: audio.language, ...(audio.encryption === undefined ? {} : encryptedAudio(audio.encryption)) }]),
+      ...(audio === null ? [] : [{ pid: AUDIO_PID, streamType: audio.stream.streamType, descriptors: audio.stream.descriptors, language: audio.language, ...(audio.encryption === undefined ? {} : encryptedAudio(audio.encryption)) }]),
     ],
     video === null ? AUDIO_PID : VIDEO_PID,
     input.segment,
@@ -131,15 +134,17 @@ function withClock(units: readonly Unit[], until = -Infinity): Unit[] {
   });
 }
 
-function audioUnits({ sizes, pts }: TsAudio, alone: boolean): Unit[] {
-  const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
-  if (largest > MAX_ADTS_PAYLOAD) throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: 'audio frame in a transport stream', expected: `at most ${MAX_ADTS_PAYLOAD} bytes`, found: String(largest) });
+function audioUnits({ sizes, pts, stream: { adts } }: TsAudio, alone: boolean): Unit[] {
+  const headerBytes = adts === null ? 0 : ADTS_BYTES;
+  const most = adts === null ? MAX_PES_PAYLOAD : MAX_ADTS_PAYLOAD;
+  const largest = sizes.reduce((longest, size) => Math.max(longest, size), 0);
+  if (largest > most) throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: 'audio frame in a transport stream', expected: `at most ${most} bytes`, found: String(largest) });
   const units: Unit[] = [];
   for (let first = 0; first < sizes.length; ) {
     let end = first;
     let payload = 0;
-    do payload += sizes[end++] + ADTS_BYTES;
-    while (end < sizes.length && 2 * pts[end] - pts[end - 1] - pts[first] <= AUDIO_PES_TICKS && payload + sizes[end] + ADTS_BYTES <= AUDIO_PES_BYTES);
+    do payload += sizes[end++] + headerBytes;
+    while (end < sizes.length && 2 * pts[end] - pts[end - 1] - pts[first] <= AUDIO_PES_TICKS && payload + sizes[end] + headerBytes <= AUDIO_PES_BYTES);
     units.push({ stream: 'audio', pid: AUDIO_PID, pcr: alone ? pts[first] - PCR_DISTANCE : -1, randomAccess: true, bytes: pesHeaderBytes(0, 0) + payload, extra: 0, first, end });
     first = end;
   }
@@ -300,9 +305,10 @@ function makeFeeder(input: TsInput, packetizer: Packetizer): Feeder {
         let end = 0;
         if (i === unit.first) {
           const pts = wrap(audio.pts[i]);
-          end = writePesHeader(scratch, 0, AUDIO_STREAM_ID, unit.bytes - pesHeaderBytes(0, 0), pts, pts);
+          end = writePesHeader(scratch, 0, audio.stream.streamId, unit.bytes - pesHeaderBytes(0, 0), pts, pts);
         }
-        packetizer.put(scratch, 0, writeAdtsHeader(scratch, end, audio.adts, size));
+        if (audio.stream.adts !== null) end = writeAdtsHeader(scratch, end, audio.stream.adts, size);
+        packetizer.put(scratch, 0, end);
       }
       const start = Math.max(from, position);
       const stop = Math.min(to, position + size);
