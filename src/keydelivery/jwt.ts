@@ -108,7 +108,7 @@ function claimsOf(payload: Uint8Array, token: string): SignedClaims {
     notBefore: time('nbf'),
     claims,
     // Decoded: base64url has several texts for the same bytes, and each would be counted as another token.
-    signature: Buffer.from(token.slice(token.lastIndexOf('.') + 1), 'base64url').toString('base64'),
+    signature: Buffer.from(token.slice(token.lastIndexOf('.') + 1), 'base64url').toString('base64url'),
   };
 }
 

@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Secret } from '../model/protection.ts';
-import { parseGuid } from './guid.ts';
-import { readJwt, TOKEN_READERS } from './jwt.ts';
-import { authorize, KEY_ID_CLAIM, MAX_USES_CLAIM, readSwt, type TokenRestriction, type VerificationKey } from './token.ts';
+import { parseGuid } from '../protection/guid.ts';
+import { authorize, KEY_ID_CLAIM, MAX_USES_CLAIM, readSwt, type TokenRestriction, type VerificationKey } from '../protection/token.ts';
+import { jwtReader } from './jwt.ts';
 
+const readJwt = jwtReader(null);
+const TOKEN_READERS = { jwt: readJwt, swt: readSwt };
 const NOW = 1_800_000_000;
 const GUID = '01234567-89ab-cdef-0123-456789abcdef';
 const SECRET = Buffer.alloc(64, 'secret');
@@ -46,7 +48,8 @@ describe('JWT', () => {
     const { stdout } = spawnSync('openssl', ['req', '-x509', '-new', '-key', join(folder, 'key.pem'), '-subj', '/CN=isomer', '-days', '1']);
     rmSync(folder, { recursive: true });
     const certificate: VerificationKey = { kind: 'x509', certificate: new X509Certificate(stdout).raw };
-    expect(await grant(sign(CLAIMS, pair.privateKey), [{ kind: 'x509', certificate: Uint8Array.of(1, 2, 3) }, certificate])).toEqual({ limited: null });
+    expect(await grant(sign(CLAIMS, pair.privateKey), [symmetric, certificate])).toEqual({ limited: null });
+    await expect(grant(sign(CLAIMS, pair.privateKey), [{ kind: 'x509', certificate: Uint8Array.of(1, 2, 3) }])).rejects.toMatchObject({ code: 'ISOMER_KEY_INVALID' });
   });
 
   it.each<[string, string, readonly VerificationKey[]]>([
