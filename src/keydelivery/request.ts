@@ -45,8 +45,8 @@ export function serviceOf(path: string): Pick<Service, 'name' | 'methods'> | nul
 }
 
 function findService(path: string): Service | undefined {
-  const [, name] = /^\/([a-z]*)\/?$/i.exec(path.replace(/\?.*$/s, '')) ?? [];
-  return name === undefined ? undefined : SERVICES.find((service) => service.name === name.toLowerCase());
+  const match = /^\/(?:([a-z]+)\/?)?$/i.exec(path.replace(/\?.*$/s, ''));
+  return match === null ? undefined : SERVICES.find((service) => service.name === (match[1] ?? '').toLowerCase());
 }
 
 /** Throws ISOMER_KEY_REQUEST; what was found is not repeated, since tokens go astray. */
