@@ -68,11 +68,13 @@ export async function startKeyServer(deps: KeyDeps, options: KeyServerOptions, n
 }
 
 function createApp({ headersTimeout, keepAliveTimeout, stallTimeout, tls }: KeyServerOptions): FastifyInstance {
-  const limits = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout, requestTimeout: headersTimeout, connectionsCheckingInterval: 1000 };
+  const limits = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout, connectionsCheckingInterval: 1000 };
   const common = {
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
     connectionTimeout: stallTimeout,
+    // The framework sets its own over that of the http options.
+    requestTimeout: headersTimeout,
     keepAliveTimeout,
     maxRequestsPerSocket: MAX_REQUESTS_PER_CONNECTION,
     forceCloseConnections: 'idle',
