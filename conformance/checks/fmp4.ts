@@ -83,6 +83,8 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
         const media = types.filter((type) => !['styp', 'sidx', 'prft', 'emsg', 'ssix'].includes(type));
         const paired = media.length > 0 && media.every((type, i) => type === (i % 2 === 0 ? 'moof' : 'mdat')) && media.length % 2 === 0;
         const problems = paired && facts.fragments.length > 0 ? [] : [problem(segmentPath(track, segment), 'the segment is not made of moof and mdat pairs', { wanted: 'moof mdat', actual: types.join(' '), at: segment.exchange })];
+        // 8.16.2: a segment type box is the first box, once.
+        if (types.lastIndexOf('styp') > 0) problems.push(problem(segmentPath(track, segment), 'styp is not the first box, or stands twice', { actual: types.join(' '), at: segment.exchange }));
         return [...problems, ...facts.problems.map((text) => problem(segmentPath(track, segment), 'a fragment is unreadable', { actual: text, at: segment.exchange }))];
       });
     },

@@ -118,6 +118,7 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'hls/renditions', name: 'a variant names no group', change: text(V4, ',AUDIO="audio"', '') },
   { check: 'hls/key-frame-variants', name: 'one track has no key-frame playlist', change: text(HLS_CMAF, /#EXT-X-I-FRAME-STREAM-INF:.*\n/, '') },
 
+  { check: 'fmp4/segment-shape', name: 'styp stands behind the media', change: bytes(CSF_SECOND, (body) => Buffer.concat([body, Buffer.from('00000010737479706d73646800000000', 'hex')])) },
   { check: 'fmp4/fragment-form', name: 'tfdt has version 2', change: set(CSF_SECOND, 'tfdt', 0, 2) },
   { check: 'fmp4/fragment-form', name: 'mfhd has flags', change: set(SMOOTH_SECOND, 'mfhd', 3, 1) },
   { check: 'fmp4/fragment-form', name: 'there is no tfdt', change: renamed(SMOOTH_SECOND, 'tfdt', 'free') },
