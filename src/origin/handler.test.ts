@@ -122,7 +122,7 @@ describe('refusals', () => {
   test.each(Object.keys(ERRORS) as (keyof typeof ERRORS)[])('%s: later answers may differ only where it is not cached', (code) => {
     const { status, headers } = replyToError(new IsomerError(code), { id: '1', method: 'GET', path: '/' }, { log: NO_LOG, secrets: [] });
     const cached = headers['Cache-Control'];
-    expect(cached).toBe(status === 412 || (status >= 500 && ERRORS[code].kind !== 'bad-request') ? 'no-store' : 'max-age=10');
+    expect(cached).toBe(status === 412 || (status >= 500 && !['bad-request', 'unsupported'].includes(ERRORS[code].kind)) ? 'no-store' : 'max-age=10');
   });
 });
 
