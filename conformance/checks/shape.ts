@@ -31,12 +31,14 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
         if (document === null || exchange === null) return [];
         const valuesOf = (name: string): string => document.tags.filter((tag) => tag.name === name).map(({ value }) => value).join(' and ');
         const version = { 'hls-v3': '3', 'hls-v4': '4' }[format as string] ?? '7';
+        const first = document.kind === 'multivariant' || document.segments.length === 0 ? null : (readAmsUrl(absolute(document.segments[0].uri, exchange.url))?.time ?? null);
         const wanted: Readonly<Record<string, string>> = document.kind === 'multivariant' ? { 'EXT-X-VERSION': version } : document.segments.length === 0 ? {} : {
           'EXT-X-VERSION': version,
           'EXT-X-PLAYLIST-TYPE': 'VOD',
-          'EXT-X-MEDIA-SEQUENCE': '0',
+          // A filter cuts off the start and keeps the numbers of what is left.
+          ...(first === 0n ? { 'EXT-X-MEDIA-SEQUENCE': '0' } : {}),
           'EXT-X-ALLOW-CACHE': format === 'hls-cmaf' ? '' : 'NO',
-          'EXT-X-PROGRAM-DATE-TIME': dateOf(readAmsUrl(absolute(document.segments[0].uri, exchange.url))?.time ?? null),
+          'EXT-X-PROGRAM-DATE-TIME': dateOf(first),
         };
         const different = Object.entries(wanted).filter(([name, value]) => valuesOf(name) !== value);
         return judged(exchangePath(exchange), different.map(([name, value]) => problem(exchangePath(exchange), 'a header line differs from the original service', { wanted: `${name}:${value}`, actual: valuesOf(name), at: exchange })));
@@ -72,12 +74,13 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
     amsOnly: true,
     scope: 'format',
     formats: ['hls-v3', 'hls-v4'],
-    run: ({ view, truth }) => eachVariant(view, (tag, url) => {
+    // The bitrates of the sum are those of the stored tracks.
+    run: ({ view, truth }) => truth === null ? [inapplicable('variant', 'the stored bitrates are not known')] : eachVariant(view, (tag, url) => {
       const own = readAmsUrl(url);
       if (own === null) return null;
       const group = attributeOf(tag, 'AUDIO');
       const named = own.parameters.get('audiotrack');
-      const stored = truth?.tracks ?? [];
+      const stored = truth.tracks;
       const isAudio = stored.some(({ kind, name }) => kind === 'audio' && name === own.track);
       const audio = isAudio ? [] : named !== undefined ? stored.filter(({ name }) => name === named).map(({ bitrate }) => bitrate) : view.tracks.filter(({ kind, source }) => kind === 'audio' && source.kind === 'hls' && (tag.name === 'EXT-X-I-FRAME-STREAM-INF' || (source.media !== null && attributeOf(source.media, 'GROUP-ID') === group))).map(({ bitrate }) => bitrate ?? 0);
       const wanted = term(own.bitrate) + (audio.length === 0 ? 0 : term(Math.max(...audio)));

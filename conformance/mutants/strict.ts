@@ -107,6 +107,7 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'hls/playlist-header', name: 'EXT-X-PLAYLIST-TYPE is missing', change: text(V4_VIDEO, '#EXT-X-PLAYLIST-TYPE:VOD\n', '') },
   { check: 'hls/playlist-header', name: 'the date is a day later', change: text(V4_VIDEO, '1970-01-01', '1970-01-02') },
   { check: 'hls/extinf-exact', name: 'the last EXTINF is a second long', change: text(V4_VIDEO, /#EXTINF:2\.(\d+)(,no-desc\n.*\n#EXT-X-ENDLIST)/, '#EXTINF:3.$1$2') },
+  { check: 'hls/playlist-header', name: 'the first segment is numbered 1', change: text(V4_VIDEO, '#EXT-X-MEDIA-SEQUENCE:0', '#EXT-X-MEDIA-SEQUENCE:1') },
   { check: 'hls/literal-bandwidth', name: 'BANDWIDTH is one less', change: text(V3, /BANDWIDTH=(\d+)8,/, 'BANDWIDTH=$17,') },
   { check: 'hls/measured-rates', name: 'AVERAGE-BANDWIDTH is two hundredths off', change: text(HLS_CMAF, /AVERAGE-BANDWIDTH=(\d)/, 'AVERAGE-BANDWIDTH=1$1'), warns: true },
   { check: 'hls/frame-rate', name: 'FRAME-RATE is missing', change: text(HLS_CMAF, 'FRAME-RATE=29.970,', ''), warns: true },
