@@ -4,7 +4,7 @@
  */
 import { IsomerError } from './errors.ts';
 import { protectedFormat, type FormatSchemes } from './formats/envelope.ts';
-import { fragmentBytes, planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
+import { fragmentBytes, keyFrameBytes, planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
 import { muxedAudio, planTransport, planTransportKeyFrame } from './formats/transport.ts';
 import { CARRIES, carries, type ManifestParameters } from './manifest/common.ts';
 import { writeMpdCmaf, writeMpdCsf } from './manifest/dash.ts';
@@ -96,10 +96,7 @@ const CMAF = {
 /** Sizes are looked up for every manifest and never change while an asset is open: each is reckoned once. */
 const CMAF_SIZES: Sizes = {
   segmentBytes: remembered((track, segment) => track.cuts[segment], (track, segment) => fragmentBytes(track, track.cuts[segment], track.cuts[segment + 1], CMAF_FORM)),
-  keyFrameBytes: remembered(keySample, (track, keyFrame) => {
-    const sample = keySample(track, keyFrame);
-    return fragmentBytes(track, sample, sample + 1, CMAF_FORM);
-  }),
+  keyFrameBytes: remembered(keySample, (track, keyFrame) => keyFrameBytes(track, keySample(track, keyFrame), keyFrame, CMAF_FORM)),
 };
 
 /** Kept by sample table and first sample, which filtered views share with the asset. */

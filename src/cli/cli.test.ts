@@ -61,7 +61,7 @@ describe('isomer', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/HLS CMAF +https:\/\/cdn\.example\/dolby\/dolby\.ism\/manifest\(format=m3u8-cmaf\)/);
     expect(stdout).toMatch(/Smooth Streaming +not available: .*ec-3/);
-    expect(stdout).toMatch(/HLS V3 +https:/);
+    expect(stdout).toMatch(/HLS V3 +https:\/\/cdn\.example\/dolby\/d/);
   });
 
   it('lists what a server manifest gives', async () => {

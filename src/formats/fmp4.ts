@@ -82,8 +82,8 @@ const NAL_UNITS = 16;
  * Bytes of samples [first, end) as they are sent; with in-band sets an upper bound, with short length fields an estimate from above,
  * encrypted with one slice in each picture.
  */
-export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm): number {
-  const head = headOf(track, first, end, 1, form);
+export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm, until?: number): number {
+  const head = headOf(track, first, end, 1, form, until);
   const protection = sampleProtection(track);
   const headBytes = fragmentHeadSize(protection === null ? head : { ...head, encryption: expectedEncryption(track, protection, end - first, form) });
   const growth = form.cmaf && track.codec.kind === 'video' ? (4 - track.codec.nalLengthSize) * NAL_UNITS * (end - first) : 0;
@@ -93,10 +93,17 @@ export function fragmentBytes(track: Track, first: number, end: number, form: Fr
 
 /** One key frame alone, shown until the next one (media-rules 6). `index` counts the key frames. */
 export function planKeyFrameFragment(track: Track, sample: number, index: number, form: FragmentForm): SegmentPlan {
-  const { samples } = track;
+  return planSamples(track, sample, sample + 1, index + 1, form, keyFrameEnd(track, sample, index));
+}
+
+export function keyFrameBytes(track: Track, sample: number, index: number, form: FragmentForm): number {
+  return fragmentBytes(track, sample, sample + 1, form, keyFrameEnd(track, sample, index));
+}
+
+/** Not the time of the next sample: in an open GOP that one is presented before the key frame. */
+function keyFrameEnd({ samples }: Track, sample: number, index: number): number {
   const next = samples.sync === null ? sample + 1 : samples.sync[index + 1];
-  const until = next !== undefined && next < samples.count ? presentationTime(samples, next) : endOf(samples, sample);
-  return planSamples(track, sample, sample + 1, index + 1, form, until);
+  return next !== undefined && next < samples.count ? presentationTime(samples, next) : endOf(samples, sample);
 }
 
 /** CSF: the stored sample entry, times in 10 MHz, and the whole duration, as the old service told it. */

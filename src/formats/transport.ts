@@ -74,7 +74,10 @@ function audioOf(set: SwitchingSet, track: Track, first: number, end: number): T
   const { codec } = track;
   if (codec.kind !== 'audio') throw new Error('only audio is framed as audio');
   const stream = { ...withoutEmpty(stampsOf(track, first, end)), stream: audioStream(codec), language: set.language };
-  return sampleProtection(track) === null ? stream : { ...stream, encryption: audioSetup(codec) };
+  if (sampleProtection(track) === null) return stream;
+  // SAMPLE-AES counts its clear bytes from the ADTS header: nothing may stand between it and the stored frame.
+  if ((stream.stream.adts?.layout.length ?? 0) > 0) throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: `SAMPLE-AES of track ${set.name}`, expected: 'a channel configuration of 1 to 7', found: '0' });
+  return { ...stream, encryption: audioSetup(codec) };
 }
 
 function stampsOf({ samples, timescale, source }: Track, first: number, end: number): TsSamples {

@@ -39,9 +39,19 @@ const EIGHT_CHANNELS = new Set([7, 12, 14]);
 
 /** Index of ISO/IEC 23091-3. Up to 6 it is the channel count; an AudioSpecificConfig uses the same numbers (14496-3 1.6.2.1). */
 function cicpConfiguration({ channels, config }: AudioCodec): number {
-  if (channels <= 6) return channels;
-  if (channels === 7) return 11;
   const escaped = ((config[0] & 7) << 1) | (config[1] >> 7);
   const stored = ((escaped === 15 ? config[4] : config[1]) >> 3) & 15;
+  const spelled = stored === 0 && config.length > 3 ? SPELLED[`${channels} ${frontElements(config)}`] : undefined;
+  if (spelled !== undefined) return spelled;
+  if (channels <= 6) return channels;
+  if (channels === 7) return 11;
   return EIGHT_CHANNELS.has(stored) ? stored : 7;
+}
+
+/** Layouts of a program_config_element that differ from those of its channel count: channels, and elements in front (14496-3 4.4.1.1). */
+const SPELLED: Readonly<Record<string, number>> = { '4 1': 9, '8 2': 12 };
+
+/** num_front_channel_elements: bits 26 to 29, where the rate is a listed one. */
+function frontElements(config: Uint8Array): number {
+  return (config[3] >> 2) & 15;
 }

@@ -2,6 +2,7 @@
  * DASH MPDs (ISO/IEC 23009-1) of on-demand presentations. CSF is literal: the shape of spec/golden/dash-csf.mpd. CMAF is strict:
  * ISO/IEC 23000-19 and the DASH-IF interoperability points. What differs and why: spec/mapping-dash.md.
  */
+import type { AudioCodec } from '../model/codec.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { durationRuns } from '../model/timeline.ts';
 import { greatestCommonDivisor, HNS_PER_SECOND, type Ticks } from '../time.ts';
@@ -77,9 +78,19 @@ function csfAdaptationSet(set: SwitchingSet, id: number, start: Ticks, parameter
         codecs: csfCodecs(track) === codecs ? undefined : csfCodecs(track),
         ...pictureSize(track),
         audioSamplingRate: track.codec.kind === 'audio' ? track.codec.sampleRate : undefined,
-      }),
+      }, csfChannels(track)),
     ),
   );
+}
+
+/** The golden, whose audio is AAC, has none. Of E-AC-3 and DTS the codec string does not tell how many channels there are, nor of objects. */
+function csfChannels({ codec }: Track): XmlElement[] {
+  return codec.kind === 'audio' && codec.family !== 'aac' ? channelElements(codec) : [];
+}
+
+/** In the schema's order. */
+function channelElements(codec: AudioCodec): XmlElement[] {
+  return [el('AudioChannelConfiguration', audioChannels(codec)), ...objectAudio(codec).map((property) => el('SupplementalProperty', property))];
 }
 
 /** As stored; the hexadecimal digits of H.264's profile and level are upper-case, as in the golden. */
@@ -150,7 +161,7 @@ function cmafAdaptationSet(set: SwitchingSet, id: number, start: Ticks, paramete
           sar: codec.kind === 'video' ? `${codec.sampleAspectRatio.numerator}:${codec.sampleAspectRatio.denominator}` : undefined,
           audioSamplingRate: codec.kind === 'audio' ? codec.sampleRate : undefined,
         },
-        codec.kind === 'audio' ? [el('AudioChannelConfiguration', audioChannels(codec)), ...objectAudio(codec).map((property) => el('SupplementalProperty', property))] : null,
+        codec.kind === 'audio' ? channelElements(codec) : null,
         // The bitrate of the URL is not @bandwidth, which is measured here, so it cannot be $Bandwidth$; the rest is inherited (5.3.9.1).
         el('SegmentTemplate', templateUrls(name, track.bitrate, parameters)),
       );

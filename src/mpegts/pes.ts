@@ -1,4 +1,5 @@
 /** PES packet headers and the elementary stream headers that a transport stream wants. */
+import { readAacLayout } from '../codec/aaclayout.ts';
 import { IsomerError } from '../errors.ts';
 
 export const VIDEO_STREAM_ID = 0xe0;
@@ -37,7 +38,13 @@ function writeStamp(out: Uint8Array, at: number, prefix: number, time: number): 
 }
 
 /** What an ADTS header repeats of the AudioSpecificConfig: the core's object type, rate index and channels. */
-export type AdtsConfig = { readonly objectType: number; readonly rateIndex: number; readonly channelConfiguration: number };
+export type AdtsConfig = {
+  readonly objectType: number;
+  readonly rateIndex: number;
+  readonly channelConfiguration: number;
+  /** With channel configuration 0: the program_config_element, as an element that stands first in a raw data block (14496-3 4.5.1.2). */
+  readonly layout: Uint8Array;
+};
 
 /** The first bits of an AudioSpecificConfig (ISO/IEC 14496-3:2019 1.6.2.1); SBR and PS stay implicit in ADTS. */
 export function adtsConfig(config: Uint8Array): AdtsConfig {
@@ -50,15 +57,17 @@ export function adtsConfig(config: Uint8Array): AdtsConfig {
     objectType = explicitRate ? 0 : (config[2] >> 2) & 31;
   }
   if (rateIndex > 12) rateIndex = -1;
-  if (objectType < 1 || objectType > 4 || rateIndex < 0 || channelConfiguration < 1 || channelConfiguration > 7) {
+  if (objectType < 1 || objectType > 4 || rateIndex < 0 || channelConfiguration > 7) {
     throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', {
       what: 'AudioSpecificConfig in a transport stream',
-      expected: 'object types 1 to 4, a listed sampling rate and channel configurations 1 to 7',
+      expected: 'object types 1 to 4, a listed sampling rate and channel configurations 0 to 7',
       found: `object type ${objectType}, rate index ${rateIndex}, channel configuration ${channelConfiguration}`,
     });
   }
-  return { objectType, rateIndex, channelConfiguration };
+  return { objectType, rateIndex, channelConfiguration, layout: channelConfiguration === 0 ? readAacLayout(config) : NO_LAYOUT };
 }
+
+const NO_LAYOUT = new Uint8Array(0);
 
 /** adts_fixed_header and adts_variable_header without CRC (ISO/IEC 14496-3:2019 1.A.2.2). */
 export function writeAdtsHeader(out: Uint8Array, at: number, { objectType, rateIndex, channelConfiguration }: AdtsConfig, payload: number): number {

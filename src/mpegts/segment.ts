@@ -69,6 +69,7 @@ const MAX_ADTS_PAYLOAD = 0x1fff - ADTS_BYTES;
 /** PES_packet_length has 16 bits and counts the header behind it. */
 const MAX_PES_PAYLOAD = 0xffff - 8;
 const NO_TIMES = new Float64Array(0);
+const NO_BYTES = new Uint8Array(0);
 
 /** One PES packet, or a packet that carries the clock alone. */
 type Unit = Layout & {
@@ -136,13 +137,15 @@ function withClock(units: readonly Unit[], until = -Infinity): Unit[] {
 
 function audioUnits({ sizes, pts, stream: { adts } }: TsAudio, alone: boolean): Unit[] {
   const headerBytes = adts === null ? 0 : ADTS_BYTES;
-  const most = adts === null ? MAX_PES_PAYLOAD : MAX_ADTS_PAYLOAD;
+  // The first frame of each packet repeats a layout that the header has no number for.
+  const layoutBytes = adts === null ? 0 : adts.layout.length;
+  const most = adts === null ? MAX_PES_PAYLOAD : MAX_ADTS_PAYLOAD - layoutBytes;
   const largest = sizes.reduce((longest, size) => Math.max(longest, size), 0);
   if (largest > most) throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: 'audio frame in a transport stream', expected: `at most ${most} bytes`, found: String(largest) });
   const units: Unit[] = [];
   for (let first = 0; first < sizes.length; ) {
     let end = first;
-    let payload = 0;
+    let payload = layoutBytes;
     do payload += sizes[end++] + headerBytes;
     while (end < sizes.length && 2 * pts[end] - pts[end - 1] - pts[first] <= AUDIO_PES_TICKS && payload + sizes[end] + headerBytes <= AUDIO_PES_BYTES);
     units.push({ stream: 'audio', pid: AUDIO_PID, pcr: alone ? pts[first] - PCR_DISTANCE : -1, randomAccess: true, bytes: pesHeaderBytes(0, 0) + payload, extra: 0, first, end });
@@ -307,8 +310,11 @@ function makeFeeder(input: TsInput, packetizer: Packetizer): Feeder {
           const pts = wrap(audio.pts[i]);
           end = writePesHeader(scratch, 0, audio.stream.streamId, unit.bytes - pesHeaderBytes(0, 0), pts, pts);
         }
-        if (audio.stream.adts !== null) end = writeAdtsHeader(scratch, end, audio.stream.adts, size);
+        const { adts } = audio.stream;
+        const layout = adts !== null && i === unit.first ? adts.layout : NO_BYTES;
+        if (adts !== null) end = writeAdtsHeader(scratch, end, adts, size + layout.length);
         packetizer.put(scratch, 0, end);
+        packetizer.put(layout, 0, layout.length);
       }
       const start = Math.max(from, position);
       const stop = Math.min(to, position + size);

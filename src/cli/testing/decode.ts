@@ -23,21 +23,37 @@ export function picturesOf(file: string, ...options: readonly string[]): Promise
 }
 
 /** Coded audio frames as stored, each with its time. */
-export function framesOf(file: string, ...options: readonly string[]): Promise<readonly Unit[]> {
-  return hashesOf(file, [...options], ['-map', '0:a:0', '-c', 'copy', ...(file.endsWith('.ts') ? ['-bsf:a', 'aac_adtstoasc'] : [])]);
+export async function framesOf(file: string, ...options: readonly string[]): Promise<readonly Unit[]> {
+  const isAdts = file.endsWith('.ts') && (await codecOf(file)) === 'aac';
+  return hashesOf(file, [...options], ['-map', '0:a:0', '-c', 'copy', ...(isAdts ? ['-bsf:a', 'aac_adtstoasc'] : [])]);
+}
+
+/** A hash over all decoded samples; edit lists do not count. */
+export async function soundOf(file: string): Promise<string> {
+  const { stdout, stderr } = await exec('ffmpeg', ['-v', 'warning', '-nostdin', ...(file.endsWith('.ts') ? [] : ['-ignore_editlist', '1']), '-i', file, '-map', '0:a:0', '-c:a', 'pcm_s32le', '-f', 'hash', '-hash', 'md5', '-']);
+  expectQuiet(file, stderr);
+  return stdout.trim();
+}
+
+async function codecOf(file: string): Promise<string> {
+  return (await exec('ffprobe', ['-v', 'error', '-select_streams', 'a:0', '-show_entries', 'stream=codec_name', '-of', 'csv=p=0', file])).stdout.split('\n')[0].trim();
 }
 
 async function hashesOf(file: string, input: readonly string[], output: readonly string[]): Promise<readonly Unit[]> {
   // Whatever ffmpeg says of a stream that we made is a fault.
   const { stdout, stderr } = await exec('ffmpeg', ['-v', 'warning', '-nostdin', '-copyts', ...input, '-i', file, ...output, '-copytb', '1', '-f', 'framehash', '-hash', 'md5', '-'], { maxBuffer: MOST_OUTPUT });
-  const said = stderr.split('\n').filter((line) => line !== '' && !HARMLESS.test(line));
-  if (said.length > 0) throw new Error(`ffmpeg says of ${file.split('/').at(-1)}: ${said.slice(0, 5).join(' | ')}`);
+  expectQuiet(file, stderr);
   const [numerator, denominator] = (/^#tb 0: (\d+)\/(\d+)/m.exec(stdout) ?? ['', '1', '1']).slice(1).map(Number);
   return stdout
     .split('\n')
     .filter((line) => /^\d/.test(line))
     .map((line) => line.split(',').map((cell) => cell.trim()))
     .map(([, , pts, , , hash]) => ({ seconds: (Number(pts) * numerator) / denominator, hash }));
+}
+
+function expectQuiet(file: string, stderr: string): void {
+  const said = stderr.split('\n').filter((line) => line !== '' && !HARMLESS.test(line));
+  if (said.length > 0) throw new Error(`ffmpeg says of ${file.split('/').at(-1)}: ${said.slice(0, 5).join(' | ')}`);
 }
 
 const HARMLESS = /Encoder did not produce proper pts|deprecated pixel format|Guessed Channel Layout/;
