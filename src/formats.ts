@@ -12,6 +12,7 @@ import { writeKeyFramePlaylist, writeMaster, writeMediaPlaylist } from './manife
 import type { Sizes } from './manifest/rates.ts';
 import { writeSmooth } from './manifest/smooth.ts';
 import type { Presentation, SwitchingSet, Track } from './model/presentation.ts';
+import type { TrackProtection } from './model/protection.ts';
 import { presentationTime, type SampleTable } from './model/samples.ts';
 import { toHns } from './time.ts';
 
@@ -99,14 +100,15 @@ const CMAF_SIZES: Sizes = {
   keyFrameBytes: remembered(keySample, (track, keyFrame) => keyFrameBytes(track, keySample(track, keyFrame), keyFrame, CMAF_FORM)),
 };
 
-/** Kept by sample table and first sample, which filtered views share with the asset. */
+/** Kept by protection or, in the clear, sample table, and by first sample: what filtered views share with the asset. */
 function remembered(sampleOf: (track: Track, index: number) => number, bytesOf: (track: Track, index: number) => number): (track: Track, index: number) => number {
-  const known = new WeakMap<SampleTable, Map<number, number>>();
+  const known = new WeakMap<SampleTable | TrackProtection, Map<number, number>>();
   return (track, index) => {
-    let sizes = known.get(track.samples);
+    const owner = track.protection ?? track.samples;
+    let sizes = known.get(owner);
     if (sizes === undefined) {
       sizes = new Map();
-      known.set(track.samples, sizes);
+      known.set(owner, sizes);
     }
     const sample = sampleOf(track, index);
     let bytes = sizes.get(sample);
@@ -193,7 +195,7 @@ const ROWS: readonly Format[] = [
     container: 'fmp4',
     sampleForm: 'stored',
     muxed: false,
-    writeManifest: (presentation, { format }) => writeSmooth(presentation, { version: format === 'fmp4-v20' ? 0 : 2 }),
+    writeManifest: (presentation, { format, extra }) => writeSmooth(presentation, { version: format === 'fmp4-v20' ? 0 : 2, extra }),
     planSegment: (_, __, track, segment) => planFragment(track, segment, SMOOTH_FORM),
     mimeOf: MP4_MIME,
   },

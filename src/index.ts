@@ -18,11 +18,13 @@ export type { Presentation, SwitchingSet, Track } from './model/presentation.ts'
 export type { Timeline } from './model/timeline.ts';
 export { planBody, sendBody, type BodyPlan, type Sink } from './origin/body.ts';
 export { FOLDER_CATALOG, type Catalog, type Publication } from './origin/catalog.ts';
+export { createProtector, type ProtectionOptions, type Protector } from './origin/encryption.ts';
 export { handle, type HandlerDeps, type HandlerSettings, type Reply, type Request } from './origin/handler.ts';
 export { createPool, type BufferPool } from './origin/pool.ts';
 export { startServer, type OriginServer, type ServerOptions } from './origin/server.ts';
 export { parseUrl, printUrl, type Resource, type StreamRequest } from './origin/url.ts';
 export { createFileCatalog, type FileCatalog, type FileCatalogOptions } from './policy/catalog.ts';
+export { ContentKey } from './protection/contentkey.ts';
 export { openFileStorage } from './storage/file.ts';
 export { createMemoryStorage } from './storage/memory.ts';
 export type { Entry, Source, Storage } from './storage/storage.ts';

@@ -11,6 +11,7 @@ import { IsomerError } from '../errors.ts';
 import { FORMATS, type Format } from '../formats.ts';
 import { createLog, type Log } from '../log.ts';
 import type { Presentation } from '../model/presentation.ts';
+import { createProtector } from '../origin/encryption.ts';
 import type { HandlerDeps, Page } from '../origin/handler.ts';
 import type { Holdings, Metrics } from '../origin/metrics.ts';
 import { createPool } from '../origin/pool.ts';
@@ -18,6 +19,7 @@ import { startServer, type ServerOptions } from '../origin/server.ts';
 import type { PageAsset, PageOutput } from '../page/assets.ts';
 import { createPage, PAGE_POLICY } from '../page/page.ts';
 import { createFileCatalog } from '../policy/catalog.ts';
+import { ContentKey } from '../protection/contentkey.ts';
 import { openFileStorage } from '../storage/file.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assetPath, findAssets, problemOf, type FoundAsset } from './assets.ts';
@@ -61,6 +63,7 @@ async function serveHere(config: Config, log: Log & { flush(): void }, place: Wo
   const handler: HandlerDeps = {
     catalog: await createFileCatalog({ storage, revalidateMs: config.revalidateMs, download: config.download, now: deps.now, note: (message) => log.warn(message) }),
     library,
+    protector: createProtector({ keyDeliveryUrl: config.keyDeliveryUrl, readKey: (id, stored) => new ContentKey(id, Buffer.from(stored, 'base64')) }),
     formats: FORMATS,
     page,
     files: storage,

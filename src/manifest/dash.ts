@@ -2,13 +2,14 @@
  * DASH MPDs (ISO/IEC 23009-1) of on-demand presentations. CSF is literal: the shape of spec/golden/dash-csf.mpd. CMAF is strict:
  * ISO/IEC 23000-19 and the DASH-IF interoperability points. What differs and why: spec/mapping-dash.md.
  */
-import type { AudioCodec } from '../model/codec.ts';
+import type { Codec } from '../model/codec.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { durationRuns } from '../model/timeline.ts';
 import { greatestCommonDivisor, HNS_PER_SECOND, type Ticks } from '../time.ts';
 import { audioChannels, objectAudio } from './channels.ts';
 import { CARRIES, carriedSets, cmafCodecs, type ManifestParameters } from './common.ts';
 import { languageTag } from '../model/languages.ts';
+import { contentProtection } from './protection.ts';
 import { bitRates, ceilDivide, ceilSeconds, extentOf, longestSegment, minimumBuffer, startOf, type Sizes } from './rates.ts';
 import { encodeName, inQuality, segmentUrls, type Quality, type UrlParameters } from './urls.ts';
 import { el, textElement, writeDocument, type XmlElement } from './xml.ts';
@@ -54,6 +55,7 @@ function csfAdaptationSet(set: SwitchingSet, id: number, start: Ticks, parameter
   const { name, kind, tracks } = set;
   const { group, letter } = CSF_GROUPS[kind];
   const codecs = csfCodecs(tracks[0]);
+  const protection = contentProtection(set);
   const isVideo = kind === 'video';
   return el(
     'AdaptationSet',
@@ -69,28 +71,30 @@ function csfAdaptationSet(set: SwitchingSet, id: number, start: Ticks, parameter
       lang: isVideo ? undefined : languageTag(set.language),
       ...(isVideo ? { ...largestPicture(tracks), startWithSAP: 1 } : {}),
     },
+    protection.common,
     descriptors(set, set.roles),
     el('SegmentTemplate', { timescale: HNS_PER_SECOND, presentationTimeOffset: nonZero(start), ...templateUrls(name, '$Bandwidth$', parameters) }, segmentTimeline(set)),
     tracks.map((track, i) =>
-      el('Representation', {
-        id: `${group}_${letter}_${encodeName(name)}_${i + 1}`,
-        bandwidth: track.bitrate,
-        codecs: csfCodecs(track) === codecs ? undefined : csfCodecs(track),
-        ...pictureSize(track),
-        audioSamplingRate: track.codec.kind === 'audio' ? track.codec.sampleRate : undefined,
-      }, csfChannels(track)),
+      el(
+        'Representation',
+        {
+          id: `${group}_${letter}_${encodeName(name)}_${i + 1}`,
+          bandwidth: track.bitrate,
+          codecs: csfCodecs(track) === codecs ? undefined : csfCodecs(track),
+          ...pictureSize(track),
+          audioSamplingRate: track.codec.kind === 'audio' ? track.codec.sampleRate : undefined,
+        },
+        described(track.codec, track.codec.kind === 'audio' && track.codec.family !== 'aac', protection.ofTrack(track)),
+      ),
     ),
   );
 }
 
 /** The golden, whose audio is AAC, has none. Of E-AC-3 and DTS the codec string does not tell how many channels there are, nor of objects. */
-function csfChannels({ codec }: Track): XmlElement[] {
-  return codec.kind === 'audio' && codec.family !== 'aac' ? channelElements(codec) : [];
-}
-
-/** In the schema's order. */
-function channelElements(codec: AudioCodec): XmlElement[] {
-  return [el('AudioChannelConfiguration', audioChannels(codec)), ...objectAudio(codec).map((property) => el('SupplementalProperty', property))];
+/** Channels, protection, objects: in the schema's order. */
+function described(codec: Codec, channels: boolean, protection: readonly XmlElement[]): readonly XmlElement[] {
+  if (codec.kind !== 'audio' || !channels) return protection;
+  return [el('AudioChannelConfiguration', audioChannels(codec)), ...protection, ...objectAudio(codec).map((property) => el('SupplementalProperty', property))];
 }
 
 /** As stored; the hexadecimal digits of H.264's profile and level are upper-case, as in the golden. */
@@ -132,6 +136,7 @@ export function writeMpdCmaf(presentation: Presentation, parameters: ManifestPar
 function cmafAdaptationSet(set: SwitchingSet, id: number, start: Ticks, parameters: UrlParameters, bandwidths: readonly number[]): XmlElement {
   const { name, kind, tracks } = set;
   const codecs = tracks.map(cmafCodecs);
+  const protection = contentProtection(set);
   const common = codecs.every((other) => other === codecs[0]);
   const isVideo = kind === 'video';
   return el(
@@ -146,6 +151,7 @@ function cmafAdaptationSet(set: SwitchingSet, id: number, start: Ticks, paramete
       segmentAlignment: true,
       startWithSAP: 1,
     },
+    protection.common,
     descriptors(set, set.roles.length === 0 && set.accessibility.length === 0 ? ['main'] : set.roles),
     el('SegmentTemplate', { timescale: HNS_PER_SECOND, presentationTimeOffset: nonZero(start) }, segmentTimeline(set)),
     tracks.map((track, i) => {
@@ -161,7 +167,7 @@ function cmafAdaptationSet(set: SwitchingSet, id: number, start: Ticks, paramete
           sar: codec.kind === 'video' ? `${codec.sampleAspectRatio.numerator}:${codec.sampleAspectRatio.denominator}` : undefined,
           audioSamplingRate: codec.kind === 'audio' ? codec.sampleRate : undefined,
         },
-        codec.kind === 'audio' ? channelElements(codec) : null,
+        described(codec, codec.kind === 'audio', protection.ofTrack(track)),
         // The bitrate of the URL is not @bandwidth, which is measured here, so it cannot be $Bandwidth$; the rest is inherited (5.3.9.1).
         el('SegmentTemplate', templateUrls(name, track.bitrate, parameters)),
       );

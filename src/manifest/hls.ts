@@ -9,6 +9,7 @@ import { audioGroups, muxedAudio, withAudioTrack, type AudioGroup, type Renditio
 import { codecsText, frameRateText, optionallyQuoted, quoted, tag } from './hlstags.ts';
 import { HLS, type HlsRow } from './hlsversions.ts';
 import { keyFramesOf } from './hlsplaylist.ts';
+import { keyTags, protectionsOf } from './protection.ts';
 import { bitRates, ceilSeconds, longestSegment, type BitRates, type Sizes } from './rates.ts';
 import { playlistUrl } from './urls.ts';
 
@@ -24,7 +25,12 @@ export function writeMaster(presentation: Presentation, parameters: ManifestPara
   const rates = options.version === 7 ? measuredRates(sets, options.sizes) : FORMULA_RATES;
   const wanted = presentation.view?.firstQuality ?? null;
   const lines = row.muxed ? muxedVariants(sets, row, rates, parameters, wanted) : demuxedVariants(sets, row, rates, parameters, wanted);
-  return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? ['#EXT-X-INDEPENDENT-SEGMENTS'] : []), ...lines, ''].join('\n');
+  return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? ['#EXT-X-INDEPENDENT-SEGMENTS', ...sessionKeys(sets, row)] : []), ...lines, ''].join('\n');
+}
+
+/** Keys of all streams, so that players can ask for them early; the old service had none of these tags. */
+function sessionKeys(sets: readonly SwitchingSet[], { container }: HlsRow): readonly string[] {
+  return protectionsOf(sets).flatMap((protection) => keyTags({ protection }, container, 'EXT-X-SESSION-KEY').lines);
 }
 
 /** The old service's estimate of one stream's rate in a transport stream: 2.2 % and 8160 bit/s more than its bitrate. */

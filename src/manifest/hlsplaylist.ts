@@ -7,6 +7,7 @@ import { carriedSets, carries, type ManifestParameters } from './common.ts';
 import { muxedAudio, withAudioTrack } from './hlsaudio.ts';
 import { dateText, quoted, tag } from './hlstags.ts';
 import { HLS, type HlsRow, type HlsVersion } from './hlsversions.ts';
+import { keyTags, type HlsKeyTags } from './protection.ts';
 import { ceilSeconds, longestSegment } from './rates.ts';
 import { segmentUrls } from './urls.ts';
 
@@ -17,7 +18,7 @@ export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet
   const own = row.muxed ? withAudioTrack(parameters, audio) : parameters;
   const url = segmentUrls(set.name, own);
   const { names, first } = set.timeline;
-  return playlist(row, sets, names, own, set.name, { url, first, extra: [] });
+  return playlist(row, sets, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container) });
 }
 
 /** One entry per key frame, each until the next one. `track` is a video track. */
@@ -28,7 +29,7 @@ export function writeKeyFramePlaylist(presentation: Presentation, set: Switching
     throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: 'type=keyframes', expected: 'a video track, in HLS version 4 or CMAF', found: `${set.kind} in version ${version}` });
   }
   const { edges, first } = keyFramesOf(set, track);
-  return playlist(row, sets, edges, parameters, set.name, { url: segmentUrls(set.name, parameters, 'KeyFrames'), first, extra: ['#EXT-X-I-FRAMES-ONLY'] });
+  return playlist(row, sets, edges, parameters, set.name, { url: segmentUrls(set.name, parameters, 'KeyFrames'), first, extra: ['#EXT-X-I-FRAMES-ONLY'], keys: keyTags(track, row.container) });
 }
 
 /** Times of the listed segments' key frames in 10 MHz, floors like all names, then the end of the set; `first` counts the track's key frames before. */
@@ -49,21 +50,26 @@ function playableSets(presentation: Presentation, set: SwitchingSet, { codec }: 
   throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: `track ${set.name}`, expected: families.join(', '), found: codec.rfc6381 });
 }
 
-/** `first`: entries of the unfiltered playlist before the first one here. */
-type Entries = { readonly url: (time: Ticks) => string; readonly first: number; readonly extra: readonly string[] };
+/** SAMPLE-AES and KEYFORMAT (RFC 8216 7). */
+const KEY_FORMATS_VERSION = 5;
 
-function playlist(row: HlsRow, sets: readonly SwitchingSet[], edges: BigInt64Array, parameters: ManifestParameters, name: string, { url, first, extra }: Entries): string {
+/** `first`: entries of the unfiltered playlist before the first one here. */
+type Entries = { readonly url: (time: Ticks) => string; readonly first: number; readonly extra: readonly string[]; readonly keys: HlsKeyTags };
+
+function playlist(row: HlsRow, sets: readonly SwitchingSet[], edges: BigInt64Array, parameters: ManifestParameters, name: string, { url, first, extra, keys }: Entries): string {
   const suffix = parameters.segmentSuffix === true ? row.suffix : { segment: '', init: '' };
   const lines = [
     '#EXTM3U',
-    `#EXT-X-VERSION:${row.version}`,
+    `#EXT-X-VERSION:${keys.whole || keys.lines.length === 0 ? row.version : Math.max(row.version, KEY_FORMATS_VERSION)}`,
     '#EXT-X-PLAYLIST-TYPE:VOD',
     ...(row.cachingForbidden ? ['#EXT-X-ALLOW-CACHE:NO'] : []),
     `#EXT-X-MEDIA-SEQUENCE:${first}`,
     `#EXT-X-TARGETDURATION:${ceilSeconds(longestSegment(sets))}`,
     ...extra,
     `#EXT-X-PROGRAM-DATE-TIME:${dateText(edges[0])}`,
+    ...(keys.whole ? keys.lines : []),
     ...(row.map ? [tag('EXT-X-MAP', { URI: quoted(segmentUrls(name, parameters)('i') + suffix.init) })] : []),
+    ...(keys.whole ? [] : keys.lines),
   ];
   let start = toMicroseconds(edges[0]);
   for (let i = 0; i + 1 < edges.length; i++) {

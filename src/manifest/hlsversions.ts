@@ -8,6 +8,7 @@ export type HlsVersion = 3 | 4 | 7;
 
 export type HlsRow = {
   readonly version: HlsVersion;
+  readonly container: 'fmp4' | 'ts';
   readonly families: readonly Track['codec']['family'][];
   /** Audio travels in the video segments. */
   readonly muxed: boolean;
@@ -32,6 +33,7 @@ export type HlsRow = {
 };
 
 const TRANSPORT = {
+  container: 'ts',
   families: CARRIES.transport,
   strict: false,
   title: 'no-desc',
@@ -49,6 +51,7 @@ export const HLS: Readonly<Record<HlsVersion, HlsRow>> = {
   4: { ...TRANSPORT, version: 4, muxed: false, keyFrames: true },
   7: {
     version: 7,
+    container: 'fmp4',
     families: CARRIES.fragments,
     muxed: false,
     strict: true,

@@ -9,6 +9,9 @@ import { xmlRegisterFsInputProviders } from 'libxml2-wasm/lib/nodejs.mjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { applyFilters, type Filter } from '../model/filter.ts';
 import { timelineOf } from '../model/timeline.ts';
+import { ContentKey } from '../protection/contentkey.ts';
+import { protectPresentation } from '../protection/protect.ts';
+import { NO_SYSTEMS } from '../protection/urls.ts';
 import { writeMpdCmaf, writeMpdCsf } from './dash.ts';
 import { aacCodec, audioSet, audioTrack, avcCodec, descriptionSet, eac3Codec, goldenAudio, goldenPresentation, goldenVideo, hevcCodec, NOMINAL_SIZES, parametersOf, presentationOf, videoSet, videoTrack } from './testing.ts';
 
@@ -23,6 +26,8 @@ const TWENTY_TO_FORTY: Filter = {
   firstQuality: null,
   tracks: [],
 };
+const address = 'https://keys.example/?a=1&kid={ContentKeyId}';
+const SYSTEMS = { ...NO_SYSTEMS, playReady: { licenseUrl: address, customAttributes: null }, widevine: { licenseUrl: address }, clearKey: { keyUrl: address }, envelope: { keyUrl: address } };
 const PRESENTATIONS = {
   golden: goldenPresentation(),
   'labels, description, roles, odd names': presentationOf(
@@ -41,6 +46,16 @@ const PRESENTATIONS = {
   'a start after 0': presentationOf(audioSet('a', [audioTrack(1, aacCodec())], { timeline: later }), videoSet([videoTrack(1, avcCodec('64000d', 320, 180))], { timeline: later })),
   'audio alone': presentationOf(goldenAudio()),
   'a filter': applyFilters(goldenPresentation(), [TWENTY_TO_FORTY], { live: false }),
+  ...Object.fromEntries(
+    (['cbc', 'cenc', 'cbcs'] as const).map((scheme) => [
+      `${scheme}, a key for each kind, the lowest quality in the clear`,
+      protectPresentation(presentationOf(goldenAudio({ label: 'l' }), descriptionSet(), audioSet('ec3', [audioTrack(384000, eac3Codec(true))]), goldenVideo()), {
+        scheme,
+        systems: SYSTEMS,
+        keyOf: (set, { bitrate }) => (bitrate === 381048 ? null : new ContentKey(new Uint8Array(16).fill(set.name.length), new Uint8Array(16))),
+      }),
+    ]),
+  ),
 };
 
 function documentsOf(presentation: (typeof PRESENTATIONS)[keyof typeof PRESENTATIONS]): readonly string[] {

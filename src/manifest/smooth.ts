@@ -3,23 +3,26 @@ import { IsomerError } from '../errors.ts';
 import type { AudioCodec, VideoCodec } from '../model/codec.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { durationRuns, segmentCount } from '../model/timeline.ts';
+import { smoothProtection } from '../protection/signalling.ts';
 import { HNS_PER_SECOND, type Ticks } from '../time.ts';
 import { CARRIES, carriedSets, isDescription } from './common.ts';
+import { protectionsOf } from './protection.ts';
 import { extentOf } from './rates.ts';
-import { inQuality, segmentUrls } from './urls.ts';
-import { el, writeDocument, type XmlElement } from './xml.ts';
+import { inQuality, segmentUrls, type UrlParameters } from './urls.ts';
+import { el, textElement, writeDocument, type XmlElement } from './xml.ts';
 
 /** 2: runs of equal durations are one element with `r`. 0: one element per fragment, for clients from before 2016. */
-export type SmoothOptions = { readonly version: 2 | 0 };
+export type SmoothOptions = { readonly version: 2 | 0; readonly extra?: UrlParameters['extra'] };
 
-export function writeSmooth(presentation: Presentation, { version }: SmoothOptions): string {
+export function writeSmooth(presentation: Presentation, { version, extra = [] }: SmoothOptions): string {
   const sets = carriedSets(presentation, 'Smooth Streaming', CARRIES.smooth);
   const onlyVideo = sets.filter(({ kind }) => kind === 'video').length === 1;
   return writeDocument(
     el(
       'SmoothStreamingMedia',
       { MajorVersion: 2, MinorVersion: version, Duration: durationOf(presentation, sets), TimeScale: HNS_PER_SECOND },
-      sets.map((set) => streamIndex(set, version, onlyVideo)),
+      protection(sets),
+      sets.map((set) => streamIndex(set, version, extra, onlyVideo)),
     ),
   );
 }
@@ -30,7 +33,13 @@ function durationOf({ view }: Presentation, sets: readonly SwitchingSet[]): Tick
   return groups.map(extentOf).reduce((longest, { start, end }) => (end - start > longest ? end - start : longest), 0n);
 }
 
-function streamIndex(set: SwitchingSet, version: 2 | 0, onlyVideo: boolean): XmlElement {
+/** One header for all streams (MS-SSTR 2.2.2.2). */
+function protection(sets: readonly SwitchingSet[]): XmlElement | null {
+  const header = smoothProtection(protectionsOf(sets));
+  return header === null ? null : el('Protection', {}, textElement('ProtectionHeader', header.text, { SystemID: header.systemId }));
+}
+
+function streamIndex(set: SwitchingSet, version: 2 | 0, extra: UrlParameters['extra'], onlyVideo: boolean): XmlElement {
   const { name, kind, language, roles, tracks, timeline } = set;
   const isVideo = kind === 'video';
   return el(
@@ -38,7 +47,7 @@ function streamIndex(set: SwitchingSet, version: 2 | 0, onlyVideo: boolean): Xml
     {
       Chunks: segmentCount(timeline),
       Type: kind,
-      Url: inQuality('{bitrate}', segmentUrls(name, { format: '', extra: [] })('{start time}')),
+      Url: inQuality('{bitrate}', segmentUrls(name, { format: '', extra })('{start time}')),
       QualityLevels: tracks.length,
       Language: isVideo || language === '' ? undefined : language,
       Name: isVideo && onlyVideo && name === 'video' ? undefined : name,

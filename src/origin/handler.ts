@@ -10,10 +10,9 @@ import type { Log } from '../log.ts';
 import { applyFilters, filtersText, selectFilters, type Filter } from '../model/filter.ts';
 import { findSet, type Presentation, type SwitchingSet, type Track } from '../model/presentation.ts';
 import { findSegment, segmentCount } from '../model/timeline.ts';
-import { decideEncryption } from '../policy/decide.ts';
-import type { Protocol } from '../policy/streaming.ts';
 import { planBody, sliceBody, type BodyPlan, type ReadableSources } from './body.ts';
 import type { Catalog, Publication } from './catalog.ts';
+import { chooseEncryption, type Encryption, type Protector } from './encryption.ts';
 import { checkDownload, openDownload, parseDownload, type Download, type Files } from './download.ts';
 import { caching, chosenCoding, codedTag, COMMON_HEADERS, entityTag, errorCaching, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Coding, type Headers, type RequestHeaders } from './headers.ts';
 import type { BufferPool } from './pool.ts';
@@ -52,6 +51,7 @@ export type HandlerSettings = {
 export type HandlerDeps = {
   readonly catalog: Catalog;
   readonly library: Library;
+  readonly protector: Protector;
   readonly formats: readonly Format[];
   /** Files of the demo page; null when it is not shown. */
   readonly page: Page | null;
@@ -162,16 +162,17 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
   const format = findRow(stream, deps.formats);
   const publication = await deps.catalog.resolve(stream);
   if (publication === null) throw new IsomerError('MPE_RESOURCE_NOT_FOUND', { where: stream.locator.join('/'), expected: 'a published locator' });
-  const filters = checkPolicy(stream, format, publication);
+  const { encryption, filters } = checkPolicy(stream, format, publication);
   const lease = await deps.library.open(publication.folder, stream.name);
   const release = onceOnly(lease);
   try {
     const { presentation, sources } = lease.asset;
-    const asset = { sources, presentation: applyFilters(presentation, filters, { live: false }) };
+    const whole = encryption === null ? { presentation, tag: '' } : deps.protector.protect(presentation, publication, encryption);
+    const asset = { sources, presentation: applyFilters(whole.presentation, filters, { live: false }) };
     const found = findContent(stream, format, asset, release, deps);
     const prefetch = header(request.headers, 'cdn-origin-assist-prefetch-enabled') === '1' ? found.next : null;
     const { settings } = deps;
-    const etag = entityTag(settings.generation, presentation.version, printUrl(stream), filtersText(filters));
+    const etag = entityTag(settings.generation, presentation.version, printUrl(stream), filtersText(filters), ...(whole.tag === '' ? [] : [whole.tag]));
     const headers = {
       'Content-Type': found.mime,
       ...found.headers,
@@ -201,14 +202,12 @@ function findRow({ format }: StreamRequest, formats: readonly Format[]): Format 
   throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: 'parameter format', expected: known.join(', '), found: format });
 }
 
-const PROTOCOLS = { m3u8: 'hls', mpd: 'dash', ssm: 'smoothStreaming' } as const satisfies Record<Format['manifest']['kind'], Protocol>;
-
-/** What the locator's policy refuses is refused here. Gives the filters to apply: they act on manifests and playlists only. */
-function checkPolicy({ encryption, filters, resource }: StreamRequest, { manifest, sampleForm, title }: Format, publication: Publication): readonly Filter[] {
-  const scheme = decideEncryption(publication.policy, { protocol: PROTOCOLS[manifest.kind], cmaf: sampleForm === 'cmaf', encryption });
-  // Never in the clear what a policy wants encrypted.
-  if (scheme !== null) throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: title, expected: 'delivery in the clear', found: scheme });
-  return resource.kind === 'manifest' || resource.kind === 'playlist' ? selectFilters(publication.filters, filters, (name) => publication.findFilter(name)) : [];
+/** What the locator's policy refuses is refused here, before anything is opened. Filters act on manifests and playlists only. */
+function checkPolicy(stream: StreamRequest, format: Format, publication: Publication): { readonly encryption: Encryption | null; readonly filters: readonly Filter[] } {
+  const encryption = chooseEncryption(stream, format, publication.policy);
+  const { resource } = stream;
+  const isManifest = resource.kind === 'manifest' || resource.kind === 'playlist';
+  return { encryption, filters: isManifest ? selectFilters(publication.filters, stream.filters, (name) => publication.findFilter(name)) : [] };
 }
 
 type Found = Pick<Content, 'makeBody' | 'text'> & { readonly mime: string; readonly headers: Headers; readonly next: string | null };
@@ -280,14 +279,18 @@ function findTrack(presentation: Presentation, name: string, bitrate: number): {
   return { set, track };
 }
 
-function childParameters({ format: tag, audioTrack, audioOnly, filters }: StreamRequest, format: Format, presentation: Presentation, settings: HandlerSettings): Parameters<Format['writeManifest']>[1] {
+function childParameters({ format: tag, encryption, audioTrack, audioOnly, filters }: StreamRequest, format: Format, presentation: Presentation, settings: HandlerSettings): Parameters<Format['writeManifest']>[1] {
   if (audioTrack !== null && findSet(presentation, audioTrack)?.kind !== 'audio') {
     const names = presentation.switchingSets.filter(({ kind }) => kind === 'audio').map(({ name }) => name);
     throw new IsomerError('MPE_EGRESS_TRACK_NOT_FOUND', { what: 'parameter audioTrack', expected: names.join(', ') || 'none: the asset has no audio', found: audioTrack });
   }
   return {
     format: tag,
-    extra: [...(audioTrack !== null && format.muxed ? [['audiotrack', audioTrack] as const] : []), ...(filters.length > 0 ? [['filter', filters.join(';')] as const] : [])],
+    extra: [
+      ...(encryption === null ? [] : [['encryption', encryption] as const]),
+      ...(audioTrack !== null && format.muxed ? [['audiotrack', audioTrack] as const] : []),
+      ...(filters.length > 0 ? [['filter', filters.join(';')] as const] : []),
+    ],
     audioOnly: audioOnly ?? settings.audioOnly,
     segmentSuffix: settings.segmentSuffix,
   };

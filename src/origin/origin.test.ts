@@ -6,9 +6,11 @@ import { createMovieReader } from '../asset/reader.ts';
 import { FORMATS } from '../formats.ts';
 import { audioTrack, mp4File, nalSample, videoTrack } from '../isobmff/testing.ts';
 import { NO_LOG } from '../log.ts';
+import { ContentKey } from '../protection/contentkey.ts';
 import { createMemoryStorage, type MemoryStorage } from '../storage/memory.ts';
 import { planBody, sendBody, type Sink } from './body.ts';
 import { FOLDER_CATALOG } from './catalog.ts';
+import { createProtector } from './encryption.ts';
 import { handle, isPlan, type HandlerDeps, type Reply } from './handler.ts';
 import { createPool, type BufferPool } from './pool.ts';
 import { startServer, type OriginServer } from './server.ts';
@@ -25,6 +27,7 @@ function rig(fault?: Parameters<typeof createMemoryStorage>[1]): Rig {
   const deps: HandlerDeps = {
     catalog: FOLDER_CATALOG,
     library,
+    protector: createProtector({ keyDeliveryUrl: 'https://keys.example/', readKey: (id, stored) => new ContentKey(id, Buffer.from(stored)) }),
     formats: FORMATS,
     page: (path) => Promise.resolve(path === '/' ? { mime: 'text/html', bytes: new Uint8Array(3), immutable: false } : null),
     files: storage,

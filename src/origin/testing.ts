@@ -6,8 +6,10 @@ import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts
 import { tableOf } from '../model/testing.ts';
 import { timelineOf } from '../model/timeline.ts';
 import { IsomerError } from '../errors.ts';
+import { ContentKey } from '../protection/contentkey.ts';
 import type { ReadableSource } from './body.ts';
 import { FOLDER_CATALOG } from './catalog.ts';
+import { createProtector } from './encryption.ts';
 import type { HandlerDeps, Library } from './handler.ts';
 import { createPool } from './pool.ts';
 
@@ -118,6 +120,7 @@ export function makeWorld({ segmentBytes = 1000, source = patternSource(), plan,
     deps: {
       catalog: FOLDER_CATALOG,
       library,
+      protector: createProtector({ keyDeliveryUrl: 'https://keys.example/', readKey: (id, stored) => new ContentKey(id, Buffer.from(stored, 'base64')) }),
       formats: [formatOf('smooth', ['', 'fmp4'], segment), hlsOf(segment), { ...formatOf('dash-csf', ['mpd-time-csf'], segment), writeInit: (set) => Buffer.from(`init ${set.name}`) }],
       page: null,
       files: { open: () => Promise.reject(new IsomerError('MPE_STORAGE_RESOURCE_NOT_FOUND', {})) },

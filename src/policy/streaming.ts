@@ -35,6 +35,8 @@ const CommonEncryptionCbcs = z.strictObject({
 const StreamingPolicyProperties = z.strictObject({
   created: Instant.optional(),
   defaultContentKeyPolicyName: Name.nullish(),
+  /** Ours: also what players can do and the old service did not offer, e.g. `cbcs` in DASH. */
+  beyondAms: z.boolean().nullish(),
   noEncryption: NoEncryption.nullish(),
   envelopeEncryption: EnvelopeEncryption.nullish(),
   commonEncryptionCenc: CommonEncryptionCenc.nullish(),

@@ -168,9 +168,9 @@ describe('signalling', () => {
   });
 
   it('Smooth Streaming', () => {
-    expect(smoothProtection(protection('piff'))).toMatchObject({ systemId: '9A04F079-9840-4286-AB92-E65BE0885F95' });
-    expect(smoothProtection(protection('cbc'))).toMatchObject({ systemId: 'B47B251A-2409-4B42-958E-08DBAE7B4EE9', text: expect.stringContaining('<sea:CryptoPeriod ') as string });
-    expect(smoothProtection(protection('cenc', NO_SYSTEMS))).toBeNull();
+    expect(smoothProtection([protection('piff')])).toMatchObject({ systemId: '9A04F079-9840-4286-AB92-E65BE0885F95' });
+    expect(smoothProtection([protection('cbc')])).toMatchObject({ systemId: 'B47B251A-2409-4B42-958E-08DBAE7B4EE9', text: expect.stringContaining('<sea:CryptoPeriod ') as string });
+    expect(smoothProtection([protection('cenc', NO_SYSTEMS)])).toBeNull();
   });
 
   const tags = (...args: Parameters<typeof hlsKeys>): string[] => hlsKeys(...args).map((tag) => tag.map(({ name, value, quoted }) => (quoted ? `${name}="${value}"` : `${name}=${value}`)).join(','));

@@ -22,13 +22,15 @@ function url(template: string, { keyId, systems }: TrackProtection): string {
   return fillTemplate(template, { keyId, alternativeMediaId: systems.alternativeMediaId });
 }
 
-function proOf(protection: TrackProtection): Uint8Array | null {
-  const { scheme, keyId, key, systems } = protection;
+/** `others`: more keys under the same policy. */
+function proOf(protection: TrackProtection, others: readonly TrackProtection[] = []): Uint8Array | null {
+  const { scheme, systems } = protection;
   if (systems.playReady === null) return null;
   const { licenseUrl, customAttributes } = systems.playReady;
+  const several = others.length > 0 ? '4.2.0.0' : '4.0.0.0';
   return playReadyObject({
-    version: scheme === 'cbcs' ? '4.3.0.0' : '4.0.0.0',
-    keys: [{ keyId, key }],
+    version: scheme === 'cbcs' ? '4.3.0.0' : several,
+    keys: [protection, ...others].map(({ keyId, key }) => ({ keyId, key })),
     licenseUrl: licenseUrl === null ? null : url(licenseUrl, protection),
     customAttributes,
   });
@@ -93,9 +95,12 @@ function segmentEncryption(protection: TrackProtection): Element {
 /** A ProtectionHeader of Smooth Streaming ([MS-SSTR] 2.2.2.2); null when no system speaks for the track. */
 export type SmoothProtection = { readonly systemId: string; readonly text: string };
 
-export function smoothProtection(protection: TrackProtection): SmoothProtection | null {
+/** `protections`: one for each key of the presentation. */
+export function smoothProtection([protection, ...others]: readonly TrackProtection[]): SmoothProtection | null {
+  if (protection === undefined) return null;
+  if (protection.scheme === 'cbc' && others.length > 0) throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: 'AES-128 envelope of Smooth Streaming', expected: 'one key for all tracks', found: `${others.length + 1} keys` });
   if (protection.scheme === 'cbc') return { systemId: SMOOTH_ENVELOPE_SYSTEM, text: printElement(segmentEncryption(protection)) };
-  const pro = proOf(protection);
+  const pro = proOf(protection, others);
   return pro === null ? null : { systemId: SYSTEM_IDS.playReady.toUpperCase(), text: base64(pro) };
 }
 
