@@ -4,6 +4,7 @@ import { mp4File, videoTrack } from './isobmff/testing.ts';
 
 test('the public names', () => {
   expect(Object.keys(api).toSorted()).toEqual([
+    'ContentKey',
     'ERRORS',
     'FOLDER_CATALOG',
     'FORMATS',
@@ -16,6 +17,7 @@ test('the public names', () => {
     'createMemoryStorage',
     'createMovieReader',
     'createPool',
+    'createProtector',
     'createSidecarCache',
     'findFormat',
     'handle',

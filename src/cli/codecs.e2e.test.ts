@@ -157,6 +157,7 @@ describe('AC-3', () => {
   });
 
   test('alone is refused with its own code', async () => {
+    expect.hasAssertions();
     await make('lone', ...sound('5.1(side)'), '-c:a', 'ac3');
     await expectRefused('lone', Object.keys(FORMATS), 'MPE_AUDIO_ENCODING_NOT_SUPPORTED');
   });
@@ -189,6 +190,7 @@ describe('H.264', () => {
     ['variable', [...picture('30'), '-vf', "select='not(eq(mod(n,7),3))'", '-fps_mode', 'vfr', '-video_track_timescale', '90000', ...x264]],
   ];
   test.each(forms)('%s', async (asset, args) => {
+    expect.hasAssertions();
     await make(asset, ...args);
     await expectEqual(asset, Object.keys(FORMATS));
   });
