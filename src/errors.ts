@@ -107,7 +107,7 @@ export const ERRORS = {
   ISOMER_KEY_NOT_OFFERED: { status: 403, kind: 'denied', message: 'no content key policy gives out this key in this form' },
   ISOMER_KEY_UNKNOWN: { status: 404, kind: 'not-found', message: 'no key with this identifier is given out' },
   ISOMER_KEY_STORE: { status: 500, kind: 'internal', message: 'the key cannot be read from where it is kept' },
-  ISOMER_LICENCE_NOT_ISSUED: { status: 501, kind: 'unsupported', message: 'licences of this system are not issued here, and no server that issues them is configured' },
+  ISOMER_LICENCE_NOT_ISSUED: { status: 501, kind: 'internal', message: 'licences of this system are not issued here, and no server that issues them is configured' },
   ISOMER_LICENCE_SERVER: { status: 502, kind: 'storage', message: 'the licence server did not answer as it should' },
   ISOMER_TOKEN_ISSUER: { status: 503, kind: 'storage', message: 'the keys of the token’s issuer cannot be had' },
   ISOMER_KEYS_BUSY: { status: 503, kind: 'storage', message: 'too many counted tokens are in use' },
