@@ -3,9 +3,10 @@
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { explain, list } from './cli/explain.ts';
-import { withJudge, withSubject, type JudgeOptions, type SubjectOptions } from './cli/options.ts';
+import { withJudge, withReplay, withSubject, withTier, type JudgeOptions, type SubjectOptions } from './cli/options.ts';
 import { note, tolerateClosedPipe } from './cli/output.ts';
 import { diff, rewriteBaseline, rewriteReport, type BaselineOptions, type ReportOptions } from './cli/reports.ts';
+import { replaySubject, type ReplayCommandOptions } from './cli/replay.ts';
 import { captureTo, DEFAULT_ENTRY, judgeTrace, runSubject } from './cli/run.ts';
 import { EXIT_CODES, messageOf, SuiteFault } from './fault.ts';
 
@@ -23,6 +24,13 @@ Examples:
   isomer-conformance run --root ./assets --out ./result
   isomer-conformance run --origin http://127.0.0.1:8080/movie/movie.ism --formats dash-csf dash-cmaf --out ./result
   isomer-conformance run --trace ./result/trace --truth ./assets --out ./again --min-coverage 60
+${ENDS}`;
+
+const REPLAY_EXAMPLES = `
+Examples:
+  isomer-conformance replay --root ./assets --out ./result
+  isomer-conformance replay --root ./assets --players hls.js shaka --browsers chromium --templates sequential
+  isomer-conformance replay --origin http://127.0.0.1:8080/movie/movie.ism --truth ./assets --player ./my-adapter.mjs
 ${ENDS}`;
 
 const DIFF_EXAMPLES = `
@@ -54,6 +62,12 @@ function program(): Command {
     .addHelpText('after', ENDS)
     .action(async (folder: string, options: JudgeOptions) => {
       process.exitCode = await judgeTrace(folder, 'trace', options);
+    });
+  withTier(withReplay(withSubject(root.command('replay').description('play a subject with real players in real browsers, and judge the pictures and sounds'), DEFAULT_ENTRY)), 'ci: every player in every output once, the rest sampled; full: everything')
+    .option('--truth <dir>', 'folder with one folder per asset, each with truth.json; default: --root')
+    .addHelpText('after', REPLAY_EXAMPLES)
+    .action(async (options: ReplayCommandOptions) => {
+      process.exitCode = await replaySubject(options);
     });
   root
     .command('report')

@@ -3,6 +3,7 @@
  * can be committed and compared. `run.json` holds everything that differs between two runs or two machines.
  */
 import { z } from 'zod';
+import { replayDetailSchema, replaySectionSchema } from './replay.ts';
 import { formatIdSchema } from './requirement.ts';
 
 export const REPORT_SCHEMA = 'isomer-conformance-report/1';
@@ -56,6 +57,8 @@ export const reportSchema = z.strictObject({
   results: z.array(resultSchema),
   /** Expectation entries that matched nothing, or whose result passes. */
   staleExpectations: z.array(z.string()),
+  /** Real players in real browsers; absent where none was asked. */
+  replay: replaySectionSchema.optional(),
   footer: z.strictObject({ results: z.number().int().nonnegative() }),
 });
 export type Report = z.infer<typeof reportSchema>;
@@ -97,6 +100,7 @@ export const runSchema = z.strictObject({
   /** Where trace and truth files lay, so that reports with evidence can be written again; relative to this file where possible. */
   trace: z.string().optional(),
   truth: z.string().optional(),
+  replays: z.array(replayDetailSchema).optional(),
   /** Expectation entries that were past their date; the report itself knows no clock. */
   expired: z.array(z.string()).optional(),
 });

@@ -69,6 +69,16 @@ export function withJudge(command: Command): Command {
     .option('--strict', 'a SHOULD that does not hold also makes the run fail');
 }
 
+export function withReplay(command: Command): Command {
+  return command
+    .option('--player, --players <name...>', 'hls.js, dash.js, shaka, shaka-4, video.js, native, or the file of an adapter (./my-adapter.mjs); default: all of them')
+    .option('--browser, --browsers <name...>', 'chromium, firefox; default: those of this machine')
+    .option('--template, --templates <id...>', 'only these things to do: sequential, to-end, offset, pause, quality, audio, lost-segment, manifest-once, slow')
+    .option('--max-failures <n>', 'stop after so many new failures', positive);
+}
+
+export const withTier = (command: Command, text: string): Command => command.option('--tier <tier>', text, oneOf(['ci', 'full']), 'ci');
+
 function withChoice(command: Command): Command {
   return command.option('--asset, --assets <id...>', 'only these assets').addOption(new Option('--format, --formats <id...>', 'only these outputs').choices(FORMAT_IDS));
 }

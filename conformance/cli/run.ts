@@ -60,7 +60,7 @@ export async function captureTo(folder: string, options: SubjectOptions): Promis
   return 'origin';
 }
 
-function chosen(manifests: readonly ManifestTarget[], { assets = [], formats = [] }: ChoiceOptions): readonly ManifestTarget[] {
+export function chosen(manifests: readonly ManifestTarget[], { assets = [], formats = [] }: ChoiceOptions): readonly ManifestTarget[] {
   const left = manifests.filter(({ asset, format }) => (assets.length === 0 || assets.includes(asset)) && (formats.length === 0 || formats.includes(format)));
   if (left.length === 0) throw new SuiteFault('usage', 'no manifest is of these assets and outputs');
   return left;
@@ -156,7 +156,7 @@ export function loadTruths(folder: string | undefined, { trace }: Pick<TraceRead
   return truths;
 }
 
-function suiteVersion(): string {
+export function suiteVersion(): string {
   for (const place of ['../../package.json', '../../../package.json']) {
     const file = new URL(place, import.meta.url);
     if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;

@@ -3,25 +3,32 @@
  * reports fails the replay, a clock that it moves proves nothing.
  */
 import { COUNTER_MODULUS } from './marks.ts';
-import type { BrowserName, Limits, Observation, Recording, ReplayTruth, SeekReading, SoundReading, Verdict } from './model.ts';
+import type { BrowserName, Limits, Observation, ReasonKind, Recording, ReplayTruth, SeekReading, SoundReading, Verdict } from './model.ts';
+import { hundredths, offsetOf } from './offset.ts';
+import { THRESHOLDS } from './thresholds.ts';
 
 /**
  * Chromium names the shown picture's time exactly; in Firefox a picture read in a frame callback may still be the one
  * before. Offsets of up to two frames are players that rebase on the reordering delay or on the earliest of audio and video.
  */
-export function limitsOf(browser: BrowserName, seconds: number): Limits {
+export function limitsOf(browser: BrowserName | 'device', seconds: number): Limits {
   return {
     seconds,
-    frameShare: 0.97,
-    pixelLag: browser === 'firefox' ? 1 : 0,
-    raceShare: 0.03,
-    offsetSpread: 0.25,
-    offsetLimit: 2.6,
-    toneShare: 0.95,
-    syncBias: 20,
-    syncLimit: 80,
-    startupLimit: 15_000,
+    frameShare: THRESHOLDS.frameShare.value,
+    pixelLag: pixelLagOf(browser),
+    raceShare: THRESHOLDS.raceShare.value,
+    offsetSpread: THRESHOLDS.offsetSpread.value,
+    offsetLimit: THRESHOLDS.offsetLimit.value,
+    toneShare: THRESHOLDS.toneShare.value,
+    syncBias: THRESHOLDS.syncBias.value,
+    syncLimit: THRESHOLDS.syncLimit.value,
+    startupLimit: THRESHOLDS.startup.value,
   };
+}
+
+/** Frames by which pixels may trail their time; a browser that nobody has measured is trusted less. */
+export function pixelLagOf(browser: string): number {
+  return browser === 'chromium' ? 0 : 1;
 }
 
 /** Pictures; what is longer is no machine's hiccup. */
@@ -32,18 +39,19 @@ const NEAR_READINGS = 60;
 export type Judged = { readonly observation: Observation; readonly verdict: Verdict };
 
 /** `slow`: a busy machine can be the cause. */
-type Reason = { readonly text: string; readonly slow: boolean };
+type Reason = { readonly kind: ReasonKind; readonly text: string; readonly slow: boolean };
 
-const hard = (text: string): Reason => ({ text, slow: false });
+const hard = (kind: ReasonKind, text: string): Reason => ({ kind, text, slow: false });
 
-export function judge(recording: Recording, seeks: readonly SeekReading[], truth: ReplayTruth, limits: Limits): Judged {
+/** `tolerated`: kinds of reasons that what the replay was asked to do brings about by itself. */
+export function judge(recording: Recording, seeks: readonly SeekReading[], truth: ReplayTruth, limits: Limits, tolerated: readonly ReasonKind[] = []): Judged {
   const observation = observe(recording, seeks, truth, limits);
   const reasons = [
     ...judgePlayer(observation, limits),
     ...(truth.frameRate === null ? [] : judgePictures(recording, observation, truth, limits)),
     ...(truth.pilots.length === 0 ? [] : judgeSound(recording, observation, truth, limits)),
-  ];
-  const unclear = reasons.length === 0 ? judgeMachine(observation, limits) : [];
+  ].filter(({ kind }) => !tolerated.includes(kind));
+  const unclear = reasons.length === 0 && !tolerated.includes('gap') ? judgeMachine(observation, limits) : [];
   const outcome = reasons.length > 0 ? 'fail' : unclear.length > 0 ? 'unclear' : 'pass';
   const all = [...reasons, ...unclear];
   return { observation, verdict: { outcome, reasons: all.map(({ text }) => text), maybeSlow: outcome !== 'pass' && all.every(({ slow }) => slow) } };
@@ -61,7 +69,7 @@ function observe(recording: Recording, seeks: readonly SeekReading[], truth: Rep
   });
   const backwards: [number, number][] = [];
   for (let i = 1; i < numbers.length; i++) if (numbers[i] < numbers[i - 1] - limits.pixelLag) backwards.push([numbers[i - 1], numbers[i]]);
-  const offset = limits.pixelLag > 0 ? leastRepeated(offsets) : median(offsets);
+  const offset = offsetOf(offsets, limits.pixelLag);
   return {
     framesSeen: distinct.length,
     framesExpected: first === null || last === null ? 0 : last - first + 1,
@@ -85,38 +93,38 @@ function observe(recording: Recording, seeks: readonly SeekReading[], truth: Rep
 }
 
 function judgePlayer(seen: Observation, limits: Limits): Reason[] {
-  const reasons = seen.errors.map((text) => hard(`the player reported: ${text}`));
-  if (seen.startup !== null && seen.startup > limits.startupLimit) reasons.push({ text: `the first picture came after ${seen.startup} ms`, slow: true });
-  if (seen.stalls > 0) reasons.push({ text: `playback stalled ${seen.stalls} times after it had started`, slow: true });
+  const reasons = seen.errors.map((text) => hard('error', `the player reported: ${text}`));
+  if (seen.startup !== null && seen.startup > limits.startupLimit) reasons.push({ kind: 'startup', text: `the first picture came after ${seen.startup} ms`, slow: true });
+  if (seen.stalls > 0) reasons.push({ kind: 'stall', text: `playback stalled ${seen.stalls} times after it had started`, slow: true });
   return reasons;
 }
 
 function judgePictures(recording: Recording, seen: Observation, truth: ReplayTruth, limits: Limits): Reason[] {
   if (seen.framesSeen === 0) {
-    return [hard(`no picture could be read in ${recording.reads} looks, while the player's clock moved by ${seen.clockMoved.toFixed(1)} s`)];
+    return [hard('nothing', `no picture could be read in ${recording.reads} looks, while the player's clock moved by ${seen.clockMoved.toFixed(1)} s`)];
   }
   const reasons: Reason[] = [];
   const wanted = Math.min(limits.seconds * rateOf(truth), truth.frames - (seen.first ?? 0));
-  if (seen.framesExpected < wanted * 0.9) reasons.push(hard(`pictures ${seen.first} to ${seen.last} were shown; ${Math.round(wanted)} in a row were wanted`));
+  if (seen.framesExpected < wanted * 0.9) reasons.push(hard('short', `pictures ${seen.first} to ${seen.last} were shown; ${Math.round(wanted)} in a row were wanted`));
   const lost = seen.framesExpected - seen.framesSeen;
   if (tooMany(seen, limits) && lost > seen.unread) {
     const short = seen.missing.every(([from, to]) => to - from < SHORT_GAP);
-    reasons.push({ text: `${seen.framesSeen} of ${seen.framesExpected} pictures were seen; missing ${ranges(seen.missing)}`, slow: short });
+    reasons.push({ kind: 'gap', text: `${seen.framesSeen} of ${seen.framesExpected} pictures were seen; missing ${ranges(seen.missing)}`, slow: short });
   }
-  for (const [from, to] of seen.backwards) reasons.push(hard(`picture ${to} was shown after picture ${from}`));
+  for (const [from, to] of seen.backwards) reasons.push(hard('backwards', `picture ${to} was shown after picture ${from}`));
   const beyond = recording.frames.find((reading) => reading.counter >= truth.frames);
-  if (beyond !== undefined) reasons.push(hard(`picture ${beyond.counter} was shown; the asset has ${truth.frames}`));
+  if (beyond !== undefined) reasons.push(hard('stranger', `picture ${beyond.counter} was shown; the asset has ${truth.frames}`));
   const strangers = seen.renditions.filter((rendition) => !truth.renditions.includes(rendition));
-  if (strangers.length > 0) reasons.push(hard(`rendition ${strangers.join(', ')} was shown; the asset has ${truth.renditions.join(', ')}`));
-  reasons.push(...judgeOffsets(seen, limits).map(hard));
-  if (seen.seeks.right < seen.seeks.asked) reasons.push(hard(`${seen.seeks.asked - seen.seeks.right} of ${seen.seeks.asked} seeks showed another picture than the one due`));
+  if (strangers.length > 0) reasons.push(hard('stranger', `rendition ${strangers.join(', ')} was shown; the asset has ${truth.renditions.join(', ')}`));
+  reasons.push(...judgeOffsets(seen, limits).map((text) => hard('time', text)));
+  if (seen.seeks.right < seen.seeks.asked) reasons.push(hard('seek', `${seen.seeks.asked - seen.seeks.right} of ${seen.seeks.asked} seeks showed another picture than the one due`));
   return reasons;
 }
 
 function judgeMachine(seen: Observation, limits: Limits): Reason[] {
   if (!tooMany(seen, limits)) return [];
   const lost = seen.framesExpected - seen.framesSeen;
-  return [{ text: `${lost} of ${seen.framesExpected} pictures were not read; the browser says that it showed or dropped ${seen.unread} more than were read`, slow: true }];
+  return [{ kind: 'gap', text: `${lost} of ${seen.framesExpected} pictures were not read; the browser says that it showed or dropped ${seen.unread} more than were read`, slow: true }];
 }
 
 function tooMany(seen: Observation, limits: Limits): boolean {
@@ -138,18 +146,18 @@ function judgeOffsets(seen: Observation, limits: Limits): string[] {
 
 function judgeSound(recording: Recording, seen: Observation, truth: ReplayTruth, limits: Limits): Reason[] {
   if (seen.tones.heard < recording.sounds.length * 0.5 || seen.tones.heard === 0) {
-    return [hard(`marked sound was heard in ${seen.tones.heard} of ${recording.sounds.length} moments`)];
+    return [hard('silence', `marked sound was heard in ${seen.tones.heard} of ${recording.sounds.length} moments`)];
   }
   const reasons: Reason[] = [];
   if (seen.tones.right < seen.tones.heard * limits.toneShare) {
-    reasons.push(hard(`${seen.tones.heard - seen.tones.right} of ${seen.tones.heard} tones belonged to another second than the picture`));
+    reasons.push(hard('tone', `${seen.tones.heard - seen.tones.right} of ${seen.tones.heard} tones belonged to another second than the picture`));
   }
-  if (seen.pilots.length === 0) reasons.push(hard('no pilot tone was heard'));
-  if (seen.pilots.length > 1) reasons.push(hard(`the audio track changed unasked: pilots ${seen.pilots.join(', ')} Hz`));
+  if (seen.pilots.length === 0) reasons.push(hard('silence', 'no pilot tone was heard'));
+  if (seen.pilots.length > 1) reasons.push(hard('audio-change', `the audio track changed unasked: pilots ${seen.pilots.join(', ')} Hz`));
   const strangers = seen.pilots.filter((hertz) => !truth.pilots.some((pilot) => pilot.hertz === hertz));
-  if (strangers.length > 0) reasons.push(hard(`pilot ${strangers.join(', ')} Hz was heard; no track of the asset has it`));
+  if (strangers.length > 0) reasons.push(hard('stranger', `pilot ${strangers.join(', ')} Hz was heard; no track of the asset has it`));
   const off = truth.frameRate === null || seen.sync === null ? 0 : Math.abs(seen.sync.median - limits.syncBias);
-  if (off > limits.syncLimit) reasons.push({ text: `the picture was ${seen.sync?.median} ms ahead of the sound`, slow: off <= limits.syncLimit * 1.5 });
+  if (off > limits.syncLimit) reasons.push({ kind: 'sync', text: `the picture was ${seen.sync?.median} ms ahead of the sound`, slow: off <= limits.syncLimit * 1.5 });
   return reasons;
 }
 
@@ -188,28 +196,12 @@ function histogram(values: readonly number[]): Record<string, number> {
   return counts;
 }
 
-function hundredths(value: number): number {
-  return Math.round(value * 100) / 100 + 0;
-}
-
-function median(values: readonly number[]): number | null {
-  if (values.length === 0) return null;
-  const sorted = values.toSorted((a, b) => a - b);
-  return hundredths(sorted[sorted.length >> 1]);
-}
-
 /** Leaves out the few readings that raced with the next picture: one frame off, alone. */
 function settle(offsets: readonly number[], offset: number | null, limits: Limits): readonly number[] {
   if (offset === null) return offsets;
   const isRace = (value: number): boolean => Math.abs(Math.abs(value - offset) - 1) < 0.1;
   const races = offsets.filter(isRace).length;
   return races <= offsets.length * limits.raceShare ? offsets.filter((value) => !isRace(value)) : offsets;
-}
-
-/** Where pixels lag, late readings are the browser's and the earliest ones true; one alone may be a race. */
-function leastRepeated(values: readonly number[]): number | null {
-  const sorted = values.map(hundredths).toSorted((a, b) => a - b);
-  return sorted.find((value, i) => i + 1 < sorted.length && sorted[i + 1] - value < 0.1) ?? median(values);
 }
 
 /** Each pilot in the order heard, repeats dropped; one stray reading at a switch does not count. */

@@ -72,6 +72,45 @@ export type PlayerEvent = Readonly<z.infer<typeof playerEvent>>;
 export type SeekReading = Readonly<z.infer<typeof seekReading>>;
 export type Recording = Readonly<z.infer<typeof recording>>;
 
+/** What a device or a page is asked to do, step by step; it decides nothing. */
+export type Step =
+  | { readonly do: 'watch'; /** Distinct pictures to be shown; where there are none, the clock counts. */ readonly pictures: number; readonly seconds: number }
+  | { readonly do: 'ended' }
+  | { readonly do: 'quality'; readonly choose: 'lowest' | 'highest'; /** Mark of the rendition that has to show up. */ readonly rendition: number }
+  | { readonly do: 'audio'; /** Names of the language, the exact one first. */ readonly languages: readonly string[]; readonly pilot: number }
+  | { readonly do: 'pause'; readonly milliseconds: number }
+  | { readonly do: 'seek'; /** Picture numbers, in this order, read while paused. */ readonly frames: readonly number[] };
+
+export type Task = {
+  readonly url: string;
+  readonly format: ManifestFormat;
+  readonly player: string;
+  /** Module of a player that the suite does not know; null: one of its own. */
+  readonly module: string | null;
+  readonly from: number;
+  readonly pilots: readonly number[];
+  readonly tones: readonly number[];
+  readonly frameRate: number;
+  readonly videoStart: number;
+  readonly steps: readonly Step[];
+};
+
+const act = z.strictObject({ step: z.string(), ok: z.boolean(), text: z.string() });
+export type Act = Readonly<z.infer<typeof act>>;
+
+/** What comes back of a task. From a device it is a stranger's input. */
+export const taskResult = z.strictObject({
+  recording,
+  seeks: z.array(seekReading).max(10_000),
+  acts: z.array(act).max(100),
+  version: z.string().max(200),
+  ended: z.boolean(),
+});
+export type TaskResult = Readonly<z.infer<typeof taskResult>>;
+
+/** What kind of thing was wrong, so that a template can say which its own doing explains. */
+export type ReasonKind = 'error' | 'startup' | 'stall' | 'nothing' | 'short' | 'gap' | 'backwards' | 'stranger' | 'time' | 'seek' | 'silence' | 'tone' | 'audio-change' | 'sync';
+
 export type Limits = {
   /** Seconds of the asset that have to be seen in the window. */
   readonly seconds: number;

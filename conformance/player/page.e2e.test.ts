@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startOrigin, type RunningOrigin } from '../subject/self.ts';
 import type { BrowserDriver, BrowserPage } from './drivers/driver.ts';
 import { launchBrowser } from './drivers/launch.ts';
-import { CORPUS, createGate, ORIGIN_ENTRY, readCorpusAsset } from './testing.ts';
+import { createGate } from './gate.ts';
+import { CORPUS, ORIGIN_ENTRY, readCorpusAsset } from './testing.ts';
 import { attachObserver, stateOf, visit, type Visit } from './visit.ts';
 
 const ASSETS = ['h264-aac-mbr3', 'h264-multiaudio', 'muxed-mbr', 'fps25'];

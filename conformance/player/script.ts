@@ -6,14 +6,14 @@ import { readFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 
 /** In order of use: each may import values only from the ones before it. */
-const PARTS = ['marks', 'tones', 'page/observer'];
+const PARTS = ['marks', 'tones', 'offset', 'page/observer'];
 const IMPORT = /^import\s[^;]*;$/gm;
 const EXPORT = /^export\s+(?=(?:const|function)\s)/gm;
 
-/** A script that sets `globalThis.isomerObservers = { observeVideo }`. */
+/** A script that sets `globalThis.isomerObservers = { observeVideo, offsetOf }`. */
 export async function observerScript(): Promise<string> {
   const parts = await Promise.all(PARTS.map(readPart));
-  return `(() => {\n${parts.join('\n')}\nglobalThis.isomerObservers = { observeVideo };\n})();\n`;
+  return `(() => {\n${parts.join('\n')}\nglobalThis.isomerObservers = { observeVideo, offsetOf };\n})();\n`;
 }
 
 async function readPart(name: string): Promise<string> {

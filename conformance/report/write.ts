@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { OUTCOMES, type Report } from '../../spec/report.ts';
 import type { Material } from './assemble.ts';
 import { badge } from './badge.ts';
+import { compatJson, compatPage, replayPage } from './compat.ts';
 import { coveragePage } from './coverage.ts';
 import { htmlReport } from './html.ts';
 import { junitXml } from './junit.ts';
@@ -11,7 +12,7 @@ import { markdownOutcomes, markdownSummary } from './markdown.ts';
 import type { Reporting } from './model.ts';
 import { sarifLog } from './sarif.ts';
 
-type ReportFile = { readonly name: string; readonly text: (reporting: Reporting, material: Material) => string };
+type ReportFile = { readonly name: string; readonly text: (reporting: Reporting, material: Material) => string; /** Only where real players were asked. */ readonly replay?: true };
 
 const SOURCES: readonly ReportFile[] = [
   { name: 'report.json', text: ({ report }) => `${JSON.stringify(report, null, 1)}\n` },
@@ -25,6 +26,9 @@ const DERIVED: readonly ReportFile[] = [
   { name: 'coverage.md', text: coveragePage },
   { name: 'junit.xml', text: ({ report, run }) => junitXml(report, run) },
   { name: 'report.sarif', text: sarifLog },
+  { name: 'compat.json', text: ({ report }) => compatJson(report), replay: true },
+  { name: 'compatibility.md', text: ({ report }) => compatPage(report), replay: true },
+  { name: 'replays.md', text: ({ report, run }) => replayPage(report, run), replay: true },
   { name: 'badge-must.svg', text: (reporting) => badge('must', reporting) },
   { name: 'badge-should.svg', text: (reporting) => badge('should', reporting) },
 ];
@@ -38,8 +42,9 @@ export function writeReport(folder: string, reporting: Reporting, material: Mate
 /** All but report.json and run.json, which are what they are. Returns the names. */
 export function writeDerived(folder: string, reporting: Reporting, material: Material): readonly string[] {
   mkdirSync(folder, { recursive: true });
-  for (const { name, text } of DERIVED) writeFileSync(join(folder, name), text(reporting, material));
-  return DERIVED.map(({ name }) => name);
+  const files = DERIVED.filter(({ replay }) => replay === undefined || reporting.report.replay !== undefined);
+  for (const { name, text } of files) writeFileSync(join(folder, name), text(reporting, material));
+  return files.map(({ name }) => name);
 }
 
 /** `must: 812 pass, 3 fail …`, outcomes that did not occur left out. */

@@ -3,6 +3,7 @@ import type * as Dash from 'dashjs';
 import type HlsPlayer from 'hls.js';
 import type ShakaNamespace from 'shaka-player';
 import type Videojs from 'video.js';
+import type { offsetOf } from '../offset.ts';
 import type { observeVideo } from './observer.js';
 
 declare global {
@@ -10,5 +11,5 @@ declare global {
   var dashjs: typeof Dash;
   var shaka: typeof ShakaNamespace.default;
   var videojs: typeof Videojs.default;
-  var isomerObservers: { readonly observeVideo: typeof observeVideo };
+  var isomerObservers: { readonly observeVideo: typeof observeVideo; readonly offsetOf: typeof offsetOf };
 }

@@ -6,6 +6,8 @@ export async function createAdapter(video, report) {
   await loadScript('dash.mss.min.js');
   const { dashjs } = globalThis;
   const player = dashjs.MediaPlayer().create();
+  // A choice of quality shows behind what is buffered, which has to end within the asset.
+  player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 4, bufferTimeAtTopQuality: 4, bufferTimeAtTopQualityLongForm: 4 } } });
   const initialized = signal();
   player.on('streamInitialized', initialized.fulfil);
   player.on('error', (event) => {
@@ -31,7 +33,8 @@ export async function createAdapter(video, report) {
       player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: bitrate === null } } } });
       if (bitrate === null) return true;
       const wanted = player.getRepresentationsByType('video').find((representation) => representation.bandwidth === bitrate);
-      if (wanted !== undefined) player.setRepresentationForTypeById('video', wanted.id, true);
+      // Not by force: that takes away what is on show.
+      if (wanted !== undefined) player.setRepresentationForTypeById('video', wanted.id, false);
       return wanted !== undefined;
     },
     version: () => player.getVersion(),

@@ -1,0 +1,106 @@
+/** `replay`, and the replay stage of `run`: real players on what an origin serves. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Truth } from '../../spec/truth.ts';
+import { OUTCOMES, REPORT_SCHEMA, RUN_SCHEMA, type Report, type Run } from '../../spec/report.ts';
+import { EXIT_CODES, messageOf, SuiteFault } from '../fault.ts';
+import { replayAll, type ReplayOptions, type Replays } from '../player/stage.ts';
+import { CHECKS, loadRequirements, registryHash } from '../registry.ts';
+import { writeReport } from '../report/write.ts';
+import { checkHosts, expandOrigin } from '../subject/origin.ts';
+import { assetsIn, startOrigin, targetsOf } from '../subject/self.ts';
+import type { ManifestTarget } from '../trace.ts';
+import type { ChoiceOptions, SubjectOptions } from './options.ts';
+import { note, print } from './output.ts';
+import { chosen, suiteVersion } from './run.ts';
+
+export type ReplayCommandOptions = SubjectOptions & ReplayOptions & { readonly truth?: string };
+
+export async function replaySubject(options: ReplayCommandOptions): Promise<number> {
+  const started = Date.now();
+  const { replays, manifests, kind } = await replayStage(options);
+  const none = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Report['totals']['must'];
+  const requirements = loadRequirements();
+  const report: Report = {
+    schema: REPORT_SCHEMA,
+    suite: { version: suiteVersion(), registryHash: registryHash(CHECKS, requirements) },
+    target: { kind, profile: 'generic' },
+    judges: {},
+    totals: { must: none, should: none },
+    requirements: {},
+    results: [],
+    staleExpectations: [],
+    replay: replays.section,
+    footer: { results: 0 },
+  };
+  const run: Run = {
+    schema: RUN_SCHEMA,
+    startedAt: new Date(started).toISOString(),
+    milliseconds: Date.now() - started,
+    command: process.argv.slice(2),
+    targets: [...new Set(manifests.map(({ url }) => new URL(url).origin))],
+    environment: { node: process.version, platform: `${process.platform} ${process.arch}` },
+    requests: 0,
+    examined: {},
+    details: [],
+    omitted: 0,
+    replays: [...replays.details],
+  };
+  writeReport(options.out, { report, run, checks: [], requirements: [] }, null);
+  printReplays(replays);
+  return replayExitCode(replays.section);
+}
+
+export type Stage = { readonly replays: Replays; readonly manifests: readonly ManifestTarget[]; readonly kind: 'self' | 'origin' };
+
+export async function replayStage(options: ReplayCommandOptions): Promise<Stage> {
+  if ((options.root === undefined) === (options.origin === undefined)) throw new SuiteFault('usage', 'give either --root or --origin');
+  const say = options.quiet === true ? (): void => undefined : note;
+  const play = async (manifests: readonly ManifestTarget[], folder: string): Promise<Replays> => replayAll({ ...options, manifests, truths: truthsIn(folder, manifests), note: say });
+  if (options.root !== undefined) {
+    const assets = assetsIn(options.root, options.assets);
+    const origin = await startOrigin(options.root, options.serve);
+    try {
+      const manifests = chosen(targetsOf(origin.url, assets), { formats: options.formats ?? [] });
+      return { replays: await play(manifests, options.truth ?? options.root), manifests, kind: 'self' };
+    } finally {
+      await origin.stop();
+    }
+  }
+  const urls = options.origin ?? [];
+  if (options.truth === undefined) throw new SuiteFault('usage', 'replays need to know what is served: give --truth with a folder of truth files');
+  checkHosts(urls, options.allowHost ?? []);
+  const { manifests } = await expandOrigin(urls, { timeoutMs: options.timeout, maxBytes: options.maxBody });
+  const left = chosen(manifests, options satisfies ChoiceOptions);
+  return { replays: await play(left, options.truth), manifests: left, kind: 'origin' };
+}
+
+/** Truth files as the corpus makes them; an asset without one cannot be replayed. */
+function truthsIn(folder: string, manifests: readonly ManifestTarget[]): ReadonlyMap<string, Truth> {
+  const truths = new Map<string, Truth>();
+  for (const asset of new Set(manifests.map((manifest) => manifest.asset))) {
+    const file = join(folder, asset, 'truth.json');
+    if (!existsSync(file)) continue;
+    try {
+      truths.set(asset, Truth.parse(JSON.parse(readFileSync(file, 'utf8'))));
+    } catch (error) {
+      throw new SuiteFault('usage', `${file}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+  return truths;
+}
+
+export function printReplays({ section, infrastructure }: Replays): void {
+  const counts = OUTCOMES.map((outcome) => [outcome, section.rows.filter((row) => row.outcome === outcome).length] as const).filter(([, count]) => count > 0);
+  print(`replays: ${counts.map(([outcome, count]) => `${count} ${outcome}`).join(', ')}${infrastructure > 0 ? `; ${infrastructure} attempts lost to the machinery` : ''}`);
+  for (const { id, outcome, messages } of section.rows) if (outcome === 'fail') print(`fail ${id}: ${messages.join('; ')}`);
+  for (const stale of section.staleDefects) print(`stale defect ${stale}`);
+}
+
+/** What only the machine is to blame for is no verdict, and must not read as one. */
+export function replayExitCode({ rows, staleDefects }: Replays['section']): number {
+  const some = (outcome: string): boolean => rows.some((row) => row.outcome === outcome);
+  if (some('fail')) return EXIT_CODES.failed;
+  if (some('cantTell') || some('untested') || !some('pass')) return EXIT_CODES.harness;
+  return staleDefects.length > 0 ? EXIT_CODES.stale : EXIT_CODES.ok;
+}

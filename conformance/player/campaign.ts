@@ -1,0 +1,177 @@
+/** Runs a plan: as many replays at a time as the machine can show without dropping pictures, each with the time it may take. */
+import type { ReplayDetail, ReplayRow } from '../../spec/replay.ts';
+import { startProxy } from '../faults/proxy.ts';
+import { messageOf } from '../fault.ts';
+import { judgeCell, taskOf, type Judged } from './cell.ts';
+import { defectOf, type Defect } from './defects.ts';
+import type { BrowserDriver, BrowserPage } from './drivers/driver.ts';
+import { createGate } from './gate.ts';
+import { taskResult, type BrowserName } from './model.ts';
+import type { Cell } from './plan.ts';
+import type { Stage } from './serve.ts';
+import { THRESHOLDS } from './thresholds.ts';
+
+export type Played = { readonly row: ReplayRow; readonly detail: ReplayDetail | null; readonly version: string | null };
+
+export type CampaignOptions = {
+  readonly stage: Stage;
+  /** Starts a browser; asked again when one has died. */
+  readonly open: (name: BrowserName) => Promise<BrowserDriver>;
+  readonly cores: number;
+  /** Stops asking after so many new failures; what is left stays untested. */
+  readonly maxFailures?: number;
+  readonly progress?: (line: string) => void;
+  readonly defects?: readonly Defect[];
+};
+
+/** Places that a browser takes, of three for each core: what was measured to lose no pictures. */
+const WEIGHTS: Readonly<Record<BrowserName, number>> = { chromium: 2, firefox: 3 };
+const PLACES_PER_CORE = 3;
+/** A busy machine gets this many tries, the last one with nothing beside it; lost machinery gets one more. */
+const TRIES = 3;
+const LOOK_EVERY_MS = 200;
+
+export async function runPlan(cells: readonly Cell[], options: CampaignOptions): Promise<readonly Played[]> {
+  const { cores, progress, maxFailures = Infinity } = options;
+  const gate = createGate(cores * PLACES_PER_CORE);
+  const drivers = driverPool(options.open);
+  const started = performance.now();
+  const toPlay = cells.filter(({ cannot }) => cannot === null).length;
+  let done = 0;
+  let failures = 0;
+  const play = async (cell: Cell): Promise<Played> => {
+    if (cell.cannot !== null) return { row: rowOf(cell, 'inapplicable', [cell.cannot]), detail: null, version: null };
+    const tally = { attempts: 0, infrastructure: 0, began: performance.now() };
+    const attempt = async (): Promise<Attempt | null> => {
+      if (failures >= maxFailures) return null;
+      tally.attempts++;
+      return attemptCell(cell, options.stage, drivers);
+    };
+    let last = await gate.take(WEIGHTS[cell.browser], attempt);
+    for (let again = 1; last !== null && again < TRIES; again++) {
+      if ('lost' in last && tally.infrastructure++ > 0) break;
+      if ('judged' in last && !last.judged.verdict.maybeSlow) break;
+      last = await gate.alone(attempt);
+    }
+    const played = last === null ? { row: rowOf(cell, 'untested', ['the run was ended after too many failures']), detail: null, version: null } : concluded(cell, last, tally, options.defects);
+    if (played.row.outcome === 'fail') failures++;
+    done++;
+    const seconds = (performance.now() - started) / 1000;
+    progress?.(`[${done}/${toPlay}] ${played.row.outcome} ${cell.id} ${((performance.now() - tally.began) / 1000).toFixed(1)} s; about ${Math.ceil((seconds / done) * (toPlay - done))} s left${detailOf(played)}`);
+    return played;
+  };
+  try {
+    return await Promise.all(cells.map(play));
+  } finally {
+    await drivers.close();
+  }
+}
+
+function detailOf({ row, detail }: Played): string {
+  return row.outcome === 'pass' || detail === null ? '' : `: ${detail.reasons.join('; ').slice(0, 300)}`;
+}
+
+type Attempt = { readonly lost: string } | { readonly judged: Judged; readonly version: string };
+
+async function attemptCell(cell: Cell, stage: Stage, drivers: DriverPool): Promise<Attempt> {
+  try {
+    const driver = await drivers.get(cell.browser);
+    return await playCell(cell, stage, driver);
+  } catch (error) {
+    // Whether it was the page or the whole browser, the next attempt gets a new one.
+    await drivers.drop(cell.browser, error);
+    return { lost: messageOf(error) };
+  }
+}
+
+/** Plays a cell once, with its fault in between where it has one. Throws when browser or page are lost. */
+export async function playCell(cell: Cell, stage: Stage, driver: BrowserDriver): Promise<{ readonly judged: Judged; readonly version: string }> {
+  const { origin, pathname, search } = new URL(cell.target.url);
+  const proxy = cell.template.fault === null ? null : await startProxy(origin);
+  proxy?.spoilWith(cell.template.fault?.() ?? null);
+  let page: BrowserPage | null = null;
+  try {
+    page = await driver.open();
+    await page.goto(stage.url);
+    const url = proxy === null ? cell.target.url : `${proxy.url}${pathname}${search}`;
+    const answer = await runTask(page, JSON.stringify(taskOf(cell, url)));
+    if (typeof answer === 'string') throw new Error(`the page: ${answer}`);
+    const result = taskResult.parse(answer);
+    return { judged: judgeCell(cell, result, proxy?.spoiled() ?? null), version: result.version };
+  } finally {
+    await page?.close();
+    await proxy?.stop();
+  }
+}
+
+async function runTask(page: BrowserPage, task: string): Promise<unknown> {
+  const end = performance.now() + THRESHOLDS.cell.value;
+  let begun = false;
+  while (performance.now() < end) {
+    begun ||= (await page.evaluate(`globalThis.suite === undefined ? false : (suite.run(${task}), true)`)) === true;
+    const result = begun ? await page.evaluate('suite.result()') : null;
+    if (result !== null) return result;
+    await new Promise((resolve) => {
+      setTimeout(resolve, LOOK_EVERY_MS);
+    });
+  }
+  throw new Error(`the page gave no result within ${THRESHOLDS.cell.value} ms: ${page.messages().join('; ').slice(0, 300)}`);
+}
+
+function concluded(cell: Cell, last: Attempt, tally: { readonly attempts: number; readonly infrastructure: number; readonly began: number }, defects?: readonly Defect[]): Played {
+  const measured = { id: cell.id, milliseconds: Math.round(performance.now() - tally.began), attempts: tally.attempts, infrastructure: tally.infrastructure };
+  if ('lost' in last) return { row: rowOf(cell, 'cantTell', ['the browser was lost']), detail: { ...measured, reasons: [last.lost], observation: null }, version: null };
+  const { verdict, observation } = last.judged;
+  const defect = verdict.outcome === 'fail' ? defectOf(cell, defects) : null;
+  const outcome = defect !== null ? 'warn' : verdict.outcome === 'unclear' ? 'cantTell' : verdict.outcome;
+  const row = rowOf(cell, outcome, [...new Set(verdict.reasons.map(withoutValues))]);
+  const detail: ReplayDetail = {
+    ...measured,
+    reasons: [...verdict.reasons],
+    observation: {
+      ...observation,
+      missing: observation.missing.map(([from, to]) => [from, to]),
+      backwards: observation.backwards.map(([from, to]) => [from, to]),
+      offsets: { ...observation.offsets },
+      renditions: [...observation.renditions],
+      pilots: [...observation.pilots],
+      errors: [...observation.errors],
+    },
+  };
+  return { row: defect === null ? row : { ...row, known: { reason: defect.statement, bug: defect.reference } }, detail, version: last.version };
+}
+
+/** Two runs that fail alike say the same. */
+function withoutValues(reason: string): string {
+  return reason.slice(0, 300).replace(/-?\d+(?:\.\d+)?(?:(?:-|, )-?\d+(?:\.\d+)?)*/g, 'n');
+}
+
+function rowOf({ id, template, target, player, browser }: Cell, outcome: ReplayRow['outcome'], messages: readonly string[]): ReplayRow {
+  return { id, template: template.id, asset: target.content.asset, format: target.format, player: player.name, browser, outcome, messages: [...messages] };
+}
+
+type DriverPool = { get(name: BrowserName): Promise<BrowserDriver>; drop(name: BrowserName, cause: unknown): Promise<void>; close(): Promise<void> };
+
+function driverPool(open: (name: BrowserName) => Promise<BrowserDriver>): DriverPool {
+  const running = new Map<BrowserName, Promise<BrowserDriver>>();
+  const end = async (driver: Promise<BrowserDriver>): Promise<void> => {
+    await driver.then((each) => each.close()).catch(() => undefined);
+  };
+  return {
+    get(name) {
+      const there = running.get(name) ?? open(name);
+      running.set(name, there);
+      return there;
+    },
+    async drop(name, cause) {
+      const driver = running.get(name);
+      // A page that was slow is no reason to take the browser from the others.
+      if (driver === undefined || !/closed|disconnected|Target|Session|launch|Protocol error/i.test(messageOf(cause))) return;
+      running.delete(name);
+      await end(driver);
+    },
+    async close() {
+      await Promise.all([...running.values()].map(end));
+    },
+  };
+}

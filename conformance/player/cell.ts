@@ -1,0 +1,54 @@
+/** One cell of the plan: its task for the page, and the verdict on what comes back. */
+import type { Cell } from './plan.ts';
+import { judge, limitsOf } from './judge.ts';
+import type { Observation, Recording, Task, TaskResult, Verdict } from './model.ts';
+
+export type Judged = { readonly observation: Observation; readonly verdict: Verdict };
+
+export function taskOf({ target, format, player, template }: Cell, url: string): Task {
+  const { truth, frameRate } = target.content;
+  const { first, step, count } = truth.secondTones;
+  return {
+    url,
+    format: format.kind,
+    player: player.name,
+    module: player.module,
+    from: template.from(target.content),
+    pilots: truth.pilots.map(({ hertz }) => hertz),
+    tones: Array.from({ length: count }, (_, second) => first + step * second),
+    frameRate,
+    videoStart: truth.videoStart,
+    steps: template.steps(target.content),
+  };
+}
+
+/** `spoiled`: answers that the template's fault changed; null where nothing stood between. */
+export function judgeCell({ target: { content }, template, browser }: Cell, told: TaskResult, spoiled: number | null, device = false): Judged {
+  const result = { ...told, recording: fromStart(told.recording, template.from(content), content.frameRate) };
+  const limits = limitsOf(device ? 'device' : browser, template.seconds);
+  const { observation, verdict } = judge(result.recording, result.seeks, content.truth, limits, template.tolerates);
+  const undone = template.fault === null ? result.acts.filter(({ ok }) => !ok).map(({ step, text }) => `${step}: ${text}`) : [];
+  const unmet = [...undone, ...template.demands({ result, observation, content })];
+  const reasons = [...verdict.reasons, ...unmet];
+  if (verdict.outcome !== 'fail' && unmet.length === 0) {
+    if (spoiled === 0) return { observation, verdict: { outcome: 'unclear', reasons: ['the fault did not take place: the player asked around the proxy'], maybeSlow: false } };
+    return { observation, verdict };
+  }
+  // Steps that were not finished in time are what a starved browser leaves behind, too.
+  const starved = observation.framesSeen > 0 && observation.unread > observation.framesSeen * STARVED;
+  return { observation, verdict: { outcome: starved ? 'unclear' : 'fail', reasons, maybeSlow: starved || (verdict.outcome === 'fail' ? verdict.maybeSlow && unmet.length === 0 : undone.length > 0) } };
+}
+
+/** Share of pictures that the browser itself dropped, from which on nothing that it did late says anything about a stream. */
+const STARVED = 0.25;
+
+/** Seconds by which a player may begin before the place that it was told. */
+const EARLY = 0.5;
+
+/** Some players show a picture of the very start before they jump to where they were told to begin: that is no gap. */
+function fromStart(recording: Recording, from: number, frameRate: number): Recording {
+  if (from === 0) return recording;
+  const first = recording.frames.findIndex(({ counter }) => counter >= (from - EARLY) * frameRate);
+  const at = recording.frames[first]?.at ?? Infinity;
+  return { ...recording, frames: first < 0 ? [] : recording.frames.slice(first), sounds: recording.sounds.filter((sound) => sound.at >= at) };
+}

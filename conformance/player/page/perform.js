@@ -1,0 +1,147 @@
+/**
+ * Does what a task asks of a player, step by step, and hands back what was seen. The same in a browser that the suite
+ * drives and on a device that came by itself.
+ */
+import { within } from './adapters/load.js';
+
+/** @typedef {import('../model.ts').Task} Task */
+/** @typedef {import('../model.ts').Step} Step */
+/** @typedef {import('../model.ts').TaskResult} TaskResult */
+/** @typedef {import('../model.ts').SeekReading} SeekReading */
+/** @typedef {import('../model.ts').Recording} Recording */
+/** @typedef {import('./adapters/load.js').Adapter} Adapter */
+/** @typedef {{ readonly video: HTMLVideoElement, readonly adapter: Adapter, readonly observer: import('./observer.js').Observer, failed(): boolean }} Scene */
+/** @typedef {{ ok: boolean, text: string }} Ended */
+
+const LOOK_EVERY_MS = 100;
+const FIRST_MS = 20_000;
+const STUCK_MS = 5000;
+const SWITCH_MS = 12_000;
+const SEEK_MS = 4000;
+const SETTLE_MS = 300;
+/** Browsers show the picture's time with the picture, but for Firefox and whoever is unknown. */
+const LAG = /Chrom(e|ium)\//.test(navigator.userAgent) ? 0 : 1;
+const COUNTERS = 4096;
+
+/** @param {number} milliseconds */
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** @param {Scene} scene @param {() => boolean} done @param {() => boolean} hopeless */
+async function until(scene, done, hopeless) {
+  for (;;) {
+    if (done()) return true;
+    if (scene.failed() || hopeless()) return false;
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+/** True as soon as nothing new was shown for too long. @param {Scene} scene */
+function watchdog({ observer }) {
+  let seen = observer.seen;
+  let changed = performance.now();
+  return () => {
+    if (observer.seen !== seen) changed = performance.now();
+    seen = observer.seen;
+    return performance.now() - changed > (seen > 0 ? STUCK_MS : FIRST_MS);
+  };
+}
+
+/** @param {number} milliseconds */
+function deadline(milliseconds) {
+  const end = performance.now() + milliseconds;
+  return () => performance.now() > end;
+}
+
+/** @type {Readonly<Record<Step['do'], (scene: Scene, step: any, task: Task, seeks: SeekReading[]) => Promise<Ended>>>} */
+const STEPS = {
+  async watch(scene, /** @type {Extract<Step, { do: 'watch' }>} */ { pictures, seconds }) {
+    const { observer, video } = scene;
+    const before = observer.seen;
+    const clock = video.currentTime;
+    const stuck = pictures > 0 ? watchdog(scene) : deadline(FIRST_MS + seconds * 1000);
+    const done = () => (pictures > 0 ? observer.seen - before >= pictures : video.currentTime - clock >= seconds);
+    // A clock that ran far past the window without pictures will not bring them.
+    const ok = await until(scene, done, () => stuck() || video.ended || video.currentTime > clock + seconds + 4);
+    return { ok, text: `${observer.seen - before} pictures` };
+  },
+  async ended(scene) {
+    const stuck = watchdog(scene);
+    const ok = await until(scene, () => scene.video.ended, stuck);
+    return { ok, text: ok ? '' : 'the end was not announced' };
+  },
+  async quality(scene, /** @type {Extract<Step, { do: 'quality' }>} */ { choose, rendition }) {
+    const known = scene.adapter.state().bitrates;
+    const bitrate = choose === 'lowest' ? Math.min(...known) : Math.max(...known);
+    if (known.length === 0 || !scene.adapter.setQuality(bitrate)) return { ok: false, text: `the player offers no ${choose} quality` };
+    const ok = await until(scene, () => scene.observer.look()?.rendition === rendition, deadline(SWITCH_MS));
+    return { ok, text: ok ? '' : `rendition ${rendition} was not shown within ${SWITCH_MS / 1000} s of the choice` };
+  },
+  async audio(scene, /** @type {Extract<Step, { do: 'audio' }>} */ { languages, pilot }) {
+    if (!languages.some((language) => scene.adapter.setAudio(language))) return { ok: false, text: `the player offers no audio track in ${languages[0]}` };
+    const heard = () => scene.observer.recording().sounds.slice(-6);
+    const ok = await until(scene, () => heard().length === 6 && heard().every((sound) => sound.pilot === pilot), deadline(SWITCH_MS));
+    return { ok, text: ok ? '' : `pilot ${pilot} Hz was not heard within ${SWITCH_MS / 1000} s of the choice` };
+  },
+  async pause(scene, /** @type {Extract<Step, { do: 'pause' }>} */ { milliseconds }) {
+    scene.adapter.pause();
+    await pause(SETTLE_MS);
+    const before = scene.observer.look()?.counter ?? null;
+    await pause(milliseconds);
+    const after = scene.observer.look()?.counter ?? null;
+    await scene.adapter.play();
+    return before === after ? { ok: true, text: '' } : { ok: false, text: `the picture moved from ${before} to ${after} while paused` };
+  },
+  async seek(scene, /** @type {Extract<Step, { do: 'seek' }>} */ { frames }, task, seeks) {
+    const recording = scene.observer.recording();
+    scene.observer.stop();
+    if (recording.frames.length === 0) return { ok: false, text: 'there was no picture to seek from' };
+    scene.adapter.pause();
+    const offset = globalThis.isomerObservers.offsetOf(offsets(recording, task), LAG) ?? 0;
+    for (const frame of frames) seeks.push(await seekTo(scene, frame, task.videoStart + (frame + 0.5 + offset) / task.frameRate));
+    return { ok: true, text: '' };
+  },
+};
+
+/** @param {Recording} recording @param {Task} task */
+function offsets({ frames }, { frameRate, videoStart }) {
+  return frames.flatMap(({ mediaTime, counter }) => {
+    if (mediaTime === null) return [];
+    const raw = (mediaTime - videoStart) * frameRate - counter;
+    return [raw - Math.round(raw / COUNTERS) * COUNTERS];
+  });
+}
+
+/** What is drawn may trail the event that announces it, so a picture that is not the due one is looked at again. @param {Scene} scene @param {number} frame @param {number} seconds @returns {Promise<SeekReading>} */
+async function seekTo({ video, adapter, observer }, frame, seconds) {
+  const seeked = new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }));
+  const drawn = new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+  adapter.seek(seconds);
+  await within(Promise.all([seeked, drawn]), SEEK_MS, 'seeking').catch(() => undefined);
+  let mark = observer.look();
+  for (let look = 0; look < 10 && mark?.counter !== frame % COUNTERS; look++) {
+    await pause(50);
+    mark = observer.look();
+  }
+  return { frame, counter: mark?.counter ?? null, rendition: mark?.rendition ?? null };
+}
+
+/**
+ * @param {Scene} scene
+ * @param {Task} task
+ * @returns {Promise<Omit<TaskResult, 'recording' | 'version'> & { recording: Recording }>}
+ */
+export async function perform(scene, task) {
+  /** @type {SeekReading[]} */ const seeks = [];
+  const acts = [];
+  for (const step of task.steps) {
+    if (scene.failed()) break;
+    const before = step.do === 'seek' ? scene.observer.recording() : null;
+    const ended = await STEPS[step.do](scene, step, task, seeks);
+    acts.push({ step: step.do, ...ended });
+    if (before !== null) return { recording: before, seeks, acts, ended: scene.video.ended };
+    if (!ended.ok) break;
+  }
+  const recording = scene.observer.recording();
+  scene.observer.stop();
+  return { recording, seeks, acts, ended: scene.video.ended };
+}

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest';
+import { FORMAT_IDS } from '../../spec/requirement.ts';
+import type { ReplayRow, ReplaySection } from '../../spec/replay.ts';
+import { compatOf } from '../report/compat.ts';
+import type { Content } from './content.ts';
+import { defectOf } from './defects.ts';
+import type { BrowserName } from './model.ts';
+import { planReplays } from './plan.ts';
+import { PLAYERS } from './players.ts';
+import type { Probe } from './probe.ts';
+import { TEMPLATES } from './templates.ts';
+import { THRESHOLDS } from './thresholds.ts';
+
+const content = (asset: string, more: Partial<Content> = {}): Content => ({
+  asset,
+  truth: { frameRate: { num: 25, den: 1 }, frames: 300, videoStart: 0, renditions: [1, 2], pilots: [{ language: 'eng', hertz: 5000, start: 0 }], secondTones: { first: 500, step: 100, count: 24 } },
+  frameRate: 25,
+  seconds: 12,
+  qualities: [1, 2],
+  languages: [{ language: 'eng', pilot: 5000 }, { language: 'fra', pilot: 6000 }],
+  syncFrames: [0, 50, 100, 150, 200, 250],
+  sampleEntries: ['avc1', 'mp4a'],
+  mostPixels: 640 * 360,
+  ...more,
+});
+const probe = (change: Partial<Probe> = {}): Probe => ({
+  userAgent: '',
+  mediaSource: { 'video/mp4; codecs="avc1.64001f"': true, 'audio/mp4; codecs="mp4a.40.2"': true, 'video/mp4; codecs="hvc1.1.6.L93.B0"': false },
+  native: { 'application/vnd.apple.mpegurl': 'maybe' },
+  frameCallback: true,
+  encryptedMedia: true,
+  ...change,
+});
+const BOTH = new Map<BrowserName, Probe>([['chromium', probe()], ['firefox', probe({ native: { 'application/vnd.apple.mpegurl': '' } })]]);
+const targets = (...contents: readonly Content[]) => contents.flatMap((each) => FORMAT_IDS.map((format) => ({ content: each, format, url: `http://127.0.0.1/${each.asset}/${format}` })));
+const plan = (tier: 'ci' | 'full', ...contents: readonly Content[]) => planReplays({ targets: targets(...contents), players: PLAYERS, probes: BOTH, tier });
+
+describe('the plan', () => {
+  test('has legal pairs only, each once', () => {
+    const cells = plan('full', content('a'), content('b'));
+    expect(new Set(cells.map(({ id }) => id)).size).toBe(cells.length);
+    for (const { player, format } of cells) expect(player.kinds).toContain(format.kind);
+  });
+
+  test('of a short run stays short, and plays every output with every player that can', () => {
+    const cells = plan('ci', content('a'), content('b'), content('c')).filter(({ cannot }) => cannot === null);
+    expect(cells.length).toBeLessThan(110);
+    const sequential = cells.filter(({ template, browser }) => template.id === 'sequential' && browser === 'chromium').map(({ player, format }) => `${player.name} ${format.id}`);
+    expect(sequential).toHaveLength(20);
+    for (const { id } of TEMPLATES) for (const kind of ['hls', 'dash', 'smooth']) expect(cells.some(({ template, format }) => template.id === id && format.kind === kind), `${id} ${kind}`).toBe(true);
+  });
+
+  test('says why something is not played, by what the browser answered', () => {
+    const cells = plan('full', content('hevc', { sampleEntries: ['hvc1', 'mp4a'] }));
+    expect(cells.every(({ cannot }) => cannot !== null)).toBe(true);
+    expect(cells[0].cannot).toBe('chromium says that it does not decode video/mp4; codecs="hvc1.1.6.L93.B0"');
+    const native = plan('ci', content('a')).filter(({ player, browser }) => player.name === 'native' && browser === 'firefox');
+    expect(native.map(({ cannot }) => cannot)).toContain('firefox says that it does not play application/vnd.apple.mpegurl by itself');
+  });
+
+  test('takes the lightest asset that a template can be tried on', () => {
+    const cells = plan('ci', content('heavy', { mostPixels: 1e6 }), content('light'), content('single', { qualities: [1], mostPixels: 1 }));
+    expect(new Set(cells.map(({ target }) => target.content.asset))).toEqual(new Set(['light']));
+  });
+});
+
+test('a defect covers what its row names, and nothing else', () => {
+  const [cell] = plan('ci', content('a'));
+  const row = { id: 'x', player: cell.player.name, templates: [cell.template.id], statement: '', reference: '' };
+  expect(defectOf(cell, [row])).toBe(row);
+  expect(defectOf(cell, [{ ...row, browsers: ['firefox'] }])).toBeNull();
+  expect(defectOf(cell, [{ ...row, formats: ['smooth'] }])).toBeNull();
+});
+
+test('every threshold has a reason', () => {
+  for (const { value, reason } of Object.values(THRESHOLDS)) {
+    expect(value).toBeGreaterThan(0);
+    expect(reason.length).toBeGreaterThan(20);
+  }
+});
+
+test('support is told from all replays of a feature', () => {
+  const row = (outcome: ReplayRow['outcome'], asset: string): ReplayRow => ({ id: `t ${asset}/smooth p b`, template: 't', asset, format: 'smooth', player: 'p', browser: 'b', outcome, messages: outcome === 'pass' ? [] : ['why'] });
+  const support = (...rows: readonly ReplayRow[]) => {
+    const section: ReplaySection = { templates: { t: 'title' }, players: { p: '1' }, browsers: {}, rows: [...rows], staleDefects: [] };
+    return compatOf(section).features['smooth']['t'].support['p@b'];
+  };
+  expect(support(row('pass', 'a'), row('pass', 'b'))).toMatchObject({ support: 'supported', notes: [], version: '1' });
+  expect(support(row('pass', 'a'), row('fail', 'b'))).toMatchObject({ support: 'partial', notes: ['b: why'] });
+  expect(support(row('inapplicable', 'a'))).toMatchObject({ support: 'no' });
+  expect(support(row('cantTell', 'a'))).toMatchObject({ support: 'unknown' });
+});

@@ -1,0 +1,75 @@
+/** Which replays there are to be: content × output × player × browser × template. Pure; what cannot be is in it with the reason. */
+import type { FormatId } from '../../spec/requirement.ts';
+import { formatRow, type FormatRow } from '../outputs.ts';
+import type { Content } from './content.ts';
+import type { BrowserName } from './model.ts';
+import { cannotPlay, type PlayerRow } from './players.ts';
+import type { Probe } from './probe.ts';
+import { TEMPLATES, type Template } from './templates.ts';
+
+export type PlanTarget = { readonly content: Content; readonly format: FormatId; readonly url: string };
+
+export type Cell = {
+  /** `template asset/format player browser`: stable over hosts, ports and versions. */
+  readonly id: string;
+  readonly target: PlanTarget;
+  readonly format: FormatRow;
+  readonly player: PlayerRow;
+  readonly browser: BrowserName;
+  readonly template: Template;
+  /** Why it is not played; null: it is. */
+  readonly cannot: string | null;
+};
+
+export type PlanInput = {
+  readonly targets: readonly PlanTarget[];
+  readonly players: readonly PlayerRow[];
+  readonly probes: ReadonlyMap<BrowserName, Probe>;
+  readonly templates?: readonly string[];
+  readonly tier: 'ci' | 'full';
+};
+
+/** The browser in which every template is tried; the others play. */
+const MAIN: BrowserName = 'chromium';
+
+export function planReplays({ targets, players, probes, templates, tier }: PlanInput): readonly Cell[] {
+  const chosen = TEMPLATES.filter(({ id }) => templates === undefined || templates.includes(id));
+  const main = probes.has(MAIN) ? MAIN : [...probes.keys()].at(0);
+  const cells: Cell[] = [];
+  for (const [browser, probe] of probes) {
+    for (const template of chosen) {
+      for (const player of players) {
+        const legal = targets.filter(({ format }) => player.kinds.includes(formatRow(format).kind));
+        const wide = template.breadth === 'always';
+        if (tier === 'ci' && !wide && browser !== main) continue;
+        const own = tier === 'full' && wide ? legal : canonical(legal, template, player);
+        // The newest output of each protocol stands for the others in a short run.
+        const some = tier === 'full' || wide ? own : [...Map.groupBy(own, ({ format }) => formatRow(format).kind).values()].map((list) => list[list.length - 1]);
+        for (const target of some) {
+          const format = formatRow(target.format);
+          const cannot = cannotPlay(player, format, target.content.sampleEntries, browser, probe) ?? template.cannot(target.content, format, player);
+          cells.push({ id: `${template.id} ${target.content.asset}/${target.format} ${player.name} ${browser}`, target, format, player, browser, template, cannot });
+        }
+      }
+    }
+  }
+  return cells;
+}
+
+/** One asset for each output: of those that the template can be tried on the one with most to choose from, then the lightest. */
+function canonical(targets: readonly PlanTarget[], template: Template, player: PlayerRow): readonly PlanTarget[] {
+  return [...Map.groupBy(targets, ({ format }) => format).values()].map((list) => {
+    const rank = ({ content, format }: PlanTarget): readonly number[] => [
+      template.cannot(content, formatRow(format), player) === null ? 0 : 1,
+      content.languages.length > 0 ? 0 : 1,
+      -Math.min(2, content.qualities.length),
+      content.mostPixels,
+    ];
+    return list.toSorted((a, b) => compare(rank(a), rank(b)) || (a.content.asset < b.content.asset ? -1 : 1))[0];
+  });
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  const at = a.findIndex((value, i) => value !== b[i]);
+  return at < 0 ? 0 : a[at] - b[at];
+}

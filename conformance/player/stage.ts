@@ -1,0 +1,124 @@
+/** The replay stage of a run: finds browsers, asks them what they can, plans, plays, and makes the rows. */
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import type { ReplayDetail, ReplaySection } from '../../spec/replay.ts';
+import type { Truth } from '../../spec/truth.ts';
+import { messageOf, SuiteFault } from '../fault.ts';
+import type { ManifestTarget } from '../trace.ts';
+import { runPlan } from './campaign.ts';
+import { contentOf, type Content } from './content.ts';
+import { DEFECTS, defectOf } from './defects.ts';
+import type { BrowserDriver } from './drivers/driver.ts';
+import type { BrowserName } from './model.ts';
+import { planReplays, type Cell } from './plan.ts';
+import { PLAYERS, type PlayerRow } from './players.ts';
+import { probeBrowser, type Probe } from './probe.ts';
+import { openStage, type Stage } from './serve.ts';
+import { TEMPLATES } from './templates.ts';
+import { describeModule } from './vendor.ts';
+
+export type ReplayOptions = {
+  readonly players?: readonly string[];
+  readonly browsers?: readonly string[];
+  readonly templates?: readonly string[];
+  readonly tier: 'ci' | 'full';
+  readonly maxFailures?: number;
+};
+
+export type ReplayInput = ReplayOptions & {
+  readonly manifests: readonly ManifestTarget[];
+  readonly truths: ReadonlyMap<string, Truth>;
+  readonly note: (line: string) => void;
+};
+
+export type Replays = { readonly section: ReplaySection; readonly details: readonly ReplayDetail[]; readonly infrastructure: number };
+
+export async function replayAll(input: ReplayInput): Promise<Replays> {
+  const { note } = input;
+  const targets = targetsOf(input);
+  if (targets.length === 0) throw new SuiteFault('usage', 'no asset with marked pictures and a truth file is among the targets: replays would have nothing to go by');
+  const modules = (input.players ?? []).filter(isModule);
+  if (modules.length > 1) throw new SuiteFault('usage', 'one adapter at a time: give --player one file');
+  const stage = await openStage(modules.length === 0 ? {} : { module: resolve(modules[0]) });
+  const found = new Map<BrowserName, { readonly probe: Probe; readonly version: string }>();
+  try {
+    const { BROWSERS } = await launcher();
+    for (const name of chosenFrom(BROWSERS, input.browsers, 'browser')) {
+      const driver = await open(name).catch((error: unknown) => {
+        if (input.browsers !== undefined) throw new SuiteFault('usage', messageOf(error), { cause: error });
+        note(`${messageOf(error)}: its replays stay untested`);
+        return null;
+      });
+      if (driver === null) continue;
+      try {
+        found.set(name, { probe: await probeBrowser(driver, stage), version: await driver.version() });
+      } finally {
+        await driver.close();
+      }
+    }
+    if (found.size === 0) throw new SuiteFault('harness', 'there is no browser on this machine');
+    const players = await playersOf(input.players, stage, [...found.keys()][0]);
+    const probes = new Map([...found].map(([name, { probe }]) => [name, probe] as const));
+    const cells = planReplays({ targets, players, probes, tier: input.tier, ...(input.templates === undefined ? {} : { templates: chosenFrom(TEMPLATES.map(({ id }) => id), input.templates, 'template') }) });
+    if (cells.length === 0) throw new SuiteFault('usage', 'none of these players plays any of these outputs');
+    note(`${cells.filter(({ cannot }) => cannot === null).length} replays, ${cells.filter(({ cannot }) => cannot !== null).length} inapplicable`);
+    const played = await runPlan(cells, { stage, open, cores: availableParallelism(), progress: note, ...(input.maxFailures === undefined ? {} : { maxFailures: input.maxFailures }) });
+    const rows = played.map(({ row }) => row);
+    const details = played.flatMap(({ detail }) => (detail === null ? [] : [detail]));
+    const versions = played.flatMap(({ row, version }) => (version === null || version === '' ? [] : [[row.player, version] as const]));
+    const section: ReplaySection = {
+      templates: Object.fromEntries(TEMPLATES.filter(({ id }) => rows.some(({ template }) => template === id)).map(({ id, title }) => [id, title])),
+      players: Object.fromEntries([...players.map(({ name }) => [name, ''] as const), ...versions]),
+      browsers: Object.fromEntries([...found].map(([name, { probe, version }]) => [name, { version, mediaSource: probe.mediaSource, native: probe.native }])),
+      rows: rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      staleDefects: staleDefects(cells, new Map(rows.map(({ id, outcome }) => [id, outcome]))),
+    };
+    return { section, details, infrastructure: details.reduce((sum, { infrastructure }) => sum + infrastructure, 0) };
+  } finally {
+    await stage.close();
+  }
+}
+
+/** A defect that a replay did not show is named with the replay. */
+function staleDefects(cells: readonly Cell[], outcomes: ReadonlyMap<string, string>): string[] {
+  return DEFECTS.flatMap((defect) => cells.filter((cell) => outcomes.get(cell.id) === 'pass' && defectOf(cell) === defect).map(({ id }) => `${defect.id}: ${id} passes`));
+}
+
+/** puppeteer is not among what the suite is installed with: who replays brings it. */
+async function launcher() {
+  return import('./drivers/launch.ts').catch((error: unknown) => {
+    throw new SuiteFault('harness', `browsers are driven with puppeteer, which is not installed: npm install puppeteer (${messageOf(error).split('\n')[0]})`, { cause: error });
+  });
+}
+
+async function open(name: BrowserName): Promise<BrowserDriver> {
+  return (await launcher()).launchBrowser(name, process.env);
+}
+
+function targetsOf({ manifests, truths, note }: ReplayInput): { readonly content: Content; readonly format: ManifestTarget['format']; readonly url: string }[] {
+  const contents = new Map<string, Content>();
+  for (const [asset, truth] of truths) {
+    const content = contentOf(truth);
+    if ('unobservable' in content) note(`${asset} is not replayed: ${content.unobservable}`);
+    else contents.set(asset, { ...content, asset });
+  }
+  return manifests.flatMap(({ asset, format, url }) => {
+    const content = contents.get(asset);
+    return content === undefined ? [] : [{ content, format, url }];
+  });
+}
+
+const isModule = (name: string): boolean => /\.m?js$/.test(name) && !PLAYERS.some((player) => player.name === name);
+
+async function playersOf(names: readonly string[] | undefined, stage: Stage, browser: BrowserName): Promise<readonly PlayerRow[]> {
+  if (names === undefined) return PLAYERS;
+  const own = chosenFrom(PLAYERS.map(({ name }) => name), names.filter((name) => !isModule(name)), 'player');
+  const rows = PLAYERS.filter(({ name }) => own.includes(name));
+  return names.some(isModule) ? [...rows, await describeModule(stage, () => open(browser))] : rows;
+}
+
+function chosenFrom<T extends string>(known: readonly T[], wanted: readonly string[] | undefined, what: string): readonly T[] {
+  const stranger = wanted?.find((name) => !known.some((each) => each === name));
+  if (stranger !== undefined) throw new SuiteFault('usage', `no ${what} is called ${stranger}: ${known.join(', ')}`);
+  return wanted === undefined ? known : known.filter((name) => wanted.includes(name));
+}

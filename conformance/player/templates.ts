@@ -1,0 +1,121 @@
+/** What is done with a stream, and what has to come of it. A row is a template; the planner crosses them with content and players. */
+import type { FormatRow } from '../outputs.ts';
+import type { Content } from './content.ts';
+import { lostSegment, missingOnce, slowNetwork } from './network.ts';
+import type { NetworkFault } from './network.ts';
+import type { Observation, ReasonKind, Step, TaskResult } from './model.ts';
+import type { PlayerRow } from './players.ts';
+import { THRESHOLDS } from './thresholds.ts';
+
+export type Outcome = { readonly result: TaskResult; readonly observation: Observation; readonly content: Content };
+
+export type Template = {
+  readonly id: string;
+  readonly title: string;
+  /** `ci`: with every player in one output; `full` adds it to every output. `always`: in every output in both. */
+  readonly breadth: 'always' | 'sampled';
+  /** Why this cannot be asked; null: it can. */
+  readonly cannot: (content: Content, format: FormatRow, player: PlayerRow) => string | null;
+  /** Seconds at which the window begins. */
+  readonly from: (content: Content) => number;
+  /** Seconds in a row that have to be shown. */
+  readonly seconds: number;
+  readonly steps: (content: Content) => readonly Step[];
+  readonly fault: NetworkFault | null;
+  /** What the template's own doing explains. */
+  readonly tolerates: readonly ReasonKind[];
+  /** What else has to be true: reasons why not. */
+  readonly demands: (outcome: Outcome) => readonly string[];
+};
+
+const watch = (content: Content, seconds: number): Step => ({ do: 'watch', pictures: Math.floor(seconds * content.frameRate), seconds });
+const never = (): string | null => null;
+const atStart = (): number => 0;
+
+function template(id: string, title: string, steps: Template['steps'], more: Partial<Template> = {}): Template {
+  return { id, title, steps, breadth: 'sampled', cannot: never, from: atStart, seconds: 1, fault: null, tolerates: [], demands: () => [], ...more };
+}
+
+/** Boundaries from the back to the front, and a picture on each side; then forwards again to odd places. */
+function seekFrames({ syncFrames, truth }: Content): readonly number[] {
+  const some = [1, Math.floor(syncFrames.length / 2), syncFrames.length - 1].map((i) => syncFrames[i]).filter((frame) => frame !== undefined && frame > 0);
+  const around = [...new Set(some)].toReversed().flatMap((frame) => [frame + 1, frame, frame - 1]);
+  return [...around, 0, Math.floor(truth.frames / 3), truth.frames - 4];
+}
+
+/** A player may go on, or say that it cannot; standing still in silence is neither. */
+function goesOnOrSaysSo({ result, observation }: Outcome): readonly string[] {
+  const said = result.recording.events.some(({ name }) => name === 'error');
+  const wentOn = result.acts.every(({ ok }) => ok) && observation.framesSeen > 0;
+  return said || wentOn ? [] : ['the player neither went on nor reported an error'];
+}
+
+const fewStalls = ({ observation }: Outcome): readonly string[] => (observation.stalls > THRESHOLDS.stalls.value ? [`playback stalled ${observation.stalls} times`] : []);
+
+export const TEMPLATES: readonly Template[] = [
+  template('sequential', 'plays from the start, then seeks to segment boundaries, backwards and forwards, to the exact picture', (content) => [watch(content, 3), { do: 'seek', frames: seekFrames(content) }], { breadth: 'always', seconds: 3 }),
+  template('to-end', 'plays to the last picture and ends', () => [{ do: 'ended' }], {
+    from: ({ seconds }) => Math.max(0, Math.floor(seconds) - 4),
+    seconds: 2,
+    demands: ({ result, observation, content }) => [
+      ...(result.ended ? [] : ['the end was not announced']),
+      ...((observation.last ?? 0) < content.truth.frames - 1 - THRESHOLDS.endFrames.value ? [`the last picture shown was ${observation.last} of ${content.truth.frames}`] : []),
+    ],
+  }),
+  template('offset', 'starts in the middle', (content) => [watch(content, 2)], {
+    from: ({ seconds }) => Math.floor(seconds / 2),
+    seconds: 2,
+    demands: ({ observation, content }) => ((observation.last ?? 0) < (Math.floor(content.seconds / 2) + 1) * content.frameRate ? ['pictures behind the start were not reached'] : []),
+  }),
+  template('pause', 'stands still when paused, and goes on where it was', (content) => [watch(content, 1), { do: 'pause', milliseconds: 700 }, watch(content, 1)], { seconds: 2 }),
+  template(
+    'quality',
+    'switches quality up and down and stays on its timeline',
+    (content) => [
+      watch(content, 0.8),
+      { do: 'quality', choose: 'lowest', rendition: content.qualities[0] },
+      { do: 'quality', choose: 'highest', rendition: content.qualities[content.qualities.length - 1] },
+      watch(content, 0.8),
+      { do: 'quality', choose: 'lowest', rendition: content.qualities[0] },
+      watch(content, 0.8),
+    ],
+    {
+      cannot: ({ qualities }, _format, player) => (qualities.length < 2 ? 'the asset has one quality' : player.choosesQuality ? null : 'the player takes no choice of quality that shows within the asset'),
+      // The buffer is emptied at a switch.
+      tolerates: ['stall', 'silence'],
+      demands: fewStalls,
+    },
+  ),
+  template(
+    'audio',
+    'changes the language and stays on its timeline',
+    (content) => [watch(content, 0.5), ...content.languages.slice(0, 2).map(({ language, pilot }): Step => ({ do: 'audio', languages: namesOf(language), pilot })), watch(content, 1)],
+    {
+      cannot: ({ languages }, { id }, player) =>
+        languages.length < 2 ? 'the asset has one language' : id === 'hls-v3' ? 'this output has one audio track in each URL' : player.choosesAudio ? null : 'the player takes no choice of language that is heard within the asset',
+      tolerates: ['stall', 'audio-change', 'silence'],
+      demands: (outcome) => {
+        const heard = outcome.observation.pilots.slice(-2).join(', ');
+        const wanted = outcome.content.languages.slice(0, 2).map(({ pilot }) => pilot).join(', ');
+        return [...fewStalls(outcome), ...(heard === wanted ? [] : [`pilots ${heard} Hz were heard last; ${wanted} were wanted`])];
+      },
+    },
+  ),
+  template('lost-segment', 'goes on when a segment is lost, or says that it cannot', (content) => [watch(content, 6)], {
+    fault: lostSegment,
+    seconds: 0.5,
+    tolerates: ['error', 'stall', 'gap', 'short', 'silence', 'tone', 'startup', 'nothing'],
+    demands: goesOnOrSaysSo,
+  }),
+  template('manifest-once', 'asks again for a manifest that was not there, or says that it is not', (content) => [watch(content, 1)], {
+    fault: missingOnce,
+    tolerates: ['error', 'short', 'silence', 'startup', 'nothing'],
+    demands: goesOnOrSaysSo,
+  }),
+  template('slow', 'plays over a slow network', (content) => [watch(content, 3)], { fault: slowNetwork, seconds: 3, tolerates: ['stall'], demands: fewStalls }),
+];
+
+/** ISO 639-2, and the shortest form, which players and manifests may use instead (RFC 5646 2.2.1). */
+function namesOf(language: string): readonly string[] {
+  return [...new Set([language, ...Intl.getCanonicalLocales(language)])];
+}

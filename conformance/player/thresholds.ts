@@ -1,0 +1,17 @@
+/** Every number that decides a replay, with its reason. Measured on two idle cores with good streams, then given room. */
+
+export type Threshold = { readonly value: number; readonly unit: string; readonly reason: string };
+
+export const THRESHOLDS = {
+  frameShare: { value: 0.97, unit: 'of the pictures', reason: 'observers read 99.3 to 100 % of what an idle browser shows; what a lost segment takes away is far more' },
+  raceShare: { value: 0.03, unit: 'of the readings', reason: 'the picture may change between a frame callback and the reading' },
+  offsetSpread: { value: 0.25, unit: 'frames', reason: 'browsers round times to microseconds or to a 90 kHz clock; a step of the timeline is a frame or more' },
+  offsetLimit: { value: 2.6, unit: 'frames', reason: 'players rebase on the reordering delay, or on the earlier of audio and video' },
+  toneShare: { value: 0.95, unit: 'of the tones', reason: 'a window of 43 ms and one picture make the edges of a second uncertain' },
+  syncBias: { value: 20, unit: 'ms', reason: 'sound is read every 40 ms, so a change of tone is noticed half of that late' },
+  syncLimit: { value: 80, unit: 'ms', reason: 'half of what the ear takes for late, and twice the error of the measurement' },
+  startup: { value: 15_000, unit: 'ms', reason: 'loaded machines need up to 7 s; no viewer waits longer' },
+  stalls: { value: 2, unit: 'stalls', reason: 'on a slow network or at a switch a player may refill its buffer, and must not live from hand to mouth' },
+  endFrames: { value: 2, unit: 'pictures', reason: 'the last pictures of a stream may pass between two looks, or fall to a player that ends with the shorter track' },
+  cell: { value: 90_000, unit: 'ms', reason: 'no replay plays more than 12 s; what takes longer hangs' },
+} as const satisfies Readonly<Record<string, Threshold>>;
