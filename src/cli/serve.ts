@@ -19,12 +19,12 @@ import { startServer, type ServerOptions } from '../origin/server.ts';
 import type { PageAsset, PageOutput } from '../page/assets.ts';
 import { createPage, PAGE_POLICY } from '../page/page.ts';
 import { createFileCatalog } from '../policy/catalog.ts';
-import { ContentKey } from '../protection/contentkey.ts';
+import { readStoredKey } from '../protection/contentkey.ts';
 import { openFileStorage } from '../storage/file.ts';
 import type { Storage } from '../storage/storage.ts';
 import { assetPath, findAssets, problemOf, type FoundAsset } from './assets.ts';
 import type { CliDeps, Command } from './deps.ts';
-import { serveKeys } from './keyserver.ts';
+import { loadMasterKey, serveKeys } from './keyserver.ts';
 import { runWorkers, workplace, type Workplace } from './workers.ts';
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -55,6 +55,7 @@ async function serveAll(config: Config, log: Log & { flush(): void }, deps: CliD
 async function serveHere(config: Config, log: Log & { flush(): void }, place: Workplace | null, deps: CliDeps): Promise<number> {
   const root = resolve(config.root);
   const tls = await loadTls(config);
+  const masterKey = config.masterKey === '' ? null : await loadMasterKey(config.masterKey, (message) => log.warn(message));
   const storage = await openFileStorage(root);
   const library = makeLibrary(config, root, storage, log, deps.now);
   const page: Page | null = config.demo || LOOPBACK.has(config.host) ? await createPage({ listAssets: () => listAssets(storage, library) }) : null;
@@ -63,7 +64,7 @@ async function serveHere(config: Config, log: Log & { flush(): void }, place: Wo
   const handler: HandlerDeps = {
     catalog: await createFileCatalog({ storage, revalidateMs: config.revalidateMs, download: config.download, now: deps.now, note: (message) => log.warn(message) }),
     library,
-    protector: createProtector({ keyDeliveryUrl: config.keyDeliveryUrl, readKey: (id, stored) => new ContentKey(id, Buffer.from(stored, 'base64')) }),
+    protector: createProtector({ keyDeliveryUrl: config.keyDeliveryUrl, readKey: (id, stored) => readStoredKey(id, stored, masterKey) }),
     formats: FORMATS,
     page,
     files: storage,
