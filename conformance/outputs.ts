@@ -32,6 +32,23 @@ export function formatRow(id: FormatId): FormatRow {
   return { id, ...ROWS[id] };
 }
 
+/** Codecs that an output does not carry, by their RFC 6381 strings: HEVC has no transport streams here, Dolby and DTS no Smooth (spec/features.json). */
+const REFUSED_CODECS: Readonly<Partial<Record<FormatId, RegExp>>> = { 'hls-v3': /^h(vc|ev)1/, 'hls-v4': /^h(vc|ev)1/, smooth: /^(ec-3|dts)/ };
+
+export function carriesCodec(format: FormatId, rfc6381: string): boolean {
+  return REFUSED_CODECS[format]?.test(rfc6381) !== true;
+}
+
+type Coded = { readonly kind: string; readonly codec: { readonly rfc6381: string } };
+
+/** The output has to be refused: of the pictures or of the sound of the content it carries nothing. */
+export function isRefused(format: FormatId, tracks: readonly Coded[]): boolean {
+  return ['video', 'audio'].some((kind) => {
+    const own = tracks.filter((track) => track.kind === kind);
+    return own.length > 0 && own.every(({ codec }) => !carriesCodec(format, codec.rfc6381));
+  });
+}
+
 /** The master URLs of one asset, from the URL of its `.ism`. */
 export function masterUrls(ism: string): readonly { readonly format: FormatId; readonly url: string }[] {
   return FORMATS.map(({ id, resource }) => ({ format: id, url: `${ism.replace(/\/+$/, '')}/${resource}` }));

@@ -39,7 +39,7 @@ describe('sound marks', () => {
   };
 
   it('hold the pilot and the second’s tone', () => {
-    const wav = makeWav({ pilot: PILOTS.fra, language: 'fra', sampleRate: 48000, channels: 1, kbps: 0, samples: 96000 });
+    const wav = makeWav({ pilot: PILOTS.fra, language: 'fra', sampleRate: 48000, channels: 1, codec: 'aac', kbps: 0, samples: 96000 });
     const second = new Int16Array(wav.buffer.slice(wav.byteOffset + 44 + 96000, wav.byteOffset + 44 + 96000 + 9600));
     expect(power(second, 48000, PILOTS.fra)).toBeGreaterThan(2000);
     expect(power(second, 48000, secondTone(1))).toBeGreaterThan(4000);

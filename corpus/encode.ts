@@ -23,10 +23,10 @@ export async function encodeFile(recipe: FileRecipe, folder: string, progress: (
   const args = ['-v', 'error', '-nostdin', '-y'];
   const { video } = recipe;
   if (video !== undefined) args.push('-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-s', `${video.width}x${video.height}`, '-framerate', video.rate.join('/'), '-i', 'pipe:0');
-  for (const wav of wavs) args.push('-i', wav);
+  for (const [i, wav] of wavs.entries()) args.push(...layoutOf(recipe.audio[i].channels), '-i', wav);
   const first = video === undefined ? 0 : 1;
   if (video !== undefined) args.push('-map', '0:v', ...videoArguments(video));
-  recipe.audio.forEach((audio, i) => args.push('-map', `${first + i}:a`, `-c:a:${i}`, 'aac', `-b:a:${i}`, `${audio.kbps}k`, `-metadata:s:a:${i}`, `language=${audio.language}`));
+  recipe.audio.forEach((audio, i) => args.push('-map', `${first + i}:a`, `-c:a:${i}`, ENCODERS[audio.codec], '-strict', '-2', `-b:a:${i}`, `${audio.kbps}k`, `-metadata:s:a:${i}`, `language=${audio.language}`));
   await run([...args, ...EXACT, ...recipe.output, target], video, progress);
   await Promise.all(wavs.map((wav) => rm(wav)));
   if (recipe.remux !== undefined) {
@@ -37,10 +37,33 @@ export async function encodeFile(recipe: FileRecipe, folder: string, progress: (
   }
 }
 
+const ENCODERS = { aac: 'aac', eac3: 'eac3', dts: 'dca', ac3: 'ac3' } as const;
+
+/** A WAV file of more than two channels does not say where they are. */
+function layoutOf(channels: number): readonly string[] {
+  if (channels === 6) return ['-channel_layout', '5.1(side)'];
+  return channels === 8 ? ['-channel_layout', '7.1'] : [];
+}
+
 function videoArguments(video: VideoRecipe): string[] {
+  if (video.entry !== 'avc1') return hevcArguments(video);
   const x264 = ['threads=1', 'lookahead-threads=1', 'asm=SSE2', `keyint=${video.gop}`, `min-keyint=${video.gop}`, 'scenecut=0', 'open-gop=0', `bframes=${video.bFrames}`, 'force-cfr=1'];
   const rate = ['-b:v', `${video.kbps}k`, '-maxrate', `${video.kbps}k`, '-bufsize', `${2 * video.kbps}k`];
   return ['-c:v', 'libx264', '-profile:v', video.profile, '-preset', 'veryfast', ...rate, '-x264-params', x264.join(':'), '-pix_fmt', 'yuv420p', '-video_track_timescale', String(video.rate[0] < 1000 ? video.rate[0] * 1000 : video.rate[0])];
+}
+
+/** H.273: colour primaries and matrix of BT.2020, transfer of ST 2084 or STD-B67. */
+const RANGES = {
+  SDR: [],
+  PQ: ['hdr10=1', 'colorprim=bt2020', 'transfer=smpte2084', 'colormatrix=bt2020nc', 'master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)', 'max-cll=1000,400'],
+  HLG: ['colorprim=bt2020', 'transfer=arib-std-b67', 'colormatrix=bt2020nc'],
+} as const;
+
+function hevcArguments(video: VideoRecipe): string[] {
+  const x265 = ['pools=none', 'frame-threads=1', 'info=0', 'log-level=error', `keyint=${video.gop}`, `min-keyint=${video.gop}`, 'scenecut=0', 'open-gop=0', `bframes=${video.bFrames}`, ...(video.entry === 'hev1' ? ['repeat-headers=1'] : []), ...RANGES[video.range]];
+  const rate = ['-b:v', `${video.kbps}k`, '-maxrate', `${video.kbps}k`, '-bufsize', `${2 * video.kbps}k`];
+  const format = video.profile === 'main10' ? 'yuv420p10le' : 'yuv420p';
+  return ['-c:v', 'libx265', '-profile:v', video.profile, '-preset', 'ultrafast', ...rate, '-x265-params', x265.join(':'), '-pix_fmt', format, '-tag:v', video.entry, '-video_track_timescale', String(video.rate[0] < 1000 ? video.rate[0] * 1000 : video.rate[0])];
 }
 
 /** Runs ffmpeg; with `video`, pipes its pictures in as fast as they are taken. */

@@ -10,8 +10,11 @@ export type StoredTrack = {
   readonly sampleEntry: string;
   readonly width: number;
   readonly height: number;
-  /** avcC or esds content. */
+  /** Content of avcC, hvcC, esds, dec3 or dac3. */
   readonly configuration: Buffer;
+  /** ISO/IEC 14496-12 12.2.3. */
+  readonly sampleRate: number;
+  readonly channels: number;
   readonly size: readonly number[];
   readonly offset: readonly number[];
   readonly dts: readonly number[];
@@ -160,7 +163,9 @@ function readTrack(trak: readonly Box[], movieTimescale: number): StoredTrack {
     sampleEntry: entry.toString('latin1', 12, 16),
     width: handler === 'vide' ? fields.readUInt16BE(24) : 0,
     height: handler === 'vide' ? fields.readUInt16BE(26) : 0,
-    configuration: one(inner, handler === 'vide' ? 'avcC' : 'esds'),
+    configuration: configurationOf(inner),
+    sampleRate: handler === 'vide' ? 0 : fields.readUInt16BE(24),
+    channels: handler === 'vide' ? 0 : fields.readUInt16BE(16),
     size,
     offset: readOffsets(stbl, size),
     dts: duration.map((ticks) => (time += ticks) - ticks),
@@ -168,6 +173,14 @@ function readTrack(trak: readonly Box[], movieTimescale: number): StoredTrack {
     composition: ctts === undefined ? size.map(() => 0) : expand(ctts.body, true),
     sync: stss === undefined ? null : Array.from({ length: stss.body.readUInt32BE(4) }, (_, i) => stss.body.readUInt32BE(8 + 4 * i) - 1),
   };
+}
+
+const CONFIGURATIONS = ['avcC', 'hvcC', 'esds', 'dec3', 'dac3'];
+
+function configurationOf(boxes: readonly Box[]): Buffer {
+  const found = boxes.find(({ type }) => CONFIGURATIONS.includes(type));
+  if (found === undefined) throw new Error(`none of ${CONFIGURATIONS.join(', ')}`);
+  return found.body;
 }
 
 function readEdits(elst: Buffer): { duration: number; mediaTime: number }[] {

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { AssetRecipe, ElementRecipe } from '../spec/asset.ts';
+import type { AssetRecipe, AudioRecipe, ElementRecipe, VideoRecipe } from '../spec/asset.ts';
 import type { Truth, TruthTrack } from '../spec/truth.ts';
 import { FFPROBE } from './encode.ts';
 import { readTracks, type StoredTrack } from './mp4.ts';
@@ -78,12 +78,12 @@ function describe(recipe: AssetRecipe, element: ElementRecipe, stored: StoredTra
     label: element.title ?? null,
     roles: element.roles,
     accessibility: element.accessibility,
-    codec: isVideo ? avcFacts(stored) : aacFacts(stored),
+    codec: codecFacts(stored, made?.video, made?.audio[audioIndex], sample(0)),
     timescale: stored.timescale,
     samples: {
       size: [...stored.size],
       raw: stored.size.map((_, i) => hash(sample(i))),
-      normalised: isVideo ? stored.size.map((_, i) => hash(nalPayloads(sample(i), stored.configuration))) : null,
+      normalised: isVideo ? stored.size.map((_, i) => hash(nalPayloads(sample(i), stored))) : null,
       dts: [...stored.dts],
       duration: [...stored.duration],
       composition: [...stored.composition],
@@ -100,22 +100,47 @@ function hash(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 }
 
-const LEFT_OUT = new Set([7, 8, 9, 13, 15]);
+/** How a family of video frames its NAL units: ISO/IEC 14496-15 5.3.3.1 and 8.3.3.1; parameter sets and delimiters by type. */
+type NalForm = { lengthSize(configuration: Buffer): number; typeOf(first: number): number; readonly leftOut: ReadonlySet<number> };
+const AVC: NalForm = { lengthSize: (avcC) => (avcC[4] & 3) + 1, typeOf: (first) => first & 31, leftOut: new Set([7, 8, 9, 13, 15]) };
+const HEVC: NalForm = { lengthSize: (hvcC) => (hvcC[21] & 3) + 1, typeOf: (first) => (first >> 1) & 63, leftOut: new Set([32, 33, 34, 35]) };
 
-function nalPayloads(sample: Buffer, avcC: Buffer): Buffer {
-  const lengthSize = (avcC[4] & 3) + 1;
+function nalPayloads(sample: Buffer, { sampleEntry, configuration }: StoredTrack): Buffer {
+  const form = sampleEntry.startsWith('avc') ? AVC : HEVC;
+  const lengthSize = form.lengthSize(configuration);
   const units: Buffer[] = [];
   for (let at = 0; at < sample.length; ) {
     const length = sample.readUIntBE(at, lengthSize);
     const unit = sample.subarray(at + lengthSize, at + lengthSize + length);
     if (unit.length !== length) throw new Error('a NAL unit leaves its sample');
-    if (!LEFT_OUT.has(unit[0] & 31)) units.push(unit);
+    if (!form.leftOut.has(form.typeOf(unit[0]))) units.push(unit);
     at += lengthSize + length;
   }
   return Buffer.concat(units);
 }
 
-function avcFacts({ sampleEntry, width, height, configuration: avcC, duration, timescale }: StoredTrack): TruthTrack['codec'] {
+type Facts = TruthTrack['codec'];
+
+/** mp4a may hold DTS; its sample entry then says nothing but the rate (object type indication 0xA9). */
+function codecFacts(stored: StoredTrack, video: VideoRecipe | undefined, made: AudioRecipe | undefined, first: Buffer): Facts {
+  const range = video?.range ?? 'SDR';
+  const { sampleEntry } = stored;
+  if (sampleEntry.startsWith('avc')) return videoFacts(stored, `${sampleEntry}.${stored.configuration.toString('hex', 1, 4)}`, avcSets(stored.configuration), range);
+  if (sampleEntry.startsWith('h')) return videoFacts(stored, `${sampleEntry}.${hevcProfile(stored.configuration)}`, hevcSets(stored.configuration), range);
+  if (sampleEntry === 'mp4a' && first.readUInt32BE(0) !== DTS_SYNC) return aacFacts(stored);
+  const { sampleRate } = stored;
+  return { sampleEntry, rfc6381: sampleEntry === 'mp4a' ? 'dtsc' : sampleEntry, width: null, height: null, frameRate: null, sampleRate, channels: made?.channels ?? null, config: '', parameterSets: [] };
+}
+
+/** Syncword of a DTS core (ETSI TS 102 114 5.3.1). */
+const DTS_SYNC = 0x7ffe8001;
+
+function videoFacts({ sampleEntry, width, height, duration, timescale }: StoredTrack, rfc6381: string, parameterSets: string[], range: Facts['range']): Facts {
+  const constant = duration.slice(0, -1).every((ticks) => ticks === duration[0]);
+  return { sampleEntry, rfc6381, width, height, frameRate: constant ? reduce(timescale, duration[0]) : null, sampleRate: null, channels: null, config: '', range, parameterSets };
+}
+
+function avcSets(avcC: Buffer): string[] {
   const parameterSets: string[] = [];
   let at = 6;
   for (const count of [avcC[5] & 31, -1]) {
@@ -126,13 +151,39 @@ function avcFacts({ sampleEntry, width, height, configuration: avcC, duration, t
       at += 2 + length;
     }
   }
-  const constant = duration.slice(0, -1).every((ticks) => ticks === duration[0]);
-  return { sampleEntry, rfc6381: `${sampleEntry}.${avcC.toString('hex', 1, 4)}`, width, height, frameRate: constant ? reduce(timescale, duration[0]) : null, sampleRate: null, channels: null, config: '', parameterSets };
+  return parameterSets;
+}
+
+/** Of all arrays: x265 stores a SEI message there too. */
+function hevcSets(hvcC: Buffer): string[] {
+  const parameterSets: string[] = [];
+  let at = 23;
+  for (let array = 0; array < hvcC[22]; array++) {
+    const count = hvcC.readUInt16BE(at + 1);
+    at += 3;
+    for (let i = 0; i < count; i++) {
+      const length = hvcC.readUInt16BE(at);
+      parameterSets.push(hvcC.toString('hex', at + 2, at + 2 + length));
+      at += 2 + length;
+    }
+  }
+  return parameterSets;
+}
+
+/** ISO/IEC 14496-15 E.3. */
+function hevcProfile(hvcC: Buffer): string {
+  const flags = [...hvcC.readUInt32BE(2).toString(2).padStart(32, '0')].toReversed().join('');
+  const constraints = [...hvcC.subarray(6, 12)];
+  while (constraints.at(-1) === 0) constraints.pop();
+  const space = ['', 'A', 'B', 'C'][hvcC[1] >> 6];
+  return [`${space}${hvcC[1] & 31}`, Number.parseInt(flags, 2).toString(16), `${(hvcC[1] & 0x20) === 0 ? 'L' : 'H'}${hvcC[12]}`, ...constraints.map((byte) => byte.toString(16))].join('.');
 }
 
 const AAC_RATES = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
+/** By channelConfiguration (ISO/IEC 14496-3 table 1.19). */
+const AAC_CHANNELS = [0, 1, 2, 3, 4, 5, 6, 8];
 
-function aacFacts({ sampleEntry, configuration: esds }: StoredTrack): TruthTrack['codec'] {
+function aacFacts({ sampleEntry, configuration: esds }: StoredTrack): Facts {
   // DecoderSpecificInfo is the only descriptor with tag 5; its length takes one byte, or four with continuation bits.
   let at = esds.indexOf(5, 4 + 3 + 13);
   do at++;
@@ -140,7 +191,7 @@ function aacFacts({ sampleEntry, configuration: esds }: StoredTrack): TruthTrack
   const config = esds.subarray(at + 1, at + 1 + esds[at]);
   const objectType = config[0] >> 3;
   const rate = AAC_RATES[((config[0] & 7) << 1) | (config[1] >> 7)];
-  return { sampleEntry, rfc6381: `mp4a.40.${objectType}`, width: null, height: null, frameRate: null, sampleRate: rate, channels: (config[1] >> 3) & 15, config: config.toString('hex'), parameterSets: [] };
+  return { sampleEntry, rfc6381: `mp4a.40.${objectType}`, width: null, height: null, frameRate: null, sampleRate: rate, channels: AAC_CHANNELS[(config[1] >> 3) & 15], config: config.toString('hex'), parameterSets: [] };
 }
 
 function reduce(a: number, b: number): [number, number] {

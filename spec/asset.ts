@@ -14,7 +14,12 @@ export const VideoRecipe = z.strictObject({
   gop: z.number().int().positive(),
   bFrames: z.number().int().min(0).max(4),
   kbps: z.number().int().positive(),
-  profile: z.enum(['baseline', 'main', 'high']),
+  /** baseline and high are of H.264, main10 is of HEVC. */
+  profile: z.enum(['baseline', 'main', 'high', 'main10']),
+  /** avc1, or the form of HEVC: parameter sets in the sample entry alone, or before each key frame as well. */
+  entry: z.enum(['avc1', 'hvc1', 'hev1']).default('avc1'),
+  /** What the stream says of its transfer characteristics (the pictures are the same). */
+  range: z.enum(['SDR', 'PQ', 'HLG']).default('SDR'),
   /** Id in the picture marks, 0 to 15. */
   rendition: z.number().int().min(0).max(15),
 });
@@ -24,7 +29,8 @@ export const AudioRecipe = z.strictObject({
   pilot: z.number().int(),
   language: z.string().length(3),
   sampleRate: z.number().int(),
-  channels: z.number().int().min(1).max(2),
+  channels: z.number().int().min(1).max(8),
+  codec: z.enum(['aac', 'eac3', 'dts', 'ac3']).default('aac'),
   kbps: z.number().int(),
   /** Length in samples of the raw sound. */
   samples: z.number().int().positive(),

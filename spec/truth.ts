@@ -51,7 +51,9 @@ export const TruthTrack = z.strictObject({
     channels: z.number().int().nullable(),
     /** Hexadecimal: AudioSpecificConfig for AAC, else empty. */
     config: z.string(),
-    /** Hexadecimal: SPS and PPS NAL units in stored order. */
+    /** Of the transfer characteristics that the stream states; absent: SDR, or sound. */
+    range: z.enum(['SDR', 'PQ', 'HLG']).optional(),
+    /** Hexadecimal: NAL units of the decoder configuration record in stored order. */
     parameterSets: z.array(z.string()),
   }),
   timescale: z.number().int().positive(),

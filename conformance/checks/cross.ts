@@ -1,6 +1,6 @@
 /** All outputs of one asset against each other: the same atoms, arranged differently. */
 import type { FormatId } from '../../spec/requirement.ts';
-import { formatRow } from '../outputs.ts';
+import { carriesCodec, formatRow } from '../outputs.ts';
 import { allDelivered, comparableHash, delivered, samplesOf } from '../media.ts';
 import { inapplicable, type AssetCheck, type Context, type Finding } from '../model.ts';
 import { attributeOf } from '../oracle/m3u8.ts';
@@ -11,14 +11,16 @@ export const CROSS_CHECKS: readonly AssetCheck[] = [
   {
     id: 'cross/same-tracks',
     requirements: ['XPROT-001'],
-    title: 'all outputs offer the same tracks; muxed HLS the same video',
+    title: 'all outputs offer the same tracks, as far as they carry their codecs; muxed HLS the same video',
     level: 'must',
     amsOnly: true,
     scope: 'asset',
     run: (context) =>
       eachPair(context, (first, other) => {
-        const wanted = namesOf(first, other.format);
-        const actual = namesOf(other, other.format);
+        const lacking = (format: FormatId): ReadonlySet<string> => new Set((context.truth?.tracks ?? []).filter(({ codec }) => !carriesCodec(format, codec.rfc6381)).map(({ name, bitrate }) => `${name}@${bitrate}`));
+        const [beyondFirst, beyondOther] = [lacking(first.format), lacking(other.format)];
+        const wanted = namesOf(first, other.format).filter((name) => !beyondOther.has(name));
+        const actual = namesOf(other, other.format).filter((name) => !beyondFirst.has(name));
         const missing = wanted.filter((name) => !actual.includes(name));
         const extra = actual.filter((name) => !wanted.includes(name));
         if (missing.length + extra.length === 0) return [];

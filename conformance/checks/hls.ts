@@ -3,6 +3,7 @@ import { readAmsUrl } from '../outputs.ts';
 import { allDelivered, delivered, framingOf, headerTrack, initOf, mediaSegments, mediaTimescale, sampleEntryOf, segmentOf, transportOf } from '../media.ts';
 import { HLS, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { codecString, isRandomAccess, nalUnits } from '../oracle/codecs.ts';
+import { dtsEntryOf, framedCodecOf } from '../oracle/audioframes.ts';
 import { durationOf, isSync, sampleBytes } from '../oracle/fragments.ts';
 import { HLS_RULES, judgeByRule, type HlsRule } from '../oracle/hls-rules.ts';
 import { attributeOf, nanosecondsOf, type HlsDocument, type Tag } from '../oracle/m3u8.ts';
@@ -348,13 +349,16 @@ function measuredCodecs({ reader }: FormatContext, track: TrackView): readonly s
   if (entry !== null) return [codecString(entry)].flatMap((codec) => (codec === null ? [] : [codec.toLowerCase()]));
   const segment = track.segments.find(({ exchange }) => delivered(exchange));
   const transport = segment === undefined ? null : transportOf(reader, segment);
-  return (transport?.streams ?? []).flatMap(({ pid, streamType }) => {
+  return (transport?.streams ?? []).flatMap((stream) => {
+    const { pid, streamType } = stream;
     const payload = transport?.pes.find((unit) => unit.pid === pid)?.payload;
     if (payload === undefined) return [];
     if (streamType === 0x1b) {
       const sps = annexBUnits(payload).find((unit) => (unit[0] & 31) === 7);
       return sps === undefined ? [] : [`avc1.${Buffer.from(sps.subarray(1, 4)).toString('hex')}`];
     }
+    const framed = framedCodecOf(stream);
+    if (framed !== null) return [framed === 'dts' ? dtsEntryOf(payload) : framed];
     const frames = streamType === 0x0f ? adtsFrames(payload) : 'other';
     return typeof frames === 'string' || frames.length === 0 ? [] : [`mp4a.40.${frames[0].objectType}`];
   });

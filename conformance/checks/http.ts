@@ -1,5 +1,5 @@
 /** HTTP: what every answer has to look like, and how the origin answers what is not there (RFC 9110, Fetch, AMS error codes). */
-import { formatRow } from '../outputs.ts';
+import { formatRow, isRefused } from '../outputs.ts';
 import { delivered } from '../media.ts';
 import { ALL, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import type { Exchange, ProbeKind } from '../trace.ts';
@@ -15,14 +15,20 @@ export const HTTP_CHECKS: readonly FormatCheck[] = [
   {
     id: 'http/delivered',
     requirements: ['HLS-075', 'DASH-027', 'MSS-028'],
-    title: 'every listed URL answers 200 with a body',
+    title: 'every listed URL answers 200 with a body; an output that lacks the codecs is refused',
     level: 'must',
     scope: 'format',
     formats: ALL,
-    run: (context) =>
-      exchangesOf(context).flatMap((exchange) =>
+    run: (context) => {
+      const { view, format, truth } = context;
+      if (truth !== null && view.manifest !== null && isRefused(format, truth.tracks)) {
+        const { status } = view.manifest;
+        return judged('manifest', status === 415 ? [] : [problem('manifest', 'an output that carries none of the codecs is not refused', { wanted: '415', actual: String(status), at: view.manifest })]);
+      }
+      return exchangesOf(context).flatMap((exchange) =>
         judged(exchangePath(exchange), delivered(exchange) ? [] : [problem(exchangePath(exchange), 'a listed URL is not delivered', { wanted: '200 with a body', actual: exchange.error ?? `${exchange.status}, ${exchange.body?.size ?? 0} bytes`, at: exchange })]),
-      ),
+      );
+    },
   },
   {
     id: 'http/content-type',

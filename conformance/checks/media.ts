@@ -4,7 +4,7 @@ import { allDelivered, comparableHash, mediaTimescale, samplesOf, type ServedSam
 import { ALL, cantTell, FMP4, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { isSync } from '../oracle/fragments.ts';
 import { clockDistance } from '../oracle/ts.ts';
-import { truthOfTrack, type TruthTrackView } from '../oracle/truth.ts';
+import { truthOfTrack, type TruthSample, type TruthTrackView } from '../oracle/truth.ts';
 import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
 import { judged, problem, trackPath } from './helpers.ts';
 import { transportSamples, type TransportSample } from './transport-samples.ts';
@@ -73,9 +73,9 @@ export const MEDIA_CHECKS: readonly FormatCheck[] = [
         const timescale = mediaTimescale(context.reader, track);
         if (timescale === null || !allDelivered(track)) return [cantTell(trackPath(track), 'timescale unknown, or not all segments captured')];
         const served = samplesOf(context.reader, track);
-        const bad = served.findIndex(({ duration, lastOfSegment }, i) => !lastOfSegment && i < truth.samples.length && offByMoreThanATick(BigInt(duration), timescale, truth.samples[i].duration, truth.timescale));
+        const bad = served.findIndex(({ duration, lastOfSegment }, i) => !lastOfSegment && i < truth.samples.length && offByMoreThanATick(BigInt(duration), timescale, presentedDuration(truth, i), truth.timescale));
         if (bad < 0) return [];
-        return [problem(segmentPath(track, served[bad].segment), 'a sample lasts longer or shorter than stored', { wanted: `${truth.samples[bad].duration}/${truth.timescale}`, actual: `${served[bad].duration}/${timescale}`, at: served[bad].segment.exchange, pointer: `sample ${bad + 1} of the track` })];
+        return [problem(segmentPath(track, served[bad].segment), 'a sample lasts longer or shorter than stored', { wanted: `${presentedDuration(truth, bad)}/${truth.timescale}`, actual: `${served[bad].duration}/${timescale}`, at: served[bad].segment.exchange, pointer: `sample ${bad + 1} of the track` })];
       }),
   },
   {
@@ -270,6 +270,13 @@ function floorTo(time: bigint, from: number, to: number): bigint {
 }
 
 /** |a/p - b/q| exceeds one tick of the coarser clock. */
+/** A sound frame that straddles the start is presented from 0 on (media rule 1.2): the next one's time says for how long. */
+function presentedDuration({ kind, samples }: TruthTrackView, index: number): bigint {
+  const { time, duration } = samples[index];
+  const next = samples[index + 1] as TruthSample | undefined;
+  return kind === 'audio' && index === 0 && next !== undefined && next.time - time < duration ? next.time - time : duration;
+}
+
 function offByMoreThanATick(a: bigint, p: number, b: bigint, q: number): boolean {
   const difference = a * BigInt(q) - b * BigInt(p);
   const tick = BigInt(Math.max(p, q));

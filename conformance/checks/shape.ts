@@ -2,7 +2,7 @@
  * Manifests against the asset and the literal forms of the original service (spec/mapping-*.md): what the standards leave free and
  * old clients rely on.
  */
-import { readAmsUrl } from '../outputs.ts';
+import { readAmsUrl, type AmsUrl } from '../outputs.ts';
 import { allDelivered, sampleEntryOf } from '../media.ts';
 import { DASH, HLS, inapplicable, type AssetCheck, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { nalType, parameterSets } from '../oracle/codecs.ts';
@@ -78,11 +78,12 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
     run: ({ view, truth }) => truth === null ? [inapplicable('variant', 'the stored bitrates are not known')] : eachVariant(view, (tag, url) => {
       const own = readAmsUrl(url);
       if (own === null) return null;
-      const group = attributeOf(tag, 'AUDIO');
+      const isKeyFrames = tag.name === 'EXT-X-I-FRAME-STREAM-INF';
+      const group = attributeOf(isKeyFrames ? firstVariant(view, own) ?? tag : tag, 'AUDIO');
       const named = own.parameters.get('audiotrack');
       const stored = truth.tracks;
       const isAudio = stored.some(({ kind, name }) => kind === 'audio' && name === own.track);
-      const audio = isAudio ? [] : named !== undefined ? stored.filter(({ name }) => name === named).map(({ bitrate }) => bitrate) : view.tracks.filter(({ kind, source }) => kind === 'audio' && source.kind === 'hls' && (tag.name === 'EXT-X-I-FRAME-STREAM-INF' || (source.media !== null && attributeOf(source.media, 'GROUP-ID') === group))).map(({ bitrate }) => bitrate ?? 0);
+      const audio = isAudio ? [] : named !== undefined ? stored.filter(({ name }) => name === named).map(({ bitrate }) => bitrate) : view.tracks.filter(({ kind, source }) => kind === 'audio' && source.kind === 'hls' && source.media !== null && attributeOf(source.media, 'GROUP-ID') === group).map(({ bitrate }) => bitrate ?? 0);
       const wanted = term(own.bitrate) + (audio.length === 0 ? 0 : term(Math.max(...audio)));
       return plain(attributeOf(tag, 'BANDWIDTH') ?? '') === String(wanted) ? [] : [{ message: 'BANDWIDTH is another sum', wanted: String(wanted), actual: attributeOf(tag, 'BANDWIDTH') ?? '' }];
     }),
@@ -130,11 +131,14 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
     amsOnly: true,
     scope: 'format',
     formats: ['hls-cmaf'],
-    run: ({ view }) => eachVariant(view, (tag) => {
+    run: ({ view, truth }) => eachVariant(view, (tag, url) => {
       if (attributeOf(tag, 'RESOLUTION') === null) return null;
+      const own = readAmsUrl(url);
+      const real = truth?.tracks.find(({ kind, name, bitrate }) => kind === 'video' && name === own?.track && bitrate === own.bitrate);
+      const wanted = real === undefined ? null : (real.codec.range ?? 'SDR');
       const actual = attributeOf(tag, 'VIDEO-RANGE') ?? '';
-      // The corpus holds no picture of a larger range yet.
-      return actual === 'SDR' ? [] : [{ message: 'VIDEO-RANGE is missing or wrong', wanted: 'SDR', actual }];
+      if (wanted === null) return /^(SDR|HLG|PQ)$/.test(actual) ? [] : [{ message: 'VIDEO-RANGE is missing or wrong', wanted: 'SDR, HLG or PQ', actual }];
+      return actual === wanted ? [] : [{ message: 'VIDEO-RANGE is missing or wrong', wanted, actual }];
     }),
   },
   {
@@ -171,11 +175,15 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
         const real = media === null ? null : realOf(context, track);
         if (media === null || real === null) return [];
         const name = (real.label ?? real.name).replaceAll('"', "'");
+        const told = (attributeOf(media, 'NAME') ?? '').replace(/ \(\d+\)$/, '');
+        // RFC 8216 4.3.4.2.1: members of groups for other codecs share their names.
+        const shared = hls.media.some((other) => ['NAME', 'LANGUAGE'].every((key) => attributeOf(other, key) === attributeOf(media, key)) && attributeOf(other, 'GROUP-ID') === 'audio' && attributeOf(media, 'GROUP-ID') !== 'audio');
+        const isMixed = new Set(context.truth?.tracks.filter(({ kind }) => kind === 'audio').map(({ codec }) => codec.rfc6381.slice(0, 4))).size > 1;
         const faults = [
-          ['NAME', name, (attributeOf(media, 'NAME') ?? '').replace(/ \(\d+\)$/, '')],
+          ['NAME', shared ? told : name, told],
           ['CHANNELS', format === 'hls-cmaf' && real.codec.channels !== null ? String(real.codec.channels) : '', attributeOf(media, 'CHANNELS') ?? ''],
           ['AUTOSELECT', attributeOf(media, 'DEFAULT') === 'YES' ? 'YES' : (attributeOf(media, 'AUTOSELECT') ?? ''), attributeOf(media, 'AUTOSELECT') ?? ''],
-          ['GROUP-ID', format === 'hls-v4' ? 'audio' : (attributeOf(media, 'GROUP-ID') ?? ''), attributeOf(media, 'GROUP-ID') ?? ''],
+          ['GROUP-ID', format === 'hls-v4' && !isMixed ? 'audio' : (attributeOf(media, 'GROUP-ID') ?? ''), attributeOf(media, 'GROUP-ID') ?? ''],
         ].filter(([, wanted, actual]) => wanted !== actual);
         return judged(trackPath(track), faults.map(([attribute, wanted, actual]) => problem(trackPath(track), `${attribute} is not the one of the asset`, { wanted, actual, at: view.manifest, pointer: `line ${media.line}` })));
       });
@@ -447,6 +455,15 @@ function eachVariant(view: View, judge: (tag: Tag, url: string) => readonly Vari
     const path = `variant/line ${tag.line}`;
     return faults === null ? [] : judged(path, faults.map(({ message, wanted, actual }) => problem(path, message, { wanted, actual, at: view.manifest, pointer: `line ${tag.line}` })));
   });
+}
+
+/** The variant of the same video that is listed first: the I-frame playlist repeats its numbers. */
+function firstVariant(view: View, { track, bitrate }: AmsUrl): Tag | undefined {
+  if (view.document?.kind !== 'hls') return undefined;
+  return view.document.hls.variants.find(({ uri }) => {
+    const other = readAmsUrl(absolute(uri, view.url));
+    return other?.track === track && other.bitrate === bitrate;
+  })?.tag;
 }
 
 /** `16:9` as a number; null when it is absent or of another form, which the schema judges. */

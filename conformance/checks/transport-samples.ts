@@ -1,6 +1,7 @@
 /** Access units and audio frames of transport stream tracks, stream by stream, with what names them: hash and stamp. */
 import { readAmsUrl } from '../outputs.ts';
 import { remembered, transportOf } from '../media.ts';
+import { accessUnits, framedCodecOf } from '../oracle/audioframes.ts';
 import { adtsFrames, annexBUnits, type TsSegment } from '../oracle/ts.ts';
 import { hashOfUnits, shortHash } from '../oracle/truth.ts';
 import type { TraceReader } from '../trace.ts';
@@ -37,20 +38,27 @@ type SegmentStream = { readonly pid: number; readonly kind: 'video' | 'audio'; r
 const streamsOfSegment = new WeakMap<TsSegment, readonly SegmentStream[]>();
 
 function segmentStreams({ streams, pes }: TsSegment): readonly SegmentStream[] {
-  return streams.flatMap(({ pid, streamType }): SegmentStream[] => {
+  return streams.flatMap((stream): SegmentStream[] => {
+    const { pid, streamType } = stream;
     const codec = VIDEO_TYPES[streamType];
-    if (codec === undefined && streamType !== AAC_TYPE) return [];
+    const framed = framedCodecOf(stream);
+    if (codec === undefined && framed === null && streamType !== AAC_TYPE) return [];
     const units = pes.filter((unit) => unit.pid === pid);
     if (codec !== undefined) return [{ pid, kind: 'video', samples: units.map(({ pts, dts, payload }) => ({ hash: hashOfUnits(annexBUnits(payload), codec), pts, dts })), fault: null }];
     let fault: string | null = null;
     const samples = units.flatMap(({ pts, dts, payload }) => {
-      const frames = adtsFrames(payload);
-      if (typeof frames !== 'string') return frames.map((frame, i) => ({ hash: shortHash(frame.payload), pts: i === 0 ? pts : null, dts: i === 0 ? dts : null }));
+      const frames = framed === null ? adtsPayloads(payload) : accessUnits(payload, framed);
+      if (typeof frames !== 'string') return frames.map((frame, i) => ({ hash: shortHash(frame), pts: i === 0 ? pts : null, dts: i === 0 ? dts : null }));
       fault ??= frames;
       return [];
     });
     return [{ pid, kind: 'audio', samples, fault }];
   });
+}
+
+function adtsPayloads(bytes: Uint8Array): readonly Uint8Array[] | string {
+  const frames = adtsFrames(bytes);
+  return typeof frames === 'string' ? frames : frames.map(({ payload }) => payload);
 }
 
 function readStreams(reader: TraceReader, track: TrackView): readonly ElementaryStream[] {
