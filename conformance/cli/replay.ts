@@ -12,7 +12,7 @@ import { assetsIn, startOrigin, targetsOf } from '../subject/self.ts';
 import type { ManifestTarget } from '../trace.ts';
 import type { ChoiceOptions, SubjectOptions } from './options.ts';
 import { note, print } from './output.ts';
-import { chosen, suiteVersion } from './run.ts';
+import { chosen, suiteVersion } from './target.ts';
 
 export type ReplayCommandOptions = SubjectOptions & ReplayOptions & { readonly truth?: string };
 
@@ -48,10 +48,10 @@ export async function replaySubject(options: ReplayCommandOptions): Promise<numb
   };
   writeReport(options.out, { report, run, checks: [], requirements: [] }, null);
   printReplays(replays);
-  return replayExitCode(replays.section);
+  return replayExitCode(replays);
 }
 
-export type Stage = { readonly replays: Replays; readonly manifests: readonly ManifestTarget[]; readonly kind: 'self' | 'origin' };
+type Stage = { readonly replays: Replays; readonly manifests: readonly ManifestTarget[]; readonly kind: 'self' | 'origin' };
 
 export async function replayStage(options: ReplayCommandOptions): Promise<Stage> {
   if ((options.root === undefined) === (options.origin === undefined)) throw new SuiteFault('usage', 'give either --root or --origin');
@@ -97,10 +97,10 @@ export function printReplays({ section, infrastructure }: Replays): void {
   for (const stale of section.staleDefects) print(`stale defect ${stale}`);
 }
 
-/** What only the machine is to blame for is no verdict, and must not read as one. */
-export function replayExitCode({ rows, staleDefects }: Replays['section']): number {
+/** What was starved came to no verdict and is counted as that; what was lost to the machinery must not end as if all were well. */
+export function replayExitCode({ section: { rows, staleDefects }, details }: Replays): number {
   const some = (outcome: string): boolean => rows.some((row) => row.outcome === outcome);
   if (some('fail')) return EXIT_CODES.failed;
-  if (some('cantTell') || some('untested') || !some('pass')) return EXIT_CODES.harness;
+  if (details.some(({ observation }) => observation === null) || some('untested') || !some('pass')) return EXIT_CODES.harness;
   return staleDefects.length > 0 ? EXIT_CODES.stale : EXIT_CODES.ok;
 }

@@ -1,5 +1,5 @@
 /** `run`, `capture` and `judge`: the edge where clock, environment and processes meet; everything below is pure. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RUN_SCHEMA, type Report, type Run } from '../../spec/report.ts';
@@ -20,9 +20,12 @@ import { totalsLine, writeReport } from '../report/write.ts';
 import { checkHosts, expandOrigin } from '../subject/origin.ts';
 import { serveTrace } from '../subject/replay.ts';
 import { assetsIn, startOrigin, targetsOf } from '../subject/self.ts';
-import type { ManifestTarget, TraceReader } from '../trace.ts';
+import type { TraceReader } from '../trace.ts';
+import type { Replays } from '../player/stage.ts';
 import type { ChoiceOptions, JudgeOptions, SubjectOptions } from './options.ts';
 import { note, print, showProgress } from './output.ts';
+import { printReplays, replayExitCode, replayStage } from './replay.ts';
+import { chosen, suiteVersion } from './target.ts';
 
 const TYPESCRIPT = import.meta.url.endsWith('.ts');
 export const DEFAULT_ENTRY = fileURLToPath(new URL(`../../src/cli.${TYPESCRIPT ? 'ts' : 'js'}`, import.meta.url));
@@ -32,7 +35,20 @@ export async function runSubject(options: SubjectOptions & JudgeOptions & { read
   const folder = options.trace ?? join(options.out, 'trace');
   const kind = options.trace === undefined ? await captureTo(folder, options) : 'trace';
   const truth = options.truth ?? options.root;
-  return judgeTrace(folder, kind, { ...options, ...(truth === undefined ? {} : { truth }) });
+  const replays = kind === 'trace' || !options.players || options.only !== undefined ? null : await replaysOf(options);
+  return judgeTrace(folder, kind, { ...options, ...(truth === undefined ? {} : { truth }) }, replays);
+}
+
+/** Without browsers, or without content that is known, a run goes on and its replays stay untested. */
+async function replaysOf(options: SubjectOptions & JudgeOptions): Promise<Replays | null> {
+  const { players: _players, ...rest } = options;
+  try {
+    return (await replayStage(rest)).replays;
+  } catch (error) {
+    if (!(error instanceof SuiteFault) || error.kind === 'target') throw error;
+    note(`nothing is replayed: ${error.message}`);
+    return null;
+  }
 }
 
 export async function captureTo(folder: string, options: SubjectOptions): Promise<'self' | 'origin'> {
@@ -60,13 +76,7 @@ export async function captureTo(folder: string, options: SubjectOptions): Promis
   return 'origin';
 }
 
-export function chosen(manifests: readonly ManifestTarget[], { assets = [], formats = [] }: ChoiceOptions): readonly ManifestTarget[] {
-  const left = manifests.filter(({ asset, format }) => (assets.length === 0 || assets.includes(asset)) && (formats.length === 0 || formats.includes(format)));
-  if (left.length === 0) throw new SuiteFault('usage', 'no manifest is of these assets and outputs');
-  return left;
-}
-
-export async function judgeTrace(folder: string, kind: Report['target']['kind'], options: JudgeOptions): Promise<number> {
+export async function judgeTrace(folder: string, kind: Report['target']['kind'], options: JudgeOptions, replays: Replays | null = null): Promise<number> {
   const started = Date.now();
   const reader = narrowed(openTrace(folder), options);
   const told = options.schemas ?? process.env['ISOMER_SCHEMA_DIR'] ?? '';
@@ -85,7 +95,8 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
   } finally {
     await replay?.stop();
   }
-  const { report, details, examined, omitted, faults } = verdicts;
+  const { details, examined, omitted, faults } = verdicts;
+  const report = replays === null ? verdicts.report : { ...verdicts.report, replay: replays.section };
   const run: Run = {
     schema: RUN_SCHEMA,
     startedAt: new Date(started).toISOString(),
@@ -97,6 +108,7 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
     examined,
     details,
     omitted,
+    ...(replays === null ? {} : { replays: [...replays.details] }),
     trace: relative(options.out, folder),
     ...(options.truth === undefined ? {} : { truth: relative(options.out, options.truth) }),
     expired: [...expiredEntries(expectations, new Date(started).toISOString().slice(0, 10))],
@@ -106,7 +118,9 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
   for (const fault of faults) note(`fault of the suite: ${fault}`);
   printVerdicts(report, run);
   if (options.annotations === true || (process.env['GITHUB_ACTIONS'] ?? '') !== '') for (const line of annotations({ report, run })) print(line);
-  return exitCodeOf({ report, faults, expired: run.expired ?? [] }, { strict: options.strict === true, minCoverage: options.minCoverage ?? 0 });
+  if (replays !== null) printReplays(replays);
+  const judged = exitCodeOf({ report, faults, expired: run.expired ?? [] }, { strict: options.strict === true, minCoverage: options.minCoverage ?? 0 });
+  return worstCode(judged, replays === null ? EXIT_CODES.ok : replayExitCode(replays));
 }
 
 function printVerdicts(report: Report, run: Run): void {
@@ -129,6 +143,11 @@ export function exitCodeOf({ report, faults, expired = [] }: Ended, { strict = f
   if (coverageOf(report.requirements).percent < minCoverage) return EXIT_CODES.failed;
   if (faults.length > 0) return EXIT_CODES.harness;
   return report.staleExpectations.length + expired.length > 0 ? EXIT_CODES.stale : EXIT_CODES.ok;
+}
+
+/** Of two ends the one that has to be looked at first. */
+function worstCode(...codes: readonly number[]): number {
+  return [EXIT_CODES.target, EXIT_CODES.failed, EXIT_CODES.harness, EXIT_CODES.stale].find((code) => codes.includes(code)) ?? EXIT_CODES.ok;
 }
 
 /** A choice narrows what is judged; what was captured for it stays at hand. */
@@ -154,12 +173,4 @@ export function loadTruths(folder: string | undefined, { trace }: Pick<TraceRead
     if (truth !== null) truths.set(asset, truth);
   }
   return truths;
-}
-
-export function suiteVersion(): string {
-  for (const place of ['../../package.json', '../../../package.json']) {
-    const file = new URL(place, import.meta.url);
-    if (existsSync(file)) return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
-  }
-  return 'unknown';
 }
