@@ -92,6 +92,8 @@ export const ERRORS = {
   ISOMER_MP4_UNSUPPORTED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'an MP4 file uses something that is not supported' },
   ISOMER_MP4_LIMIT: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'malformed', message: 'an MP4 file declares more than the limits allow' },
   ISOMER_CODEC_MALFORMED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'malformed', message: 'a codec configuration is damaged' },
+  ISOMER_TEXT_MALFORMED: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'malformed', message: 'a text track cannot be read' },
+  ISOMER_TEXT_LIMIT: { status: 415, as: 'MPE_INPUT_FORMAT_NOT_SUPPORTED', kind: 'malformed', message: 'a text track holds more than the limits allow' },
   ISOMER_KEY_FRAMES_UNALIGNED: { status: 415, as: 'MPE_KEY_FRAME_INTERVAL_TOO_LARGE', kind: 'unsupported', message: 'the key frames of two qualities do not coincide' },
   ISOMER_NO_KEY_FRAME: { status: 415, as: 'MPE_KEY_FRAME_INTERVAL_TOO_LARGE', kind: 'unsupported', message: 'the video does not start with a key frame' },
   ISOMER_PARAMETER_SETS_CHANGE: { status: 415, as: 'MPE_OUTPUT_FORMAT_NOT_SUPPORTED', kind: 'unsupported', message: 'parameter sets change inside the track, which CMAF does not allow' },

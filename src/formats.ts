@@ -72,7 +72,7 @@ export type Format = {
 };
 
 const HLS_MIME = 'application/vnd.apple.mpegurl';
-const TS_MIME = (): { init: string; segment: string } => ({ init: '', segment: 'video/mp2t' });
+const TS_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => ({ init: '', segment: kind === 'text' ? 'text/vtt' : 'video/mp2t' });
 const MP4_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => {
   const mime = kind === 'text' ? 'application/mp4' : `${kind}/mp4`;
   return { init: mime, segment: mime };

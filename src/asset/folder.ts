@@ -27,10 +27,23 @@ export async function findTracks(folder: string, name: string, entries: readonly
   if (files.length === 0) throw new IsomerError('MPE_METADATA_NOT_FOUND', { where: `${name}.ism`, expected: 'a server manifest, or MP4 files under the name of the folder or of one file' });
   if (files.length > MAX_FILES) throw new IsomerError('MPE_FORMAT_NOT_SUPPORTED', { what: 'folder without a server manifest', expected: `at most ${MAX_FILES} media files`, found: String(files.length) });
   const movies = await Promise.all(files.map(async (file) => ({ file, movie: await movieOf(file) })));
+  const stems = new Set([name, ...files.map((file) => MEDIA_FILE.exec(file)?.[1] ?? '')]);
+  const texts = entries.filter((entry) => entry.kind === 'file').flatMap((entry) => textTrack(entry.name, stems));
+  if (texts.length > MAX_FILES) throw new IsomerError('MPE_FORMAT_NOT_SUPPORTED', { what: 'folder without a server manifest', expected: `at most ${MAX_FILES} text files`, found: String(texts.length) });
   const tracks = movies.flatMap(({ file, movie }) => movie.tracks.map((track) => ({ kind: kindOf(track), src: file, trackId: track.id })));
-  return (['video', 'audio'] as const).flatMap((kind) =>
+  const listed = (['video', 'audio'] as const).flatMap((kind) =>
     tracks
       .filter((track) => track.kind === kind)
       .map(({ src, trackId }): IsmTrack => ({ kind, src, trackId, bitrate: null, trackName: null, title: null, language: null, roles: [], accessibility: [], line: 0 })),
   );
+  return [...listed, ...texts];
+}
+
+const TEXT_FILE = /^(.+?)(?:\.([a-z]{2,3}(?:-[a-z0-9]{2,8})*))?(?:\.(caption|subtitle|forced-subtitle))?\.(?:vtt|ttml|dfxp)$/i;
+
+/** `STEM.LANGUAGE.ROLE.vtt`, where language and role may be missing, beside a media file of that stem. */
+function textTrack(file: string, stems: ReadonlySet<string>): readonly IsmTrack[] {
+  const [, stem, language, role] = TEXT_FILE.exec(file) ?? [];
+  if (stem === undefined || !stems.has(stem)) return [];
+  return [{ kind: 'text', src: file, trackId: null, bitrate: null, trackName: null, title: null, language: language ?? null, roles: role === undefined ? [] : [role.toLowerCase()], accessibility: [], line: 0 }];
 }

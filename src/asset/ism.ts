@@ -16,6 +16,8 @@ export type IsmTrack = {
   readonly language: string | null;
   readonly roles: readonly string[];
   readonly accessibility: readonly string[];
+  /** Of text: name for people, and what HLS says of it. */
+  readonly text?: { readonly displayName: string | null; readonly isDefault: boolean; readonly characteristics: string | null };
   /** Line of the element, for messages. */
   readonly line: number;
 };
@@ -85,6 +87,7 @@ function readTrack(element: XmlNode, file: string): IsmTrack {
     language: value('systemLanguage'),
     roles: list('role'),
     accessibility: list('accessibility'),
+    ...(KINDS[element.name] === 'text' ? { text: { displayName: checkedName(value('textDisplayName'), where), isDefault: value('textIsDefault')?.toLowerCase() === 'true', characteristics: checkedName(value('textHlsCharacteristic'), where) } } : {}),
     line: element.line,
   };
 }

@@ -8,6 +8,7 @@ import type { Presentation } from '../model/presentation.ts';
 import { buildPresentation, measuredBitrate, type TrackInput } from '../model/sets.ts';
 import { joinPath } from '../storage/paths.ts';
 import type { Source, Storage } from '../storage/storage.ts';
+import { MAX_TEXT_BYTES } from '../text/document.ts';
 import { ARCHIVE_FORMATS, openArchiveTrack } from './archive.ts';
 import { resolveDts, type Stored } from './dts.ts';
 import { findTracks, kindOf } from './folder.ts';
@@ -15,6 +16,7 @@ import { MAX_MANIFEST_BYTES, readIsm, type Ism, type IsmTrack } from './ism.ts';
 import { matchStream, readIsmc, type ClientStream } from './ismc.ts';
 import { addressable } from './names.ts';
 import { resolveVideo } from './parametersets.ts';
+import { addText, readTextSamples, textFormOf, type TextInput } from './text.ts';
 
 export type Asset = {
   readonly presentation: Presentation;
@@ -39,6 +41,9 @@ export type OpenOptions = {
 const PARALLEL = 4;
 /** Refusals that concern one track; the rest of the asset is still delivered. */
 const LEFT_OUT = new Set(['MPE_AUDIO_ENCODING_NOT_SUPPORTED', 'MPE_VIDEO_ENCODING_NOT_SUPPORTED', 'MPE_MEDIA_TYPE_NOT_SUPPORTED']);
+
+/** Kinds of refusals of text tracks; storage that fails may come back. */
+const TEXT_LEFT_OUT: ReadonlySet<string> = new Set(['malformed', 'unsupported', 'not-found']);
 
 /** Opens `NAME.ism` in a folder, or, where there is no such file, the MP4 files themselves (folder.ts). */
 export async function openAsset(storage: Storage, folder: string, name: string, options: OpenOptions): Promise<Asset> {
@@ -76,10 +81,7 @@ class Opening {
     const ism = manifest ?? (await this.#listFiles(name));
     this.#archive = ARCHIVE_FORMATS.has(ism.formats);
     const streams = await this.#readClientManifest(ism);
-    const wanted = ism.tracks.filter((track) => {
-      if (track.kind === 'text') this.#notes.push(`${track.src}: text tracks are not delivered yet; left out`);
-      return track.kind !== 'text';
-    });
+    const wanted = ism.tracks.filter(({ kind }) => kind !== 'text');
     await runBounded([...new Set(wanted.map(({ src }) => src))], (file) => this.#movie(file));
     const candidates = await Promise.all(wanted.map((want) => this.#locate(want)));
 
@@ -97,15 +99,18 @@ class Opening {
     if (firstRefusal !== null && inputs.length === 0) throw firstRefusal;
     if (inputs.length === 0) throw new IsomerError('MPE_FORMAT_NOT_SUPPORTED', { where: `${name}.ism`, expected: 'video or audio', found: 'none' });
 
+    const texts = await this.#openTexts(ism.tracks, streams);
     const version = this.#version();
     const chosen = manifest === null ? withoutCopies(inputs) : inputs;
-    const { presentation, notes } = buildPresentation(chosen, { asset: joinPath(this.#folder, name), version, segmentSeconds: this.#options.segmentSeconds });
+    const { presentation: media, moved, notes } = buildPresentation(chosen, { asset: joinPath(this.#folder, name), version, segmentSeconds: this.#options.segmentSeconds });
+    const { presentation, sources, notes: textNotes, bytes } = addText(media, texts, { moved: Math.round((1000 * moved.ticks) / moved.timescale), segmentSeconds: this.#options.segmentSeconds });
+    for (const [source, held] of sources) this.#sources.set(source, held);
     return {
       presentation,
       sources: this.#sources,
-      notes: [...this.#notes, ...notes],
+      notes: [...this.#notes, ...notes, ...textNotes],
       files: this.#files,
-      bytes: 4096 + inputs.reduce((sum, { samples }) => sum + samples.count * 24, 0),
+      bytes: 4096 + bytes + inputs.reduce((sum, { samples }) => sum + samples.count * 24, 0),
       close: () => this.close(),
     };
   }
@@ -125,6 +130,30 @@ class Opening {
     }
   }
 
+  /** Text that cannot be read is left out: it stops nobody from watching. */
+  async #openTexts(tracks: readonly IsmTrack[], streams: readonly ClientStream[]): Promise<readonly TextInput[]> {
+    const inputs: TextInput[] = [];
+    for (const want of tracks.filter(({ kind }) => kind === 'text')) {
+      try {
+        const form = textFormOf(want.src);
+        const content = form === null ? await this.#textSamples(want) : { form, bytes: await this.#readSmall(want.src, MAX_TEXT_BYTES) };
+        const stream = matchStream(streams, want, tracks);
+        inputs.push({ want: { ...want, trackName: this.#nameOf(want.trackName ?? stream?.name ?? null, want.src), language: want.language ?? stream?.language ?? null }, content });
+      } catch (error) {
+        if (!(error instanceof IsomerError) || !TEXT_LEFT_OUT.has(error.kind)) throw error;
+        this.#notes.push(`${want.src}: ${error.message}; left out`);
+      }
+    }
+    return inputs;
+  }
+
+  async #textSamples(want: IsmTrack): Promise<TextInput['content']> {
+    const { file, track } = await this.#locate(want);
+    const source = this.#sources.get(file);
+    if (source === undefined) throw new Error(`${file} is not open`);
+    return readTextSamples(track, source, file);
+  }
+
   async #readClientManifest({ clientManifest }: Ism): Promise<readonly ClientStream[]> {
     if (clientManifest === null) return [];
     try {
@@ -137,11 +166,11 @@ class Opening {
     }
   }
 
-  async #readSmall(file: string): Promise<Uint8Array> {
+  async #readSmall(file: string, limit = MAX_MANIFEST_BYTES): Promise<Uint8Array> {
     const path = joinPath(this.#folder, file);
     const source = await this.#storage.open(path);
     try {
-      if (source.size > MAX_MANIFEST_BYTES) throw new IsomerError('ISOMER_ISM_MALFORMED', { where: file, expected: `at most ${MAX_MANIFEST_BYTES} bytes`, found: String(source.size) });
+      if (source.size > limit) throw new IsomerError('ISOMER_ISM_MALFORMED', { where: file, expected: `at most ${limit} bytes`, found: String(source.size) });
       const bytes = new Uint8Array(source.size);
       await source.read(0, bytes);
       this.#files.set(path, source.version);

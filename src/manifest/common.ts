@@ -14,13 +14,13 @@ export type ManifestParameters = UrlParameters & {
 type Family = Track['codec']['family'];
 
 /**
- * Codec families by kind of output (spec/mapping-*.md). What an output cannot carry is left out of its manifest; text is not in any
- * manifest yet.
+ * Codec families by kind of output (spec/mapping-*.md). What an output cannot carry is left out of its manifest. Text is TTML in the
+ * model; transport streams have WebVTT files beside them.
  */
 export const CARRIES = {
-  fragments: ['avc', 'hevc', 'aac', 'eac3', 'dts'],
-  transport: ['avc', 'aac', 'eac3', 'dts'],
-  smooth: ['avc', 'hevc', 'aac'],
+  fragments: ['avc', 'hevc', 'aac', 'eac3', 'dts', 'ttml'],
+  transport: ['avc', 'aac', 'eac3', 'dts', 'ttml'],
+  smooth: ['avc', 'hevc', 'aac', 'ttml'],
 } as const satisfies Record<string, readonly Family[]>;
 
 export function carries(families: readonly Family[], set: SwitchingSet): boolean {

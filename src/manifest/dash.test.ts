@@ -128,7 +128,7 @@ describe('writeMpdCsf', () => {
   });
 
   test('nothing to carry is refused', () => {
-    const text = { ...goldenAudio(), kind: 'text' as const, tracks: [{ ...audioTrack(1, aacCodec()), codec: { kind: 'text', family: 'ttml', sampleEntry: 'stpp', rfc6381: 'stpp' } as const }] };
+    const text = { ...goldenAudio(), kind: 'text' as const, tracks: [{ ...audioTrack(1, aacCodec()), codec: { kind: 'text', family: 'webvtt', sampleEntry: 'wvtt', rfc6381: 'wvtt' } as const }] };
     for (const write of [() => writeMpdCsf(presentationOf(text), CSF), () => writeMpdCmaf(presentationOf(), CMAF, NOMINAL_SIZES)]) {
       expect(write).toThrow(expect.objectContaining({ code: 'MPE_OUTPUT_FORMAT_NOT_SUPPORTED' }) as Error);
     }

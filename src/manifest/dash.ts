@@ -25,6 +25,9 @@ const ROLES = new Set(
   'caption subtitle main alternate supplementary commentary dub description sign metadata enhanced-audio-intelligibility emergency forced-subtitle easyreader karaoke'.split(' '),
 );
 
+/** ISO/IEC 14496-30 tracks are neither audio nor video (RFC 4337). */
+const MIME_TYPES = { video: 'video/mp4', audio: 'audio/mp4', text: 'application/mp4' } as const;
+
 export function writeMpdCsf(presentation: Presentation, parameters: ManifestParameters): string {
   const sets = carriedSets(presentation, 'DASH', CARRIES.fragments);
   const [start, { end }] = [startOf(presentation, sets), extentOf(sets)];
@@ -66,7 +69,7 @@ function csfAdaptationSet(set: SwitchingSet, id: number, start: Ticks, parameter
       bitstreamSwitching: false,
       segmentAlignment: true,
       contentType: kind,
-      mimeType: `${kind}/mp4`,
+      mimeType: MIME_TYPES[kind],
       codecs,
       lang: isVideo ? undefined : languageTag(set.language),
       ...(isVideo ? { ...largestPicture(tracks), startWithSAP: 1 } : {}),
@@ -144,7 +147,7 @@ function cmafAdaptationSet(set: SwitchingSet, id: number, start: Ticks, paramete
     {
       id,
       contentType: kind,
-      mimeType: `${kind}/mp4`,
+      mimeType: MIME_TYPES[kind],
       codecs: common ? codecs[0] : undefined,
       lang: isVideo ? undefined : languageTag(set.language),
       ...(isVideo ? { ...largestPicture(tracks), maxFrameRate: largestFrameRate(tracks), par: pictureAspectRatio(tracks[0]) } : {}),

@@ -9,6 +9,7 @@ import { audioGroups, muxedAudio, withAudioTrack, type AudioGroup, type Renditio
 import { codecsText, frameRateText, optionallyQuoted, quoted, tag } from './hlstags.ts';
 import { HLS, type HlsRow } from './hlsversions.ts';
 import { keyFramesOf } from './hlsplaylist.ts';
+import { subtitlesLine, textGroup, type TextGroup } from './hlstext.ts';
 import { keyTags, protectionsOf } from './protection.ts';
 import { bitRates, ceilSeconds, longestSegment, type BitRates, type Sizes } from './rates.ts';
 import { playlistUrl } from './urls.ts';
@@ -24,7 +25,10 @@ export function writeMaster(presentation: Presentation, parameters: ManifestPara
   const sets = carriedSets(presentation, `HLS version ${row.version}`, row.families);
   const rates = options.version === 7 ? measuredRates(sets, options.sizes) : FORMULA_RATES;
   const wanted = presentation.view?.firstQuality ?? null;
-  const lines = row.muxed ? muxedVariants(sets, row, rates, parameters, wanted) : demuxedVariants(sets, row, rates, parameters, wanted);
+  const text = textGroup(sets, row);
+  const output: Output = { row, rates, text };
+  const subtitles = text.renditions.map((rendition) => subtitlesLine(rendition, playlistLine(rendition.track, rendition.set, withAudioTrack(parameters, null))));
+  const lines = [...subtitles, ...(row.muxed ? muxedVariants(sets, output, parameters, wanted) : demuxedVariants(sets, output, parameters, wanted))];
   return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? ['#EXT-X-INDEPENDENT-SEGMENTS', ...sessionKeys(sets, row)] : []), ...lines, ''].join('\n');
 }
 
@@ -37,6 +41,8 @@ function sessionKeys(sets: readonly SwitchingSet[], { container }: HlsRow): read
 export function bandwidthTerm(bitrate: number): number {
   return Math.floor((bitrate * 1022) / 1000) + 8160;
 }
+
+type Output = { readonly row: HlsRow; readonly rates: Rates; readonly text: TextGroup };
 
 type Rates = {
   stream(set: SwitchingSet, track: Track): BitRates;
@@ -88,7 +94,8 @@ function withFirst<T>(variants: readonly T[], trackOf: (variant: T) => Track, wa
 }
 
 /** Version 3: audio inside the video segments, so variants name it in their URLs; there is nothing to choose in the playlist. */
-function muxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates, parameters: ManifestParameters, wanted: number | null): string[] {
+function muxedVariants(sets: readonly SwitchingSet[], output: Output, parameters: ManifestParameters, wanted: number | null): string[] {
+  const { row, rates } = output;
   const audio = muxedAudio(sets, parameters);
   const audioTrack = audio?.tracks[0] ?? null;
   const audioCodecs = audioTrack === null ? [] : [row.codecsOf(audioTrack)];
@@ -96,7 +103,7 @@ function muxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates,
   const videos = withFirst(streamsOf(sets, 'video'), ({ track }) => track, wanted);
   const withName = withAudioTrack(parameters, audio);
   const lines = videos.flatMap(({ set, track }) => [
-    streamInf({ row, rates: sumRates(rates.stream(set, track), audioRates), track, codecs: codecsText([row.codecsOf(track)], audioCodecs), group: null }),
+    streamInf({ output, rates: sumRates(rates.stream(set, track), audioRates), track, codecs: [row.codecsOf(track), ...audioCodecs], group: null }),
     playlistLine(track, set, withName),
   ]);
   if (audio === null || audioTrack === null || (videos.length > 0 && !parameters.audioOnly)) return lines;
@@ -104,12 +111,13 @@ function muxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates,
   const withoutName = withAudioTrack(parameters, null);
   return [
     ...lines,
-    ...alone.flatMap((track) => [streamInf({ row, rates: rates.stream(audio, track), track, codecs: codecsText([row.codecsOf(track)]), group: null }), playlistLine(track, audio, withoutName)]),
+    ...alone.flatMap((track) => [streamInf({ output, rates: rates.stream(audio, track), track, codecs: [row.codecsOf(track)], group: null }), playlistLine(track, audio, withoutName)]),
   ];
 }
 
 /** Versions 4 and 7: audio in groups of its own. */
-function demuxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rates, parameters: ManifestParameters, wanted: number | null): string[] {
+function demuxedVariants(sets: readonly SwitchingSet[], output: Output, parameters: ManifestParameters, wanted: number | null): string[] {
+  const { row, rates } = output;
   const groups = audioGroups(sets.filter(({ kind }) => kind === 'audio'), row);
   const media = groups.flatMap(({ id, renditions }) => renditions.map((rendition) => mediaLine(id, rendition, row, parameters)));
   const videos = streamsOf(sets, 'video');
@@ -120,14 +128,14 @@ function demuxedVariants(sets: readonly SwitchingSet[], row: HlsRow, rates: Rate
   const seen = new Set<Track>();
   const ascending = variants.toSorted((a, b) => a.rates.peak - b.rates.peak);
   const lines = withFirst(ascending, ({ video }) => video.track, wanted).flatMap(({ video: { set, track }, group, rates: variant }) => {
-    const codecs = codecsText([row.codecsOf(track)], group?.renditions.map((rendition) => row.codecsOf(rendition.track)) ?? []);
-    const both = [streamInf({ row, rates: variant, track, codecs, group }), playlistLine(track, set, parameters)];
+    const codecs = [row.codecsOf(track), ...(group?.renditions.map((rendition) => row.codecsOf(rendition.track)) ?? [])];
+    const both = [streamInf({ output, rates: variant, track, codecs, group }), playlistLine(track, set, parameters)];
     if (seen.has(track)) return both;
     seen.add(track);
     return [...both, keyFrameLine(row, rates.keyFrames(set, track, variant), set, track, parameters)];
   });
   if (videos.length > 0 && !parameters.audioOnly) return [...media, ...lines];
-  return [...media, ...lines, ...audioVariants(groups, videos.length === 0, row, rates, parameters)];
+  return [...media, ...lines, ...audioVariants(groups, videos.length === 0, output, parameters)];
 }
 
 function groupRates({ renditions }: AudioGroup, rates: Rates): BitRates {
@@ -135,7 +143,8 @@ function groupRates({ renditions }: AudioGroup, rates: Rates): BitRates {
 }
 
 /** The default rendition as a variant: after the video variants one, for the first group; without video one per group and quality. */
-function audioVariants(groups: readonly AudioGroup[], alone: boolean, row: HlsRow, rates: Rates, parameters: ManifestParameters): string[] {
+function audioVariants(groups: readonly AudioGroup[], alone: boolean, output: Output, parameters: ManifestParameters): string[] {
+  const { row, rates } = output;
   const wanted = (alone ? groups : groups.slice(0, 1)).flatMap((group) => {
     const main = group.renditions.find(({ isDefault }) => isDefault) ?? group.renditions[0];
     const tracks = alone && groups.length === 1 ? main.set.tracks : [main.track];
@@ -144,8 +153,8 @@ function audioVariants(groups: readonly AudioGroup[], alone: boolean, row: HlsRo
   return wanted
     .toSorted((a, b) => a.rates.peak - b.rates.peak)
     .flatMap(({ group, set, track, rates: variant }) => {
-      const codecs = codecsText(group.renditions.map((rendition) => row.codecsOf(rendition.track)));
-      return [streamInf({ row, rates: variant, track, codecs, group }), playlistLine(track, set, parameters)];
+      const codecs = group.renditions.map((rendition) => row.codecsOf(rendition.track));
+      return [streamInf({ output, rates: variant, track, codecs, group }), playlistLine(track, set, parameters)];
     });
 }
 
@@ -163,17 +172,20 @@ function mediaLine(group: string, { set, track, name, language, characteristics,
   });
 }
 
-type Variant = { readonly row: HlsRow; readonly rates: BitRates; readonly track: Track; readonly codecs: string; readonly group: AudioGroup | null };
+type Variant = { readonly output: Output; readonly rates: BitRates; readonly track: Track; readonly codecs: readonly string[]; readonly group: AudioGroup | null };
 
-function streamInf({ row, rates, track, codecs, group }: Variant): string {
+function streamInf({ output: { row, rates: all, text }, rates: media, track, codecs, group }: Variant): string {
+  const isMeasured = row.strict && text.renditions.length > 0;
+  const rates = isMeasured ? sumRates(media, largestRates(text.renditions.map((rendition) => all.stream(rendition.set, rendition.track)))) : media;
   return tag('EXT-X-STREAM-INF', {
     BANDWIDTH: rates.peak,
     'AVERAGE-BANDWIDTH': row.strict ? rates.average : undefined,
     RESOLUTION: resolution(track),
     'FRAME-RATE': row.strict ? frameRateText(track.frameRate) : undefined,
-    CODECS: codecs,
+    CODECS: codecsText(codecs, text.codecs),
     'VIDEO-RANGE': row.strict ? videoRange(track) : undefined,
     AUDIO: optionallyQuoted(group?.id),
+    ...text.attributes,
   });
 }
 

@@ -103,7 +103,7 @@ function memberAttributes(sets: readonly SwitchingSet[], row: HlsRow): Omit<Rend
 }
 
 /** NAMEs differ inside a group. */
-function uniqueName(wanted: string, taken: Set<string>): string {
+export function uniqueName(wanted: string, taken: Set<string>): string {
   let name = wanted;
   for (let n = 2; taken.has(name); n++) name = `${wanted} (${n})`;
   taken.add(name);

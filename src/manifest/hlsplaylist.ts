@@ -15,11 +15,14 @@ export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet
   const row = HLS[version];
   const sets = playableSets(presentation, set, track, row);
   const audio = row.muxed && set.kind === 'video' ? muxedAudio(sets, parameters) : null;
+  const isFile = set.kind === 'text' && row.webVtt;
   const own = row.muxed ? withAudioTrack(parameters, audio) : parameters;
   const url = segmentUrls(set.name, own);
   const { names, first } = set.timeline;
-  return playlist(row, sets, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container) });
+  return playlist(isFile ? { ...row, suffix: WEBVTT_SUFFIX } : row, sets, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container) });
 }
+
+const WEBVTT_SUFFIX = { segment: '.vtt', init: '' };
 
 /** One entry per key frame, each until the next one. `track` is a video track. */
 export function writeKeyFramePlaylist(presentation: Presentation, set: SwitchingSet, track: Track, parameters: ManifestParameters, version: HlsVersion): string {

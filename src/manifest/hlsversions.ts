@@ -25,6 +25,8 @@ export type HlsRow = {
   /** Audio that differs in codec string or in quality is in different groups, not only what differs in codec family. */
   readonly groupPerQuality: boolean;
   readonly suffix: { readonly segment: string; readonly init: string };
+  /** Segments of text are WebVTT files, which have no codec and no initialization segment. */
+  readonly webVtt: boolean;
   codecsOf(track: Track): string;
   /** Text of LANGUAGE. */
   languageOf(set: SwitchingSet): string | undefined;
@@ -41,6 +43,7 @@ const TRANSPORT = {
   map: false,
   groupPerQuality: false,
   suffix: { segment: '.ts', init: '' },
+  webVtt: true,
   codecsOf: cmafCodecs,
   languageOf: ({ language }: SwitchingSet) => (language === '' ? undefined : language),
   characteristicsOf: () => undefined,
@@ -61,6 +64,7 @@ export const HLS: Readonly<Record<HlsVersion, HlsRow>> = {
     map: true,
     groupPerQuality: true,
     suffix: { segment: '.m4s', init: '.mp4' },
+    webVtt: false,
     codecsOf: cmafCodecs,
     languageOf: ({ language }) => languageTag(language),
     characteristicsOf: (set) => (isDescription(set) ? 'public.accessibility.describes-video' : undefined),

@@ -50,6 +50,7 @@ function streamIndex(set: SwitchingSet, version: 2 | 0, extra: UrlParameters['ex
       Url: inQuality('{bitrate}', segmentUrls(name, { format: '', extra })('{start time}')),
       QualityLevels: tracks.length,
       Language: isVideo || language === '' ? undefined : language,
+      Subtype: kind === 'text' ? subtypeOf(set) : undefined,
       Name: isVideo && onlyVideo && name === 'video' ? undefined : name,
       Role: roles[0],
       Accessibility: isDescription(set) ? 'description' : set.accessibility[0],
@@ -88,7 +89,12 @@ function qualityLevel({ name }: SwitchingSet, { bitrate, codec }: Track, index: 
       SamplingRate: codec.sampleRate,
     });
   }
-  throw new IsomerError('MPE_MEDIA_TYPE_NOT_SUPPORTED', { what: `track ${name}`, expected: 'video or audio', found: codec.rfc6381 });
+  return el('QualityLevel', { Index: index, Bitrate: bitrate, FourCC: 'TTML', CodecPrivateData: '' });
+}
+
+/** MS-SSTR 2.2.2.3: SUBT for subtitles, CAPT for what stands in for the sound. */
+function subtypeOf({ roles }: SwitchingSet): string {
+  return roles.includes('caption') ? 'CAPT' : 'SUBT';
 }
 
 /** WAVE_FORMAT_RAW_AAC1, and what every AAC level of AMS carried: decoders take no notice of the other two. */

@@ -30,6 +30,8 @@ export type ResolvedTimes = {
   readonly tables: readonly SampleTable[];
   /** Samples left out at the start of each track. */
   readonly editedOut: readonly number[];
+  /** How much later everything is presented than the edit lists say, in seconds: ticks over timescale. */
+  readonly moved: { readonly ticks: number; readonly timescale: number };
   /** What was done beyond the edit lists' letter, for the log. */
   readonly notes: readonly string[];
 };
@@ -81,7 +83,7 @@ export function resolveTimes(tracks: readonly EditedTrack[]): ResolvedTimes {
     editedOut.push(drop);
     return withoutLeading(table, drop);
   });
-  return { tables, editedOut, notes };
+  return { tables, editedOut, moved: move, notes };
 }
 
 /** The key frame at which a video track starts, and how far before 0 it is presented, in ticks. */

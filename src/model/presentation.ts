@@ -27,6 +27,8 @@ export type Track = {
   readonly inBandSets: boolean;
   /** Name of the source that holds the samples, as the asset's sources are named (a path relative to the asset). */
   readonly source: string;
+  /** Text: the same segments as WebVTT files, one per sample of `samples`. */
+  readonly webvtt?: { readonly source: string; readonly sizes: Uint32Array; readonly offsets: Float64Array };
   /** Absent: in the clear. */
   readonly protection?: TrackProtection;
 };
@@ -43,6 +45,8 @@ export type SwitchingSet = {
   readonly roles: readonly string[];
   /** e.g. `description` for audio description. */
   readonly accessibility: readonly string[];
+  /** Text: what the server manifest says for HLS. */
+  readonly hls?: { readonly isDefault: boolean; readonly characteristics: string | null };
   readonly timeline: Timeline;
   /** Descending by bitrate, never empty, one codec family. */
   readonly tracks: readonly Track[];

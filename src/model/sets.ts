@@ -3,7 +3,7 @@ import { IsomerError } from '../errors.ts';
 import { greatestCommonDivisor } from '../time.ts';
 import type { Codec, Fraction } from './codec.ts';
 import { cutAudio, cutVideo, endOf, framesPerFragment, type Cuts } from './cuts.ts';
-import { resolveTimes, type EditedTrack } from './edits.ts';
+import { resolveTimes, type EditedTrack, type ResolvedTimes } from './edits.ts';
 import type { Presentation, SwitchingSet, Track } from './presentation.ts';
 import { payloadBytes, presentationTime, type SampleTable } from './samples.ts';
 
@@ -30,8 +30,8 @@ export type BuildOptions = {
 };
 
 /** Throws the refusals of media-rules 1 to 3. `notes` are for the log. */
-export function buildPresentation(inputs: readonly TrackInput[], options: BuildOptions): { presentation: Presentation; notes: readonly string[] } {
-  const { tables, notes } = resolveTimes(inputs);
+export function buildPresentation(inputs: readonly TrackInput[], options: BuildOptions): { presentation: Presentation; moved: ResolvedTimes['moved']; notes: readonly string[] } {
+  const { tables, moved, notes } = resolveTimes(inputs);
   const resolved = inputs.map((input, i) => ({ ...input, samples: tables[i] }));
   const groups = groupTracks(resolved);
   const names = uniqueNames(groups.map((group) => group[0].name ?? defaultName(group[0])));
@@ -42,7 +42,7 @@ export function buildPresentation(inputs: readonly TrackInput[], options: BuildO
     const cuts = videoCuts[i] ?? cutAudio(group, framesPerFragment(group[0], firstVideo, options.segmentSeconds));
     return makeSet(names[i], group, cuts);
   });
-  return { presentation: { asset: options.asset, version: options.version, switchingSets }, notes };
+  return { presentation: { asset: options.asset, version: options.version, switchingSets }, moved, notes };
 }
 
 /** In order of first appearance. Video: by codec family. Audio: by everything that a player may not switch between. */

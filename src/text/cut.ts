@@ -1,0 +1,39 @@
+/** Cues into segments: what crosses a cut is in every segment that it shows in (media-rules 2.5). */
+import { textLimit, type Interval, type TextDocument } from './document.ts';
+
+/** Both forms of one track together; text is kept in memory. */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+export type CutText = { readonly ttml: readonly Uint8Array[]; readonly webvtt: readonly Uint8Array[] };
+
+/** Indexes of the cues that show in each of the segments between `edges` (milliseconds, ascending). Cues are in order of start. */
+export function cutCues(cues: readonly Interval[], edges: readonly number[], where: string): readonly (readonly number[])[] {
+  let next = 0;
+  let active: number[] = [];
+  let entries = 0;
+  return edges.slice(1).map((end, i) => {
+    active = active.filter((index) => cues[index].end > edges[i]);
+    for (; next < cues.length && cues[next].start < end; next++) if (cues[next].end > edges[i]) active.push(next);
+    entries += active.length;
+    if (entries > MAX_ENTRIES) throw textLimit('cues in all segments', where, MAX_ENTRIES, 'more');
+    return active;
+  });
+}
+
+/** Cues that are repeated over hundreds of cuts are no subtitles. */
+const MAX_ENTRIES = 1_000_000;
+
+/** `header`: lines behind the signature of every WebVTT segment. */
+export function writeSegments(document: TextDocument, edges: readonly number[], language: string, header: readonly string[], where: string): CutText {
+  const encoder = new TextEncoder();
+  const ttml: Uint8Array[] = [];
+  const webvtt: Uint8Array[] = [];
+  let bytes = 0;
+  for (const cues of cutCues(document.cues, edges, where)) {
+    ttml.push(encoder.encode(document.writeTtml(cues, language)));
+    webvtt.push(encoder.encode(document.writeWebVtt(cues, header)));
+    bytes += ttml[ttml.length - 1].length + webvtt[webvtt.length - 1].length;
+    if (bytes > MAX_OUTPUT_BYTES) throw textLimit('bytes of all segments', where, MAX_OUTPUT_BYTES, 'more');
+  }
+  return { ttml, webvtt };
+}

@@ -1,0 +1,199 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { IsomerError } from '../errors.ts';
+import { isRightToLeft, parseCueText } from './cuetext.ts';
+import { cutCues, writeSegments } from './cut.ts';
+import { clockText, MAX_CUES, type TextDocument } from './document.ts';
+import { readStppSamples, readTextFile } from './read.ts';
+import { readTtml } from './ttml.ts';
+import { readWebVtt } from './webvtt.ts';
+import { readWvttSamples } from './wvtt.ts';
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+const vtt = (text: string): TextDocument => readTextFile('webvtt', utf8(text), 'a.vtt');
+const ttml = (body: string, head = '', attributes = ''): TextDocument =>
+  readTextFile('ttml', utf8(`<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:tts="http://www.w3.org/ns/ttml#styling" ${attributes}><head>${head}</head>${body}</tt>`), 'a.ttml');
+const all = ({ cues }: TextDocument): number[] => cues.map((_, i) => i);
+const times = ({ cues }: TextDocument): number[][] => cues.map(({ start, end }) => [start, end]);
+const codeOf = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof IsomerError) return error.code;
+    throw error;
+  }
+  return 'none';
+};
+
+describe('WebVTT', () => {
+  const file = 'WEBVTT title\nLanguage: en-us\n\nSTYLE\n::cue { color: lime }\n\nREGION\nid:r\nwidth:40%\n\nNOTE no cue\n\nfirst\n00:01.000 --> 00:03.500 line:10% align:start\n<i>Hello</i> &amp; bye\nagain\n\n00:00:02.000 --> 01:00:00.000\nlong\n\nbroken\n00:99.000 --> 1\nx\n';
+
+  it('keeps blocks, identifiers, settings and cue text', () => {
+    const document = vtt(`\ufeff${file.replaceAll('\n', '\r\n')}`);
+    expect(document.language).toBe('en-us');
+    expect(document.notes).toEqual(['1 blocks that are no cue were skipped']);
+    expect(document.writeWebVtt(all(document), ['X-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000'])).toBe(
+      'WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\nSTYLE\n::cue { color: lime }\n\nREGION\nid:r\nwidth:40%\n\nfirst\n00:00:01.000 --> 00:00:03.500 line:10% align:start\n<i>Hello</i> &amp; bye\nagain\n\n00:00:02.000 --> 01:00:00.000\nlong\n',
+    );
+  });
+
+  it('becomes IMSC1: places are regions, tags are spans', () => {
+    const document = vtt(`${file}\n00:05.000 --> 00:06.000\n\u05e9\u05dc\u05d5\u05dd <c.yellow>x</c>\n`);
+    const text = document.writeTtml(all(document), 'en');
+    expect(text).toContain('<region xml:id="r1" tts:origin="0% 10%" tts:extent="100% 90%" tts:displayAlign="before" tts:textAlign="start" tts:overflow="visible"/>');
+    expect(text).toContain('<p region="r1" begin="00:00:01.000" end="00:00:03.500"><metadata><ttm:desc>first</ttm:desc></metadata><span tts:fontStyle="italic">Hello</span> &amp; bye<br/>again</p>');
+    expect(text).toContain('tts:direction="rtl" tts:unicodeBidi="embed">\u05e9\u05dc\u05d5\u05dd <span tts:color="yellow">x</span></p>');
+    expect(times(readTextFile('ttml', utf8(text), 'x'))).toEqual(times(document));
+  });
+
+  it.each([
+    ['line:-3 position:20%,line-left size:50% align:left', '20% 0%', '50% 86.67%', 'after'],
+    ['align:end position:80%', '0% 5%', '80% 90%', 'after'],
+    ['line:50%,center', '0% 0%', '100% 100%', 'center'],
+    ['line:90%,end size:30%', '35% 0%', '30% 90%', 'after'],
+    ['vertical:rl line:20%', '20% 0%', '80% 100%', 'before'],
+    ['nonsense:: line:200% size:-1%', '0% 5%', '100% 90%', 'after'],
+  ])('places %s', (settings, origin, extent, display) => {
+    const document = vtt(`WEBVTT\n\n00:00.000 --> 00:01.000 ${settings}\nx\n`);
+    expect(document.writeTtml([0], 'en')).toContain(`tts:origin="${origin}" tts:extent="${extent}" tts:displayAlign="${display}"`);
+  });
+
+  it('refuses what is no WebVTT, and more than it wants to hold', () => {
+    expect(codeOf(() => vtt('WEBVTTX\n'))).toBe('ISOMER_TEXT_MALFORMED');
+    expect(codeOf(() => vtt('1\n00:00:01,000 --> 00:00:02,000\nsrt\n'))).toBe('ISOMER_TEXT_MALFORMED');
+    expect(codeOf(() => readWebVtt(new Uint8Array([0x57, 0xff]), 'a'))).toBe('ISOMER_TEXT_MALFORMED');
+    expect(codeOf(() => vtt(`WEBVTT\n\n${'00:00.000 --> 00:01.000\n\n'.repeat(MAX_CUES + 1)}`))).toBe('ISOMER_TEXT_LIMIT');
+    expect(codeOf(() => readWebVtt(new Uint8Array(17 * 1024 * 1024), 'a'))).toBe('ISOMER_TEXT_LIMIT');
+  });
+
+  it('reads tags without end, of any depth, in time that grows with the text', () => {
+    expect(parseCueText('<i.a.b>x<b>y</i></b>z&#x41;&bogus;')).toEqual([{ tag: 'i', classes: ['a', 'b'], annotation: '', children: ['x', { tag: 'b', classes: [], annotation: '', children: ['y'] }, 'zA&bogus;'] }]);
+    const before = performance.now();
+    parseCueText('<i>'.repeat(200_000));
+    parseCueText('<'.repeat(200_000));
+    parseCueText('&'.repeat(200_000));
+    expect(performance.now() - before).toBeLessThan(2000);
+    expect([isRightToLeft('12 \u05d0b'), isRightToLeft('a\u05d0')]).toEqual([true, false]);
+  });
+});
+
+describe('TTML', () => {
+  it('resolves clock times, offsets, frames and ticks through nested containers', () => {
+    const document = ttml(
+      '<body begin="1s"><div begin="500ms"><p begin="00:00:01.250" dur="2s">a</p><p begin="25f" end="75f">b</p><p begin="90000t" end="0.05h">c</p></div><div timeContainer="seq"><p dur="1s">d</p><p dur="1s">e</p></div></body>',
+      '',
+      'ttp:frameRate="25" ttp:tickRate="45000"',
+    );
+    expect(times(document)).toEqual([[1000, 2000], [2000, 3000], [2500, 4500], [2750, 4750], [3500, 181_500]]);
+  });
+
+  it('keeps metadata, styles, regions and direction, and moves nothing but times', () => {
+    const head = '<metadata xmlns:x="urn:x"><x:y z="1">k</x:y></metadata><styling><style xml:id="s" tts:color="red"/></styling><layout><region xml:id="r" tts:origin="10% 80%" tts:extent="80% 20%"/></layout>';
+    const document = ttml('<body><div region="r" begin="2s"><p begin="1s" end="2s" tts:direction="rtl" style="s">\u05d0 &amp; <span>b</span></p><p begin="7s" end="8s">n</p></div></body>', head);
+    const text = document.writeTtml([0], 'he');
+    expect(text).toContain(`<head>${head}</head>`);
+    expect(text).toContain('<body><div region="r"><p tts:direction="rtl" style="s" begin="00:00:03.000" end="00:00:04.000">\u05d0 &amp; <span>b</span></p></div></body>');
+    expect(text).toContain('xml:lang="he"');
+    expect(document.writeTtml([], 'he')).toContain('<body/></tt>');
+  });
+
+  it('becomes WebVTT: styles are tags, regions settings, timed spans cues of their own', () => {
+    const head = '<styling><style xml:id="i" tts:fontStyle="italic"/><style xml:id="s" style="i" tts:textAlign="center"/></styling><layout><region xml:id="r" tts:origin="10% 10%" tts:extent="40% 20%" tts:textAlign="start"/></layout>';
+    const document = ttml('<body region="r"><div><p begin="1s" end="4s">\n  a &lt; <span style="s">b</span><br/><br/>c</p><p begin="5s"><span end="1s">x</span><span begin="1s" end="3s" tts:fontWeight="bold">y</span></p></div></body>', head);
+    expect(times(document)).toEqual([[1000, 4000], [5000, 8000]]);
+    expect(document.writeWebVtt(all(document), [])).toBe(
+      'WEBVTT\n\n00:00:01.000 --> 00:00:04.000 line:10% position:10% size:40% align:start\na &lt; <i>b</i>\nc\n\n00:00:05.000 --> 00:00:06.000 line:10% position:10% size:40% align:start\nx\n\n00:00:06.000 --> 00:00:08.000 line:10% position:10% size:40% align:start\n<b>y</b>\n',
+    );
+  });
+
+  it('takes the namespaces of the drafts for what they became', () => {
+    const draft = utf8('<tt xmlns="http://www.w3.org/2006/10/ttaf1" xmlns:tts="http://www.w3.org/2006/10/ttaf1#style" xml:lang="en"><body><div><p begin="1s" end="2s" tts:color="red">a</p></div></body></tt>');
+    expect(readTextFile('ttml', draft, 'a').writeTtml([0], 'fr')).toContain('<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="en"><body>');
+  });
+
+  it('refuses entities, foreign roots, other clocks and impossible times', () => {
+    expect(codeOf(() => readTtml(utf8('<!DOCTYPE tt [<!ENTITY a "b">]><tt xmlns="http://www.w3.org/ns/ttml"/>'), 'a'))).toBe('ISOMER_TEXT_MALFORMED');
+    expect(codeOf(() => readTtml(utf8('<svg/>'), 'a'))).toBe('ISOMER_TEXT_MALFORMED');
+    expect(codeOf(() => readTtml(utf8('<a>'.repeat(100)), 'a'))).toBe('ISOMER_TEXT_LIMIT');
+    expect(codeOf(() => ttml('<body><div><p begin="soon">a</p></div></body>'))).toBe('ISOMER_TEXT_MALFORMED');
+    expect(codeOf(() => ttml('<body/>', '', 'ttp:timeBase="smpte"'))).toBe('ISOMER_TEXT_MALFORMED');
+    expect(codeOf(() => ttml(`<body><div>${'<p begin="1s" end="2s">a</p>'.repeat(MAX_CUES + 1)}</div></body>`))).toBe('ISOMER_TEXT_LIMIT');
+    const spans = Array.from({ length: 600 }, (_, i) => `<span begin="${i}s" end="${i + 1}s">a</span>`).join('');
+    const document = ttml(`<body><div><p>${spans}</p></div></body>`);
+    expect(codeOf(() => document.writeWebVtt([0], []))).toBe('ISOMER_TEXT_LIMIT');
+  });
+
+  it('never throws anything but typed errors', () => {
+    const bytes = utf8('<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling"><head><styling><style xml:id="s" style="s"/></styling></head><body style="s"><div begin="1s"><p end="2s">a<span dur="1s">b</span></p></div></body></tt>');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.integer({ min: 32, max: 126 })), { maxLength: 4 }), (changes) => {
+        const damaged = bytes.slice();
+        for (const [at, value] of changes) damaged[at] = value;
+        const code = codeOf(() => {
+          const document = readTextFile('ttml', damaged, 'a');
+          document.writeWebVtt(all(document), []);
+          readTtml(utf8(document.writeTtml(all(document), 'en')), 'again');
+        });
+        expect(['none', 'ISOMER_TEXT_MALFORMED']).toContain(code);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('samples', () => {
+  const document = (p: string, head = ''): Uint8Array => utf8(`<tt xmlns="http://www.w3.org/ns/ttml"><head>${head}</head><body><div>${p}</div></body></tt>`);
+
+  it('puts together what was cut in stpp, in the intervals of the samples', () => {
+    const p = '<p begin="1s" end="7s">a</p>';
+    const samples = [{ start: 0, end: 4000, bytes: document(p) }, { start: 4000, end: 6000, bytes: document(`${p}<p begin="5s" end="5500ms">b</p>`) }];
+    const joined = readStppSamples(samples, 0, 'a.cmft');
+    expect(times(joined)).toEqual([[1000, 6000], [5000, 5500]]);
+    expect(times(readStppSamples(samples.map((sample) => ({ ...sample, start: sample.start + 500, end: sample.end + 500 })), 500, 'a.cmft'))).toEqual([[1500, 6500], [5500, 6000]]);
+    expect(codeOf(() => readStppSamples([samples[0], { start: 4000, end: 6000, bytes: document(p, '<styling/>') }], 0, 'a'))).toBe('ISOMER_TEXT_MALFORMED');
+    expect(codeOf(() => readStppSamples([], 0, 'a'))).toBe('ISOMER_TEXT_MALFORMED');
+  });
+
+  const box = (type: string, ...parts: Uint8Array[]): Uint8Array => {
+    const size = 8 + parts.reduce((sum, { length }) => sum + length, 0);
+    return new Uint8Array(Buffer.concat([Buffer.from([size >>> 24, size >>> 16, size >>> 8, size]), Buffer.from(type, 'latin1'), ...parts]));
+  };
+
+  it('puts together what was cut in wvtt, with its head', () => {
+    const cue = box('vttc', box('iden', utf8('7')), box('sttg', utf8('line:0')), box('payl', utf8('a\n\n--> b')));
+    const samples = [{ start: 0, end: 1000, bytes: box('vtte') }, { start: 1000, end: 4000, bytes: cue }, { start: 4000, end: 5000, bytes: new Uint8Array([...cue, ...box('vttc', box('payl', utf8('c')))]) }];
+    const read = readWvttSamples(samples, 'WEBVTT\n\nSTYLE\n::cue{}', 'a.cmft');
+    expect(read.writeWebVtt(all(read), [])).toBe('WEBVTT\n\nSTYLE\n::cue{}\n\n7\n00:00:01.000 --> 00:00:05.000 line:0\na\n--&gt; b\n\n00:00:04.000 --> 00:00:05.000\nc\n');
+    expect(codeOf(() => readWvttSamples([{ start: 0, end: 1, bytes: new Uint8Array([0, 0, 0, 9, 1, 1, 1, 1]) }], '', 'a'))).toBe('ISOMER_TEXT_MALFORMED');
+  });
+});
+
+describe('segments', () => {
+  it('repeats what crosses a cut, and only that', () => {
+    const cues = [{ start: 0, end: 6000 }, { start: 1000, end: 19_000 }, { start: 12_000, end: 13_000 }, { start: 30_000, end: 31_000 }];
+    expect(cutCues(cues, [0, 6000, 12_000, 18_000, 24_000], 'a')).toEqual([[0, 1], [1], [1, 2], [1]]);
+  });
+
+  it('gives every segment all cues that show in it', () => {
+    const interval = fc.tuple(fc.nat(50_000), fc.integer({ min: 1, max: 20_000 })).map(([start, length]) => ({ start, end: start + length }));
+    fc.assert(
+      fc.property(fc.array(interval, { maxLength: 40 }), (list) => {
+        const cues = list.toSorted((a, b) => a.start - b.start);
+        const edges = [0, 5000, 12_000, 30_000, 60_000];
+        cutCues(cues, edges, 'a').forEach((found, i) => {
+          expect([...found].sort((a, b) => a - b)).toEqual(cues.flatMap(({ start, end }, index) => (start < edges[i + 1] && end > edges[i] ? [index] : [])));
+        });
+      }),
+    );
+  });
+
+  it('holds no more than its limits', () => {
+    const document = vtt(`WEBVTT\n\n${Array.from({ length: 2000 }, () => '00:00.000 --> 99:00:00.000\nx').join('\n\n')}`);
+    const edges = Array.from({ length: 1001 }, (_, i) => i * 6000);
+    expect(codeOf(() => writeSegments(document, edges, 'en', [], 'a'))).toBe('ISOMER_TEXT_LIMIT');
+  });
+
+  it('writes times of any size', () => {
+    expect([clockText(0), clockText(3_599_999), clockText(360_000_000)]).toEqual(['00:00:00.000', '00:59:59.999', '100:00:00.000']);
+  });
+});

@@ -1,0 +1,126 @@
+/** TTML paragraphs as WebVTT cues: words, the simple styles that tags can say, and the place of the region. */
+import { textLimit, type Interval, type Milliseconds } from './document.ts';
+import { escapeCue } from './cuetext.ts';
+import { childIntervals, TTML, XML, type TtmlCue, type TtmlFile } from './ttml.ts';
+import { elementsOf, valueOf, type XmlElement } from './xmltree.ts';
+import type { VttCue } from './webvtt.ts';
+
+const STYLING = 'http://www.w3.org/ns/ttml#styling';
+/** Times inside one paragraph. */
+const MAX_STEPS = 500;
+
+type Styles = ReadonlyMap<string, string>;
+
+export function cuesOfTtml(file: TtmlFile, where: string): (cue: TtmlCue) => readonly VttCue[] {
+  const named = new Map<string, XmlElement>();
+  const collect = (element: XmlElement): void => {
+    const id = valueOf(element, 'id', XML);
+    if (id !== null) named.set(id, element);
+    elementsOf(element).forEach(collect);
+  };
+  if (file.head !== null) collect(file.head);
+  return (cue) => {
+    const chain = [...cue.ancestors, cue.paragraph];
+    const regionId = chain.map((element) => valueOf(element, 'region')).findLast((id) => id !== null);
+    const region = regionId === undefined || regionId === null ? undefined : named.get(regionId);
+    const inherited = new Map([...(region === undefined ? [] : [region, ...elementsOf(region)]), ...chain].flatMap((element) => [...stylesOf(element, named)]));
+    const settings = settingsOf(region === undefined ? new Map() : stylesOf(region, named), inherited);
+    const steps = stepsOf(cue, file, where);
+    return steps.flatMap(({ start, end }) => {
+      const payload = linesOf(content(cue.paragraph, { start: cue.origin, end: cue.end }, start, new Map(), file, named, where));
+      return payload === '' ? [] : [{ start, end, id: valueOf(cue.paragraph, 'id', XML) ?? '', settings, payload }];
+    });
+  };
+}
+
+/** Own attributes over referenced styles, which have references too (TTML2 10.4.2). */
+function stylesOf(element: XmlElement, named: ReadonlyMap<string, XmlElement>, depth = 0): Styles {
+  const styles = new Map<string, string>();
+  const references = depth > 8 ? [] : (valueOf(element, 'style') ?? '').split(/\s+/).slice(0, 16);
+  for (const id of references) {
+    const style = named.get(id);
+    if (style !== undefined && style.local === 'style') for (const [name, value] of stylesOf(style, named, depth + 1)) styles.set(name, value);
+  }
+  for (const { local, uri, value } of element.attributes) if (uri === STYLING) styles.set(local, value);
+  return styles;
+}
+
+/** The paragraph's interval, apart at every time inside it. */
+function stepsOf({ paragraph, start, end, origin }: TtmlCue, { base }: TtmlFile, where: string): readonly Interval[] {
+  const times = new Set<Milliseconds>([start, end]);
+  const visit = (element: XmlElement, own: Interval): void => {
+    for (const { child, interval } of childIntervals(element, own, base, where)) {
+      for (const time of [interval.start, interval.end]) if (time > start && time < end) times.add(time);
+      if (times.size > MAX_STEPS) throw textLimit('times in one paragraph', where, MAX_STEPS, 'more');
+      visit(child, interval);
+    }
+  };
+  visit(paragraph, { start: origin, end });
+  const sorted = [...times].sort((a, b) => a - b);
+  return sorted.slice(1).map((time, i) => ({ start: sorted[i], end: time }));
+}
+
+/** Tags for what a span changes against its parent. */
+const TAGS: readonly (readonly [style: string, test: RegExp, tag: string])[] = [
+  ['fontStyle', /^(?:italic|oblique)$/, 'i'],
+  ['fontWeight', /^bold$/, 'b'],
+  ['textDecoration', /\bunderline\b/, 'u'],
+];
+
+/** What shows at `time`. */
+function content(element: XmlElement, own: Interval, time: Milliseconds, outer: Styles, file: TtmlFile, named: ReadonlyMap<string, XmlElement>, where: string): string {
+  const styles = new Map([...outer, ...stylesOf(element, named)]);
+  const intervals = new Map(childIntervals(element, own, file.base, where).map(({ child, interval }) => [child, interval]));
+  let inner = '';
+  for (const child of element.children) {
+    if (typeof child === 'string') inner += escapeCue(child.replace(/[\t\r\n ]+/g, ' '));
+    else if (child.uri === TTML && child.local === 'br') inner += '\n';
+    else {
+      const interval = intervals.get(child);
+      if (interval !== undefined && interval.start <= time && time < interval.end) inner += content(child, interval, time, styles, file, named, where);
+    }
+  }
+  if (inner.trim() === '') return inner;
+  const language = element.local === 'span' ? valueOf(element, 'lang', XML) : null;
+  const tagged = TAGS.reduce((text, [style, test, tag]) => (test.test(styles.get(style) ?? '') && !test.test(outer.get(style) ?? '') ? `<${tag}>${text}</${tag}>` : text), inner);
+  return language === null || !/^[\w-]{1,35}$/.test(language) ? tagged : `<lang ${language}>${tagged}</lang>`;
+}
+
+/** Lines without outer white space; an empty one would end the cue. */
+function linesOf(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join('\n');
+}
+
+/** Place and alignment (WebVTT 4.4) of a region in percent; other units have no meaning without the video's size. */
+function settingsOf(region: Styles, inherited: Styles): string {
+  const align = { left: 'left', right: 'right', start: 'start', end: 'end', center: 'center' }[inherited.get('textAlign') ?? 'start'] ?? 'start';
+  const [x, y] = percents(region.get('origin'));
+  const [width, height] = percents(region.get('extent'));
+  const parts: string[] = [];
+  const display = region.get('displayAlign') ?? 'before';
+  if (y !== null && height !== null) {
+    if (display === 'before') parts.push(`line:${round(y)}%`);
+    else if (display === 'center') parts.push(`line:${round(y + height / 2)}%,center`);
+    // The automatic place is above the lower edge.
+    else if (y + height < 80) parts.push(`line:${round(y + height)}%,end`);
+  }
+  if (x !== null && width !== null && align !== 'center') parts.push(`position:${round(align === 'end' || align === 'right' ? Math.min(100, x + width) : x)}%`);
+  if (x !== null && width !== null && align === 'center' && Math.abs(x + width / 2 - 50) > 1) parts.push(`position:${round(Math.min(100, x + width / 2))}%`);
+  if (width !== null && width < 100) parts.push(`size:${round(width)}%`);
+  if (align !== 'center') parts.push(`align:${align}`);
+  return parts.join(' ');
+}
+
+function percents(text: string | undefined): readonly [number | null, number | null] {
+  const match = /^\s*(\d{1,3}(?:\.\d{1,9})?)%\s+(\d{1,3}(?:\.\d{1,9})?)%\s*$/.exec(text ?? '');
+  const value = (digits: string | undefined): number | null => (digits === undefined || Number(digits) > 100 ? null : Number(digits));
+  return [value(match?.[1]), value(match?.[2])];
+}
+
+function round(value: number): string {
+  return String(Math.round(value * 100) / 100);
+}

@@ -1,0 +1,124 @@
+/** WebVTT as IMSC1 text profile (W3C TTML Profiles for Internet Media Subtitles and Captions 1.1): positions become regions, tags spans. */
+import { isRightToLeft, parseCueText, plainText, type CueNode } from './cuetext.ts';
+import { clockText, textLimit } from './document.ts';
+import type { VttCue } from './webvtt.ts';
+import { attributeText, escapeXml } from './xmltree.ts';
+
+const PROFILE = 'http://www.w3.org/ns/ttml/profile/imsc1/text';
+/** The eight colours that WebVTT defines classes for (5.1), all of them named colours of TTML. */
+const COLOURS = new Set(['white', 'lime', 'cyan', 'red', 'yellow', 'magenta', 'blue', 'black']);
+const TAG_STYLES: Readonly<Record<string, string>> = { i: ' tts:fontStyle="italic"', b: ' tts:fontWeight="bold"', u: ' tts:textDecoration="underline"' };
+/** Height of a line in percent: fifteen rows, as captions have. */
+const ROW = 100 / 15;
+
+/** More places than this are an attack: all of them stand in every segment. */
+const MAX_REGIONS = 200;
+
+/** A writer for parts of a file. They have one head, so that readers can put them together again. */
+export function ttmlWriter(file: readonly VttCue[]): (cues: readonly VttCue[], language: string) => string {
+  const regions = new Map<string, string>();
+  const regionOf = new Map<string, string>();
+  for (const { settings } of file) {
+    if (regionOf.has(settings)) continue;
+    const style = regionStyle(settings);
+    if (!regions.has(style) && regions.size >= MAX_REGIONS) throw textLimit('places of cues', 'cue settings', MAX_REGIONS, 'more');
+    if (!regions.has(style)) regions.set(style, `r${regions.size + 1}`);
+    regionOf.set(settings, regions.get(style) ?? '');
+  }
+  const layout = [...regions].map(([style, id]) => `<region xml:id="${id}"${style}/>`).join('');
+  return (cues, language) => documentText(cues, language, layout, regionOf);
+}
+
+function documentText(cues: readonly VttCue[], language: string, layout: string, regionOf: ReadonlyMap<string, string>): string {
+  const paragraphs = cues.map((cue) => {
+    const region = regionOf.get(cue.settings) ?? '';
+    const nodes = parseCueText(cue.payload);
+    const id = cue.id === '' ? '' : `<metadata><ttm:desc>${escapeXml(clean(cue.id))}</ttm:desc></metadata>`;
+    const direction = isRightToLeft(plainText(nodes)) ? ' tts:direction="rtl" tts:unicodeBidi="embed"' : '';
+    return `<p region="${region}" begin="${clockText(cue.start)}" end="${clockText(cue.end)}"${direction}>${id}${nodes.map(spanText).join('')}</p>`;
+  });
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    `<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttm="http://www.w3.org/ns/ttml#metadata" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:tts="http://www.w3.org/ns/ttml#styling"${attributeText('xml:lang', language)} xml:space="preserve" ttp:timeBase="media" ttp:cellResolution="32 15" ttp:profile="${PROFILE}">`,
+    '<head><styling><style xml:id="s1" tts:color="white" tts:backgroundColor="transparent" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%" tts:lineHeight="normal"/></styling>',
+    `<layout>${layout}</layout></head>`,
+    `<body style="s1"><div>${paragraphs.join('')}</div></body>`,
+    '</tt>',
+  ].join('');
+}
+
+/** Without what XML 1.0 cannot hold. */
+function clean(text: string): string {
+  return text.toWellFormed().replace(/[^\t\n\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '�');
+}
+
+function spanText(node: CueNode): string {
+  if (typeof node === 'string') return escapeXml(clean(node)).replaceAll('\n', '<br/>');
+  const inner = node.children.map(spanText).join('');
+  const colour = node.classes.findLast((name) => COLOURS.has(name));
+  const background = node.classes.findLast((name) => name.startsWith('bg_') && COLOURS.has(name.slice(3)))?.slice(3);
+  const attributes = [
+    TAG_STYLES[node.tag] ?? '',
+    colour === undefined ? '' : attributeText('tts:color', colour),
+    background === undefined ? '' : attributeText('tts:backgroundColor', background),
+    node.tag === 'lang' && /^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$/.test(node.annotation) ? attributeText('xml:lang', node.annotation) : '',
+  ].join('');
+  // Nothing of IMSC1 names a speaker in a way that is shown.
+  return attributes === '' ? inner : `<span${attributes}>${inner}</span>`;
+}
+
+type Box = { readonly align: string; readonly x: number; readonly width: number; readonly y: number; readonly height: number; readonly display: string; readonly writing: string };
+
+/** Styles of the region that a cue's settings describe (W3C WebVTT 7.2 step 11 ff., in whole rows instead of measured lines). */
+function regionStyle(settings: string): string {
+  const { align, x, width, y, height, display, writing } = boxOf(new Map(settings.split(/[ \t]+/).map((setting) => [setting.slice(0, setting.indexOf(':')), setting.slice(setting.indexOf(':') + 1)])));
+  const percent = (a: number, b: number): string => `${round(a)}% ${round(b)}%`;
+  return [
+    attributeText('tts:origin', percent(x, y)),
+    attributeText('tts:extent', percent(width, height)),
+    attributeText('tts:displayAlign', display),
+    attributeText('tts:textAlign', align),
+    writing === '' ? '' : attributeText('tts:writingMode', writing),
+    attributeText('tts:overflow', 'visible'),
+  ].join('');
+}
+
+function boxOf(settings: ReadonlyMap<string, string>): Box {
+  const align = ['start', 'end', 'left', 'right', 'center'].find((value) => value === settings.get('align')) ?? 'center';
+  const from = align === 'start' || align === 'left' ? 0 : align === 'end' || align === 'right' ? 100 : 50;
+  const position = percentOf(settings.get('position')?.split(',')[0]) ?? from;
+  const room = from === 0 ? 100 - position : from === 100 ? position : 2 * Math.min(position, 100 - position);
+  const size = Math.min(percentOf(settings.get('size')) ?? 100, room);
+  const along = position - (size * from) / 100;
+  const writing = { rl: 'tbrl', lr: 'tblr' }[settings.get('vertical') ?? ''] ?? '';
+  const across = acrossOf(settings.get('line') ?? 'auto');
+  if (writing !== '') return { align, x: across.start, width: across.length, y: along, height: size, display: across.display, writing };
+  return { align, x: along, width: size, y: across.start, height: across.length, display: across.display, writing };
+}
+
+/** Where the lines stack: from `start`, before or after. The automatic place is the last rows above a margin of 5 %. */
+function acrossOf(line: string): { readonly start: number; readonly length: number; readonly display: string } {
+  const [place, alignment = 'start'] = line.split(',');
+  const percent = percentOf(place);
+  if (percent !== null) {
+    if (alignment === 'end') return { start: 0, length: percent, display: 'after' };
+    if (alignment === 'center') {
+      const half = Math.min(percent, 100 - percent);
+      return { start: percent - half, length: 2 * half, display: 'center' };
+    }
+    return { start: percent, length: 100 - percent, display: 'before' };
+  }
+  const row = /^-?\d{1,3}$/.test(place) ? Number(place) : null;
+  if (row === null || row === -1) return { start: 5, length: 90, display: 'after' };
+  if (row >= 0) return { start: Math.min(row * ROW, 100 - ROW), length: 100 - Math.min(row * ROW, 100 - ROW), display: 'before' };
+  return { start: 0, length: Math.max(ROW, 100 + (row + 1) * ROW), display: 'after' };
+}
+
+function percentOf(text: string | undefined): number | null {
+  const match = /^(\d{1,3}(?:\.\d{1,6})?)%$/.exec(text ?? '');
+  return match === null || Number(match[1]) > 100 ? null : Number(match[1]);
+}
+
+function round(value: number): string {
+  return String(Math.round(value * 100) / 100);
+}
