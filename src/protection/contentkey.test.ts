@@ -79,7 +79,9 @@ describe('keys as text', () => {
     ['without a master key', null],
     ['with another one', Buffer.alloc(32, 8)],
   ])('a sealed one stays closed %s', (_, master) => {
-    expect(() => readStoredKey(ID, sealed, master)).toThrow(/master key/);
+    const read = (): ContentKey => readStoredKey(ID, sealed, master);
+    expect(read).toThrow(/master key/);
+    expect(read).toThrow(expect.objectContaining({ code: 'ISOMER_KEY_STORE', status: 500 }) as Error);
   });
 
   it('a master key is 32 bytes in base64, and is never quoted', () => {

@@ -84,8 +84,13 @@ export function printSealed(key: ContentKey, masterKey: Uint8Array, nonce: Uint8
 /** A key as text, plain or sealed. */
 export function readStoredKey(id: Uint8Array, text: string, masterKey: Uint8Array | null): ContentKey {
   if (!isSealed(text)) return new ContentKey(id, Buffer.from(text, 'base64'));
-  if (masterKey === null) throw new IsomerError('ISOMER_KEY_INVALID', { what: `stored content key ${formatGuid(id)}`, expected: 'a master key in the settings, since it is sealed', found: 'none' });
-  return openKey(id, Buffer.from(text.slice(SEALED.length), 'base64'), masterKey);
+  if (masterKey === null) throw new IsomerError('ISOMER_KEY_STORE', { what: `stored content key ${formatGuid(id)}`, expected: 'a master key in the settings, since it is sealed', found: 'none' });
+  try {
+    return openKey(id, Buffer.from(text.slice(SEALED.length), 'base64'), masterKey);
+  } catch (error) {
+    // Not the mistake of whoever asks for media or keys.
+    throw error instanceof IsomerError ? new IsomerError('ISOMER_KEY_STORE', error.detail) : error;
+  }
 }
 
 /** The content of a master key's file: 32 bytes in base64. Its text never comes into a message. */
