@@ -13,7 +13,7 @@ export function readFeatures(): readonly Feature[] {
 const WORDS: Readonly<Record<Status['status'], string>> = { supported: 'yes', planned: 'planned', 'not-applicable': '–', refused: 'refused' };
 
 function matrix(rows: readonly Feature[], first: string): string {
-  const cell = (status: Status | undefined): string => (status === undefined ? '–' : status.status === 'refused' ? `refused (\`${status.code}\`)` : WORDS[status.status]);
+  const cell = (status: Status | undefined): string => (status === undefined ? '–' : status.status === 'supported' && status.proof === 'signalling' ? 'yes (signalling)' : status.status === 'refused' ? `refused (\`${status.code}\`)` : WORDS[status.status]);
   const lines = rows.map(({ feature, formats }) => `| ${feature} | ${FORMAT_IDS.map((id) => cell(formats[id])).join(' | ')} |`);
   return [`| ${first} | ${FORMAT_IDS.join(' | ')} |`, `|---|${FORMAT_IDS.map(() => '---|').join('')}`, ...lines].join('\n');
 }

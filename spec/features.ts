@@ -4,7 +4,8 @@ import { z } from 'zod';
 export const FORMAT_IDS = ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf', 'smooth'] as const;
 
 const Status = z.discriminatedUnion('status', [
-  z.strictObject({ status: z.literal('supported') }),
+  /** `signalling`: frames arrive as stored and headers and manifests say what they are; no encoder at hand makes the real payload, so no decoder has shown it. */
+  z.strictObject({ status: z.literal('supported'), proof: z.literal('signalling').optional() }),
   z.strictObject({ status: z.literal('planned') }),
   z.strictObject({ status: z.literal('not-applicable') }),
   /** The error that the request gets. */

@@ -1,9 +1,12 @@
 /** The seed's codecs over the real origin: every output that carries one gives its stored frames, decoded alike; every other refuses it and spares the rest. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readMovie } from '../isobmff/movie.ts';
+import { mp4File } from '../isobmff/testing.ts';
+import { box, fullBox, u16, u32 } from '../isobmff/write.ts';
 import { emptyFolder, exportAll, ffmpeg, framesOf, picturesOf, soundOf, type Exported } from './testing/decode.ts';
 
 const SECONDS = 6;
@@ -145,6 +148,130 @@ describe('DTS', () => {
       const bytes = await readFile(audio[0]);
       expect([id, bytes.includes('dtsc'), bytes.includes('ddts'), bytes.includes('mp4a')]).toEqual([id, true, true, false]);
     }
+  });
+});
+
+/** The samples of an encoded file, or others, under another sample entry: what no encoder at hand writes. */
+async function rewrite(asset: string, entry: Uint8Array, { timescale, duration, samples }: { readonly timescale: number; readonly duration: number; readonly samples: readonly Uint8Array[] }): Promise<void> {
+  await emptyFolder(join(folder, 'root', asset));
+  await writeFile(at(asset), mp4File({ tracks: [{ kind: 'audio', timescale, durations: samples.map(() => duration), samples, entry, language: 'eng' }] }));
+}
+
+async function storedSamples(file: string): Promise<readonly Uint8Array[]> {
+  const bytes = await readFile(file);
+  const { tracks } = await readMovie((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
+  const { samples } = tracks[tracks.length - 1];
+  return Array.from(samples.sizes, (size, i) => bytes.subarray(samples.offsets[i], samples.offsets[i] + size));
+}
+
+const soundEntry = (type: string, rate: number, ...boxes: readonly Uint8Array[]): Uint8Array => box(type, new Uint8Array(6), u16(1), u32(0, 0), u16(2, 16, 0, 0), u32(rate * 65536), ...boxes);
+
+function esds(objectType: number, config: string): Uint8Array {
+  const specific = Buffer.from(config, 'hex');
+  const decoder = Buffer.concat([Uint8Array.of(objectType, 0x15, 0, 0, 0), u32(0, 0), ...(config === '' ? [] : [Uint8Array.of(5, specific.length), specific])]);
+  const descriptor = Buffer.concat([Uint8Array.of(0, 1, 0, 4, decoder.length), decoder, Uint8Array.of(6, 1, 2)]);
+  return fullBox('esds', 0, 0, Uint8Array.of(3, descriptor.length), descriptor);
+}
+
+/** The bytes of every sample, one after the other, in what an output sends. */
+async function expectCarried(outputs: readonly Exported[], samples: readonly Uint8Array[]): Promise<number> {
+  const whole = Buffer.concat(samples);
+  for (const { id, audio } of outputs) {
+    const bytes = await readFile(audio[0]);
+    const carried = audio[0].endsWith('.ts') ? Buffer.concat(framesIn(bytes)) : mediaOf(bytes);
+    expect([id, carried.equals(whole)]).toEqual([id, true]);
+  }
+  return outputs.length;
+}
+
+/** All mdat content of a fragmented file. */
+function mediaOf(bytes: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  for (let from = 0; from < bytes.length; from += bytes.readUInt32BE(from)) if (bytes.toString('latin1', from + 4, from + 8) === 'mdat') parts.push(bytes.subarray(from + 8, from + bytes.readUInt32BE(from)));
+  return Buffer.concat(parts);
+}
+
+/** The payloads of the PES packets of the audio PID; a PES header may lie across several packets. */
+function framesIn(bytes: Buffer): readonly Buffer[] {
+  const units: Buffer[][] = [];
+  for (let from = 0; from < bytes.length; from += 188) {
+    if ((bytes.readUInt16BE(from + 1) & 0x1fff) !== 0x101 || (bytes[from + 3] & 0x10) === 0) continue;
+    const start = from + 4 + ((bytes[from + 3] & 0x20) === 0 ? 0 : 1 + bytes[from + 4]);
+    if ((bytes[from + 1] & 0x40) !== 0) units.push([]);
+    units.at(-1)?.push(bytes.subarray(start, from + 188));
+  }
+  return units.map((parts) => Buffer.concat(parts)).map((unit) => unit.subarray(9 + unit[8]));
+}
+
+describe('the DTS family', () => {
+  const extension = Buffer.from('64582025000360067800808005c1205f0169e00080017000000046b7655e315e30001d000000008d63000002493fffe000000000', 'hex');
+  const lossless = Buffer.from('64582025000360087880808009c1605f0070808013c0000000000af141a2954700eb8000138140c0c086ac0207bdf0258000bfcb21112ac8000000000000000000000000', 'hex');
+  const express = Buffer.from('645820250002e0057b80808004c0e05f007081002600d69c0a801921020c02000008150000fa00fa04000000', 'hex');
+  const lbr = Array.from({ length: 71 }, () => express);
+  const xll = Array.from({ length: 282 }, () => lossless);
+
+  test.each([['dtsh', 512, 6, null], ['dtsl', 1024, 2, xll], ['dtse', 4096, 2, lbr]] as const)('%s: ddts from the first frame, frames as stored, decoded alike', async (entry, duration, channels, given) => {
+    await make('core', ...sound('5.1(side)'), '-c:a', 'dca', '-strict', '-2', '-b:a', '768k');
+    const samples = given ?? (await storedSamples(at('core'))).map((core) => Buffer.concat([core, extension]));
+    await rewrite(entry, soundEntry('mp4a', 48000, esds(0xa9, '')), { timescale: 48000, duration, samples });
+    const outputs = await exported(entry, [...TRANSPORT, ...FRAGMENTS]);
+    expect(await expectCarried(outputs, samples)).toBe(5);
+    const wanted = await soundOf(at(entry));
+    for (const { id, audio } of outputs) expect([id, await soundOf(audio[0])]).toEqual([id, wanted]);
+    for (const id of ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf']) expect((await manifest(entry, id)).body).toMatch(new RegExp(`(CODECS|codecs)="${entry}"`));
+    expect((await manifest(entry, 'dash-cmaf')).body).toContain(`2014:dash:audio_channel_configuration:2012" value="${channels}"`);
+    expect(await expectRefused(entry, ['smooth'], 'MPE_OUTPUT_FORMAT_NOT_SUPPORTED')).toBe(1);
+  });
+});
+
+describe('Dolby Atmos', () => {
+  test('what dec3 says of joint object coding is in every manifest that can say it, and in the header', async () => {
+    await make('bed', ...sound('5.1(side)'), '-c:a', 'eac3', '-b:a', '256k');
+    const samples = await storedSamples(at('bed'));
+    const dec3 = Buffer.from('0808200f000110', 'hex');
+    await rewrite('joc', soundEntry('ec-3', 48000, box('dec3', dec3)), { timescale: 48000, duration: 1536, samples });
+    const outputs = await exported('joc', FRAGMENTS);
+    expect(await expectCarried(outputs, samples)).toBe(3);
+    for (const { audio } of outputs) expect((await readFile(audio[0])).includes(Buffer.concat([Buffer.from('dec3'), dec3]))).toBe(true);
+    expect((await manifest('joc', 'hls-cmaf')).body).toContain('CHANNELS="16/JOC"');
+    for (const id of ['dash-csf', 'dash-cmaf']) {
+      const { body } = await manifest('joc', id);
+      expect(body).toContain('<SupplementalProperty schemeIdUri="tag:dolby.com,2018:dash:EC3_ExtensionType:2018" value="JOC" />');
+      expect(body).toContain('<SupplementalProperty schemeIdUri="tag:dolby.com,2018:dash:EC3_ExtensionComplexityIndex:2018" value="16" />');
+    }
+  });
+
+  test('7.1 by a dependent substream', async () => {
+    const samples = await storedSamples(at('bed'));
+    await rewrite('seven', soundEntry('ec-3', 48000, box('dec3', Buffer.from('0800200f0202', 'hex'))), { timescale: 48000, duration: 1536, samples });
+    expect((await manifest('seven', 'hls-cmaf')).body).toContain('CHANNELS="8"');
+    for (const id of ['dash-csf', 'dash-cmaf']) expect((await manifest('seven', id)).body).toContain('channel_configuration:2011" value="FA01"');
+  });
+});
+
+describe('HE-AAC', () => {
+  // Core 24 kHz, output 48 kHz: ISO/IEC 14496-3 1.6.2.1, hierarchical, backward compatible, implicit.
+  test.each([
+    ['hierarchical', 2, '2b118800', 'mp4a.40.5', 'AACH', 48000],
+    ['compatible', 2, '131056e598', 'mp4a.40.5', 'AACH', 48000],
+    ['compatible-two', 1, '130856e59d4880', 'mp4a.40.29', 'AACH', 48000],
+    ['hierarchical-two', 1, 'eb098800', 'mp4a.40.29', 'AACH', 48000],
+    ['implicit', 2, '1310', 'mp4a.40.2', 'AACL', 24000],
+  ])('%s', async (asset, channels, config, codec, fourCC, rate) => {
+    await make('core-24', '-f', 'lavfi', '-i', `sine=r=24000:d=${SECONDS}`, '-ac', String(channels), '-c:a', 'aac', '-b:a', '48k');
+    const samples = await storedSamples(at('core-24'));
+    await rewrite(asset, soundEntry('mp4a', 24000, esds(0x40, config)), { timescale: 24000, duration: 1024, samples });
+    const outputs = await exported(asset, Object.keys(FORMATS));
+    expect(await expectCarried(outputs.filter(({ audio }) => audio[0].endsWith('.mp4')), samples)).toBe(4);
+    for (const { id, audio } of outputs) expect([id, (await framesOf(audio[0])).length]).toEqual([id, samples.length]);
+    for (const id of Object.keys(FORMATS)) {
+      const { status, body } = await manifest(asset, id);
+      expect([id, status, id === 'smooth' || body.includes(`"${codec}"`)]).toEqual([id, 200, true]);
+    }
+    expect((await manifest(asset, 'dash-cmaf')).body).toContain(`audioSamplingRate="${rate}"`);
+    expect((await manifest(asset, 'smooth')).body).toContain(`FourCC="${fourCC}" CodecPrivateData="${config.toUpperCase()}" Channels="2"`);
+    const wanted = await soundOf(at(asset));
+    for (const { id, audio } of outputs.filter(({ audio }) => audio[0].endsWith('.mp4'))) expect([id, await soundOf(audio[0])]).toEqual([id, wanted]);
   });
 });
 
