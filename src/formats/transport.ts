@@ -6,6 +6,7 @@ import type { ByteRange, SegmentPlan } from '../formats.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { CARRIES, carries } from '../manifest/common.ts';
 import { defaultMuxedAudio } from '../manifest/hlsaudio.ts';
+import { checkMuxedKey } from '../manifest/protection.ts';
 import { decodeTimes, isSync, presentationTime, presentationTimes, type SampleTable } from '../model/samples.ts';
 import { audioStream } from '../mpegts/audio.ts';
 import { planTsSegment, type TsAudio, type TsInput, type TsSamples, type TsVideo } from '../mpegts/segment.ts';
@@ -23,7 +24,7 @@ export function planTransport(set: SwitchingSet, track: Track, segment: number, 
   const [first, end] = [track.cuts[segment], track.cuts[segment + 1]];
   if (track.codec.kind === 'text') return planWebVtt(set, track, first);
   if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null, track);
-  if (audio !== null) checkTogether(track, audio);
+  if (audio !== null) checkMuxedKey(track, audio);
   const muxed = audio === null ? null : audioWithin(audio, set, segment);
   return plan({ video: videoOf(track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end }, audio?.track ?? null);
 }
@@ -37,13 +38,6 @@ function planWebVtt({ name }: SwitchingSet, { webvtt, codec }: Track, index: num
 /** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */
 export function planTransportKeyFrame(track: Track, sample: number, index: number): SegmentPlan {
   return plan({ video: videoOf(track, sample, sample + 1), audio: null, segment: index }, { track, first: sample, end: sample + 1 }, null);
-}
-
-/** One segment has one key: a muxed output cannot leave one of its streams in the clear, nor give it a key of its own. */
-function checkTogether(video: Track, { set, track }: MuxedAudio): void {
-  const [one, other] = [video, track].map(({ protection }) => (protection === undefined ? 'no encryption' : `${protection.scheme}, key ${Buffer.from(protection.keyId).toString('hex')}`));
-  if (one === other) return;
-  throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: `track ${set.name} in muxed segments`, expected: `what the video has: ${one}`, found: other });
 }
 
 /** The audio frames of a muxed segment: those presented in [start, end); the outermost segments take what lies outside. */

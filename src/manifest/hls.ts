@@ -10,7 +10,7 @@ import { codecsText, frameRateText, optionallyQuoted, quoted, tag } from './hlst
 import { HLS, type HlsRow } from './hlsversions.ts';
 import { keyFramesOf } from './hlsplaylist.ts';
 import { subtitlesLine, textGroup, type TextGroup } from './hlstext.ts';
-import { keyTags, protectionsOf } from './protection.ts';
+import { checkMuxedKey, keyTags, protectionsOf } from './protection.ts';
 import { bitRates, ceilSeconds, longestSegment, type BitRates, type Sizes } from './rates.ts';
 import { playlistUrl } from './urls.ts';
 
@@ -101,6 +101,7 @@ function muxedVariants(sets: readonly SwitchingSet[], output: Output, parameters
   const audioCodecs = audioTrack === null ? [] : [row.codecsOf(audioTrack)];
   const audioRates = audio === null || audioTrack === null ? null : rates.stream(audio, audioTrack);
   const videos = withFirst(streamsOf(sets, 'video'), ({ track }) => track, wanted);
+  if (audio !== null && audioTrack !== null) videos.forEach(({ track }) => checkMuxedKey(track, { set: audio, track: audioTrack }));
   const withName = withAudioTrack(parameters, audio);
   const lines = videos.flatMap(({ set, track }) => [
     streamInf({ output, rates: sumRates(rates.stream(set, track), audioRates), track, codecs: [row.codecsOf(track), ...audioCodecs], group: null }),

@@ -7,7 +7,7 @@ import { carriedSets, carries, type ManifestParameters } from './common.ts';
 import { muxedAudio, withAudioTrack } from './hlsaudio.ts';
 import { dateText, quoted, tag } from './hlstags.ts';
 import { HLS, type HlsRow, type HlsVersion } from './hlsversions.ts';
-import { keyTags, type HlsKeyTags } from './protection.ts';
+import { checkMuxedKey, keyTags, type HlsKeyTags } from './protection.ts';
 import { ceilSeconds, longestSegment } from './rates.ts';
 import { segmentUrls } from './urls.ts';
 
@@ -16,6 +16,7 @@ export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet
   const sets = playableSets(presentation, set, track, row);
   const audio = row.muxed && set.kind === 'video' ? muxedAudio(sets, parameters) : null;
   const isFile = set.kind === 'text' && row.webVtt;
+  if (audio !== null) checkMuxedKey(track, { set: audio, track: audio.tracks[0] });
   const own = row.muxed ? withAudioTrack(parameters, audio) : parameters;
   const url = segmentUrls(set.name, own);
   const { names, first } = set.timeline;

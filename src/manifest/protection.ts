@@ -1,7 +1,9 @@
 /** What manifests of all kinds say of encrypted tracks; src/protection/signalling.ts has the values. */
+import { IsomerError } from '../errors.ts';
 import type { SwitchingSet, Track } from '../model/presentation.ts';
 import type { TrackProtection } from '../model/protection.ts';
 import type { Element } from '../protection/element.ts';
+import { formatGuid } from '../protection/guid.ts';
 import { dashProtection, hlsKeys } from '../protection/signalling.ts';
 import { quoted, tag } from './hlstags.ts';
 import { el, textElement, type XmlElement } from './xml.ts';
@@ -38,4 +40,11 @@ export function keyTags({ protection }: Pick<Track, 'protection'>, container: 'f
   if (protection === undefined) return { whole: false, lines: [] };
   const lines = hlsKeys(protection, container).map((attributes) => tag(name, Object.fromEntries(attributes.map((attribute) => [attribute.name, attribute.quoted ? quoted(attribute.value) : attribute.value]))));
   return { whole: protection.scheme === 'cbc', lines };
+}
+
+/** One segment has one key: a muxed output cannot leave one of its streams in the clear, nor give it a key of its own. */
+export function checkMuxedKey(video: Track, { set, track }: { readonly set: SwitchingSet; readonly track: Track }): void {
+  const [one, other] = [video, track].map(({ protection }) => (protection === undefined ? 'no encryption' : `${protection.scheme}, key ${formatGuid(protection.keyId)}`));
+  if (one === other) return;
+  throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: `track ${set.name} in muxed segments`, expected: `what the video has: ${one}`, found: other });
 }
