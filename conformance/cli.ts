@@ -3,10 +3,10 @@
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { explain, list } from './cli/explain.ts';
-import { withJudge, withReplay, withSubject, withTier, type JudgeOptions, type SubjectOptions } from './cli/options.ts';
+import { positive, withJudge, withReplay, withSubject, withTier, type JudgeOptions, type SubjectOptions } from './cli/options.ts';
 import { note, tolerateClosedPipe } from './cli/output.ts';
 import { diff, rewriteBaseline, rewriteReport, type BaselineOptions, type ReportOptions } from './cli/reports.ts';
-import { replaySubject, type ReplayCommandOptions } from './cli/replay.ts';
+import { replayOnDevice, replaySubject, type ReplayCommandOptions } from './cli/replay.ts';
 import { captureTo, DEFAULT_ENTRY, judgeTrace, runSubject } from './cli/run.ts';
 import { EXIT_CODES, messageOf, SuiteFault } from './fault.ts';
 
@@ -68,6 +68,14 @@ function program(): Command {
     .addHelpText('after', REPLAY_EXAMPLES)
     .action(async (options: ReplayCommandOptions) => {
       process.exitCode = await replaySubject(options);
+    });
+  withTier(withReplay(withSubject(root.command('device').description('let any browser come by itself: prints an address and a code, and judges what the device posts'), DEFAULT_ENTRY)), 'as for replay')
+    .requiredOption('--truth <dir>', 'folder with one folder per asset, each with truth.json')
+    .option('--host <address>', 'where to listen; the device has to reach it', '127.0.0.1')
+    .option('--port <n>', 'likewise', positive, 8099)
+    .option('--name <name>', 'what the device is called in the report', 'device')
+    .action(async (options: ReplayCommandOptions & { host: string; port: number; name: string }) => {
+      process.exitCode = await replayOnDevice(options);
     });
   root
     .command('report')

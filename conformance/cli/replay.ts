@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Truth } from '../../spec/truth.ts';
 import { OUTCOMES, REPORT_SCHEMA, RUN_SCHEMA, type Report, type Run } from '../../spec/report.ts';
 import { EXIT_CODES, messageOf, SuiteFault } from '../fault.ts';
-import { replayAll, type ReplayOptions, type Replays } from '../player/stage.ts';
+import { serveDevice } from '../player/device.ts';
+import { planForDevice, replayAll, type ReplayOptions, type Replays } from '../player/stage.ts';
 import { CHECKS, loadRequirements, registryHash } from '../registry.ts';
 import { writeReport } from '../report/write.ts';
 import { checkHosts, expandOrigin } from '../subject/origin.ts';
@@ -18,7 +19,14 @@ export type ReplayCommandOptions = SubjectOptions & ReplayOptions & { readonly t
 
 export async function replaySubject(options: ReplayCommandOptions): Promise<number> {
   const started = Date.now();
-  const { replays, manifests, kind } = await replayStage(options);
+  const stage = await replayStage(options);
+  writeReplays(options.out, stage, started);
+  printReplays(stage.replays);
+  return replayExitCode(stage.replays);
+}
+
+/** A report of its own, without checks. */
+function writeReplays(out: string, { replays, manifests, kind }: Stage, started: number): void {
   const none = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Report['totals']['must'];
   const requirements = loadRequirements();
   const report: Report = {
@@ -46,9 +54,7 @@ export async function replaySubject(options: ReplayCommandOptions): Promise<numb
     omitted: 0,
     replays: [...replays.details],
   };
-  writeReport(options.out, { report, run, checks: [], requirements: [] }, null);
-  printReplays(replays);
-  return replayExitCode(replays);
+  writeReport(out, { report, run, checks: [], requirements: [] }, null);
 }
 
 type Stage = { readonly replays: Replays; readonly manifests: readonly ManifestTarget[]; readonly kind: 'self' | 'origin' };
@@ -95,6 +101,33 @@ export function printReplays({ section, infrastructure }: Replays): void {
   print(`replays: ${counts.map(([outcome, count]) => `${count} ${outcome}`).join(', ')}${infrastructure > 0 ? `; ${infrastructure} attempts lost to the machinery` : ''}`);
   for (const { id, outcome, messages } of section.rows) if (outcome === 'fail') print(`fail ${id}: ${messages.join('; ')}`);
   for (const stale of section.staleDefects) print(`stale defect ${stale}`);
+}
+
+/** Serves a page that a device opens; ends when every task has come back. */
+export async function replayOnDevice(options: ReplayCommandOptions & { readonly host: string; readonly port: number; readonly name: string }): Promise<number> {
+  if (options.origin === undefined || options.truth === undefined) throw new SuiteFault('usage', 'give --origin with an address that the device reaches, and --truth');
+  checkHosts(options.origin, options.allowHost ?? []);
+  const { manifests } = await expandOrigin(options.origin, { timeoutMs: options.timeout, maxBytes: options.maxBody });
+  const truths = truthsIn(options.truth, manifests);
+  const cells = planForDevice({ ...options, manifests: chosen(manifests, options), truths, note });
+  const server = await serveDevice({ cells, host: options.host, port: options.port, name: options.name, progress: note });
+  try {
+    print(`open ${server.url} on the device and type ${server.code}`);
+    const rows = [...(await server.rows)].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const section: Replays['section'] = {
+      templates: Object.fromEntries(cells.map(({ template }) => [template.id, template.title])),
+      players: Object.fromEntries(cells.map(({ player }) => [player.name, ''])),
+      browsers: { [options.name]: { version: '', mediaSource: {}, native: {} } },
+      rows,
+      staleDefects: [],
+    };
+    const replays: Replays = { section, details: [], infrastructure: 0 };
+    printReplays(replays);
+    writeReplays(options.out, { replays, manifests, kind: 'origin' }, Date.now());
+    return replayExitCode(replays);
+  } finally {
+    await server.close();
+  }
 }
 
 /** What was starved came to no verdict and is counted as that; what was lost to the machinery must not end as if all were well. */

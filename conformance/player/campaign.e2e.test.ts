@@ -49,7 +49,10 @@ async function play(template: string, player: string | PlayerRow, format: 'hls-v
   const cells = planReplays({ targets: [{ content: CONTENT, format, url }], players, probes: new Map([['chromium', probe]]), templates: [template], tier: 'full' });
   expect(cells).toHaveLength(1);
   expect(cells[0].cannot).toBeNull();
-  return (await playCell(cells[0], stage, driver)).judged;
+  for (let tries = 1; ; tries++) {
+    const { judged } = await playCell(cells[0], stage, driver);
+    if (!judged.verdict.maybeSlow || tries === 3) return judged;
+  }
 }
 
 /** Moves the decode times (ISO/IEC 14496-12 8.8.12) of the segments whose path matches. */

@@ -61,7 +61,7 @@ function canonical(targets: readonly PlanTarget[], template: Template, player: P
   return [...Map.groupBy(targets, ({ format }) => format).values()].map((list) => {
     const rank = ({ content, format }: PlanTarget): readonly number[] => [
       template.cannot(content, formatRow(format), player) === null ? 0 : 1,
-      content.languages.length > 0 ? 0 : 1,
+      -Math.min(2, content.languages.length),
       -Math.min(2, content.qualities.length),
       content.mostPixels,
     ];

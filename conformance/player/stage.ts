@@ -79,6 +79,14 @@ export async function replayAll(input: ReplayInput): Promise<Replays> {
   }
 }
 
+/** A device says nothing of itself beforehand: it is asked for all that it could play. */
+export function planForDevice(input: ReplayInput): readonly Cell[] {
+  const players = PLAYERS.filter(({ name }) => chosenFrom(PLAYERS.map((player) => player.name), input.players, 'player').includes(name));
+  const unasked: Probe = { userAgent: '', mediaSource: {}, native: { 'application/vnd.apple.mpegurl': 'maybe' }, frameCallback: true, encryptedMedia: false };
+  const templates = chosenFrom(TEMPLATES.map(({ id }) => id), input.templates, 'template');
+  return planReplays({ targets: targetsOf(input), players, probes: new Map([['chromium', unasked]]), templates, tier: input.tier });
+}
+
 /** A defect that a replay did not show is named with the replay. */
 function staleDefects(cells: readonly Cell[], outcomes: ReadonlyMap<string, string>): string[] {
   return DEFECTS.flatMap((defect) => cells.filter((cell) => outcomes.get(cell.id) === 'pass' && defectOf(cell) === defect).map(({ id }) => `${defect.id}: ${id} passes`));

@@ -52,6 +52,11 @@ function goesOnOrSaysSo({ result, observation }: Outcome): readonly string[] {
 
 const fewStalls = ({ observation }: Outcome): readonly string[] => (observation.stalls > THRESHOLDS.stalls.value ? [`playback stalled ${observation.stalls} times`] : []);
 
+const smoothSwitch = (outcome: Outcome): readonly string[] => [
+  ...fewStalls(outcome),
+  ...outcome.observation.backwards.filter(([from, to]) => from - to > THRESHOLDS.switchBack.value).map(([from, to]) => `picture ${to} was shown after picture ${from}`),
+];
+
 export const TEMPLATES: readonly Template[] = [
   template('sequential', 'plays from the start, then seeks to segment boundaries, backwards and forwards, to the exact picture', (content) => [watch(content, 3), { do: 'seek', frames: seekFrames(content) }], { breadth: 'always', seconds: 3 }),
   template('to-end', 'plays to the last picture and ends', () => [{ do: 'ended' }], {
@@ -82,8 +87,8 @@ export const TEMPLATES: readonly Template[] = [
     {
       cannot: ({ qualities }, _format, player) => (qualities.length < 2 ? 'the asset has one quality' : player.choosesQuality ? null : 'the player takes no choice of quality that shows within the asset'),
       // The buffer is emptied at a switch.
-      tolerates: ['stall', 'silence'],
-      demands: fewStalls,
+      tolerates: ['stall', 'silence', 'backwards'],
+      demands: smoothSwitch,
     },
   ),
   template(
@@ -93,11 +98,11 @@ export const TEMPLATES: readonly Template[] = [
     {
       cannot: ({ languages }, { id }, player) =>
         languages.length < 2 ? 'the asset has one language' : id === 'hls-v3' ? 'this output has one audio track in each URL' : player.choosesAudio ? null : 'the player takes no choice of language that is heard within the asset',
-      tolerates: ['stall', 'audio-change', 'silence'],
+      tolerates: ['stall', 'audio-change', 'silence', 'backwards'],
       demands: (outcome) => {
         const heard = outcome.observation.pilots.slice(-2).join(', ');
         const wanted = outcome.content.languages.slice(0, 2).map(({ pilot }) => pilot).join(', ');
-        return [...fewStalls(outcome), ...(heard === wanted ? [] : [`pilots ${heard} Hz were heard last; ${wanted} were wanted`])];
+        return [...smoothSwitch(outcome), ...(heard === wanted ? [] : [`pilots ${heard} Hz were heard last; ${wanted} were wanted`])];
       },
     },
   ),

@@ -12,6 +12,7 @@ export const THRESHOLDS = {
   syncLimit: { value: 80, unit: 'ms', reason: 'half of what the ear takes for late, and twice the error of the measurement' },
   startup: { value: 15_000, unit: 'ms', reason: 'loaded machines need up to 7 s; no viewer waits longer' },
   stalls: { value: 2, unit: 'stalls', reason: 'on a slow network or at a switch a player may refill its buffer, and must not live from hand to mouth' },
+  switchBack: { value: 2, unit: 'pictures', reason: 'a player that empties its buffer at a switch shows the picture at the play position again, which may lie before the last one shown' },
   endFrames: { value: 2, unit: 'pictures', reason: 'the last pictures of a stream may pass between two looks, or fall to a player that ends with the shorter track' },
   cell: { value: 90_000, unit: 'ms', reason: 'no replay plays more than 12 s; what takes longer hangs' },
 } as const satisfies Readonly<Record<string, Threshold>>;

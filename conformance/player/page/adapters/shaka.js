@@ -1,4 +1,4 @@
-import { elementDuration, loadScript } from './load.js';
+import { elementDuration, loadScript, within } from './load.js';
 
 const MIME = { dash: 'application/dash+xml', hls: 'application/x-mpegurl', smooth: 'application/vnd.ms-sstr+xml' };
 
@@ -30,7 +30,11 @@ async function adapt(video, report) {
   const variants = () => player.getVariantTracks();
   const active = () => variants().find((track) => track.active);
   return {
-    load: (url, format) => player.load(url, null, MIME[format]).catch(tell),
+    async load(url, format) {
+      await player.load(url, null, MIME[format]).catch(tell);
+      // Until there is a picture it goes to its own start, and undoes a seek.
+      if (video.readyState < 2) await within(new Promise((resolve) => video.addEventListener('loadeddata', resolve, { once: true })), 15_000, 'loading').catch(() => undefined);
+    },
     play: () => video.play(),
     pause: () => video.pause(),
     seek: (seconds) => void (video.currentTime = seconds),

@@ -1,0 +1,32 @@
+/** Device mode, with a browser that only opens the page, types the code and is left alone. */
+import { expect, test } from 'vitest';
+import { serveDevice } from './device.ts';
+import { launchBrowser } from './drivers/launch.ts';
+import { FIXTURE_TRUTH, openFixture } from './fixture.ts';
+import { planReplays } from './plan.ts';
+import { PLAYERS } from './players.ts';
+
+test('a device pulls its tasks and its observations are judged here', async () => {
+  const fixture = await openFixture();
+  const content = { asset: 'fixture', truth: FIXTURE_TRUTH, frameRate: 25, seconds: 12, qualities: [1], languages: [], syncFrames: [0, 50, 100], sampleEntries: [], mostPixels: 1 };
+  const probe = { userAgent: '', mediaSource: {}, native: {}, frameCallback: true, encryptedMedia: false };
+  const cells = planReplays({ targets: [{ content, format: 'dash-csf', url: `${fixture.url}/dash/manifest.mpd` }], players: PLAYERS.filter(({ name }) => name === 'dash.js'), probes: new Map([['chromium', probe]]), templates: ['sequential', 'pause'], tier: 'full' });
+  const server = await serveDevice({ cells, host: '127.0.0.1', port: 0, name: 'tv' });
+  const driver = await launchBrowser('chromium', process.env);
+  try {
+    for (const path of ['next', 'result']) expect((await fetch(`${server.url}/${path}`, { method: 'POST', headers: { 'x-token': 'guess' } })).status).toBe(403);
+    expect((await fetch(`${server.url}/enter`, { method: 'POST', body: 'x' })).status).toBe(403);
+    const page = await driver.open();
+    await page.goto(server.url);
+    await page.evaluate(`{ document.querySelector('input').value = '${server.code}'; document.querySelector('form').requestSubmit(); }`);
+    const rows = await server.rows;
+    expect(rows.map(({ id, outcome, messages }) => ({ id, outcome, messages }))).toEqual([
+      { id: 'sequential fixture/dash-csf dash.js tv', outcome: 'pass', messages: [] },
+      { id: 'pause fixture/dash-csf dash.js tv', outcome: 'pass', messages: [] },
+    ]);
+  } finally {
+    await driver.close();
+    await server.close();
+    await fixture.close();
+  }
+});
