@@ -100,7 +100,7 @@ export const ROOMS: readonly Room[] = [
 ];
 
 /** What a test may import beyond its room's row: tools, Node's modules and, inside `src`, any room of `src`. */
-export const TEST_PACKAGES: readonly string[] = ['vitest', 'fast-check', 'mp4box', 'hls-parser', 'saxes', 'libxml2-wasm'];
+export const TEST_PACKAGES: readonly string[] = ['vitest', 'fast-check', 'mp4box', 'hls-parser', 'saxes', 'libxml2-wasm', 'puppeteer'];
 
 /** The room of a file; a test lies in the room of what it tests. */
 export function roomOf(file: string): Room | null {
