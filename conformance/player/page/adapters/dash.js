@@ -6,8 +6,6 @@ export async function createAdapter(video, report) {
   await loadScript('dash.mss.min.js');
   const { dashjs } = globalThis;
   const player = dashjs.MediaPlayer().create();
-  // A choice of quality shows behind what is buffered, which has to end within the asset.
-  player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 4, bufferTimeAtTopQuality: 4, bufferTimeAtTopQualityLongForm: 4 } } });
   const initialized = signal();
   player.on('streamInitialized', initialized.fulfil);
   player.on('error', (event) => {
@@ -15,7 +13,9 @@ export async function createAdapter(video, report) {
     initialized.fulfil();
   });
   return {
-    async load(url) {
+    async load(url, _format, switching = false) {
+      // A choice of quality shows behind what is buffered, which then has to end within the asset.
+      if (switching) player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 4, bufferTimeAtTopQuality: 4, bufferTimeAtTopQualityLongForm: 4 } } });
       player.initialize(video, url, false);
       await within(initialized.promise, 15_000, 'reading the manifest');
     },

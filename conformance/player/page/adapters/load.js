@@ -6,7 +6,7 @@
  * @typedef {{ readonly id: string, readonly language: string }} AudioTrack
  * @typedef {{ time: number, duration: number | null, bitrate: number | null, bitrates: number[], audio: string | null, audioTracks: AudioTrack[] }} PlayerState
  * @typedef {object} Adapter
- * @property {(url: string, format: ManifestFormat) => Promise<void>} load
+ * @property {(url: string, format: ManifestFormat, switching?: boolean) => Promise<void>} load switching: qualities will be chosen
  * @property {() => Promise<void>} play
  * @property {() => void} pause
  * @property {(seconds: number) => void} seek
