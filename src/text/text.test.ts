@@ -41,7 +41,7 @@ describe('WebVTT', () => {
     const document = vtt(`${file}\n00:05.000 --> 00:06.000\n\u05e9\u05dc\u05d5\u05dd <c.yellow>x</c>\n`);
     const text = document.writeTtml(all(document), 'en');
     expect(text).toContain('<region xml:id="r1" tts:origin="0% 10%" tts:extent="100% 90%" tts:displayAlign="before" tts:textAlign="start" tts:overflow="visible"/>');
-    expect(text).toContain('<p region="r1" begin="00:00:01.000" end="00:00:03.500"><metadata><ttm:desc>first</ttm:desc></metadata><span tts:fontStyle="italic">Hello</span> &amp; bye<br/>again</p>');
+    expect(text).toContain('<p region="r1" begin="00:00:01.000" end="00:00:03.500" xml:id="cue_first"><span tts:fontStyle="italic">Hello</span> &amp; bye<br/>again</p>');
     expect(text).toContain('tts:direction="rtl" tts:unicodeBidi="embed">\u05e9\u05dc\u05d5\u05dd <span tts:color="yellow">x</span></p>');
     expect(times(readTextFile('ttml', utf8(text), 'x'))).toEqual(times(document));
   });

@@ -30,16 +30,19 @@ export function ttmlWriter(file: readonly VttCue[]): (cues: readonly VttCue[], l
 }
 
 function documentText(cues: readonly VttCue[], language: string, layout: string, regionOf: ReadonlyMap<string, string>): string {
+  const ids = new Set<string>();
   const paragraphs = cues.map((cue) => {
     const region = regionOf.get(cue.settings) ?? '';
     const nodes = parseCueText(cue.payload);
-    const id = cue.id === '' ? '' : `<metadata><ttm:desc>${escapeXml(clean(cue.id))}</ttm:desc></metadata>`;
+    // Players show the words of metadata inside a paragraph.
+    const id = /^[\w.-]{1,100}$/.test(cue.id) && !ids.has(cue.id) ? attributeText('xml:id', `cue_${cue.id}`) : '';
+    ids.add(cue.id);
     const direction = isRightToLeft(plainText(nodes)) ? ' tts:direction="rtl" tts:unicodeBidi="embed"' : '';
-    return `<p region="${region}" begin="${clockText(cue.start)}" end="${clockText(cue.end)}"${direction}>${id}${nodes.map(spanText).join('')}</p>`;
+    return `<p region="${region}" begin="${clockText(cue.start)}" end="${clockText(cue.end)}"${direction}${id}>${nodes.map(spanText).join('')}</p>`;
   });
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttm="http://www.w3.org/ns/ttml#metadata" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:tts="http://www.w3.org/ns/ttml#styling"${attributeText('xml:lang', language)} xml:space="preserve" ttp:timeBase="media" ttp:cellResolution="32 15" ttp:profile="${PROFILE}">`,
+    `<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:tts="http://www.w3.org/ns/ttml#styling"${attributeText('xml:lang', language)} xml:space="preserve" ttp:timeBase="media" ttp:cellResolution="32 15" ttp:profile="${PROFILE}">`,
     '<head><styling><style xml:id="s1" tts:color="white" tts:backgroundColor="transparent" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%" tts:lineHeight="normal"/></styling>',
     `<layout>${layout}</layout></head>`,
     `<body style="s1"><div>${paragraphs.join('')}</div></body>`,

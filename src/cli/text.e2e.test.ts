@@ -1,0 +1,137 @@
+/** Text tracks in clients: ffmpeg reads the cues' times, hls.js and Shaka in Chromium show them. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { launch, type Browser } from 'puppeteer';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run } from './testing/decode.ts';
+
+const STORED = join(import.meta.dirname, '../../corpus/.assets/h264-multiaudio');
+const require = createRequire(import.meta.url);
+const VTT = 'WEBVTT\n\none\n00:01.000 --> 00:03.000 line:0\n<i>first</i> cue\n\ntwo\n00:05.000 --> 00:08.500\nover a cut\n\nthree\n00:10.000 --> 00:11.000\nthird\n';
+const TTML = '<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="ar"><head/><body><div><p begin="4s" end="8s" tts:direction="rtl">\u0645\u0631\u062d\u0628\u0627</p></div></body></tt>';
+const ISM = `<smil><head/><body><switch><video src="multi_320x180.mp4" systemBitrate="250000"/><audio src="multi_eng.mp4" systemBitrate="128000" systemLanguage="eng"/>
+  <textstream src="en.vtt" systemBitrate="1000" systemLanguage="eng"><param name="trackName" value="captions"/><param name="textIsDefault" value="TRUE"/><param name="role" value="caption"/></textstream>
+  <textstream src="ar.ttml" systemBitrate="1000"/></switch></body></smil>`;
+
+let folder: string;
+let server: ChildProcess;
+let browser: Browser;
+let base: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'isomer-text-'));
+  const asset = join(folder, 'text');
+  await mkdir(asset);
+  for (const file of ['multi_320x180.mp4', 'multi_eng.mp4']) await copyFile(join(STORED, file), join(asset, file));
+  await Promise.all([writeFile(join(asset, 'text.ism'), ISM), writeFile(join(asset, 'en.vtt'), VTT), writeFile(join(asset, 'ar.ttml'), TTML)]);
+  server = spawn(process.execPath, [join(import.meta.dirname, '../cli.ts'), 'serve', '--root', folder, '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const origin = await new Promise<string>((resolve, reject) => {
+    let said = '';
+    const listen = (chunk: Buffer): void => {
+      said += chunk.toString();
+      const found = /listening on (http:\S+)/.exec(said);
+      if (found !== null) resolve(found[1]);
+    };
+    server.stdout?.on('data', listen);
+    server.stderr?.on('data', listen);
+    server.once('exit', () => reject(new Error(said)));
+  });
+  base = `${origin}/text/text.ism`;
+  browser = await launch({ executablePath: process.env.PUPPETEER_EXECUTABLE_PATH ?? '/usr/bin/chromium', headless: true, args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--autoplay-policy=no-user-gesture-required'] });
+}, 60_000);
+afterAll(async () => {
+  await browser.close();
+  server.kill();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('ffmpeg', () => {
+  test('reads the cues of WebVTT segments at their times', async () => {
+    const packets = await run('ffprobe', '-v', 'error', '-extension_picky', '0', '-allowed_extensions', 'ALL', '-show_entries', 'packet=pts_time,duration_time', '-of', 'csv=p=0', `${base}/QualityLevels(1000)/Manifest(captions,format=m3u8-aapl)`);
+    const times = [...packets.matchAll(/^(\d+\.\d+),(\d+\.\d+)/gm)].map((match) => [Number(match[1]), Number(match[2])]);
+    expect(times).toEqual([[1, 2], [5, 3.5], [5, 3.5], [10, 1]]);
+  });
+
+  test.each(['m3u8-cmaf', 'mpd-time-csf', 'mpd-time-cmaf'])('%s: finds TTML samples at the video’s cuts', async (format) => {
+    const child = `${base}/QualityLevels(1000)/Fragments(captions=`;
+    const parts = await Promise.all(['i', '0', '60060000', '120120000'].map(async (time) => Buffer.from(await (await fetch(`${child}${time},format=${format})`)).arrayBuffer())));
+    const file = join(folder, `${format}.mp4`);
+    await writeFile(file, Buffer.concat(parts));
+    const packets = await run('ffprobe', '-v', 'error', '-show_entries', 'packet=pts_time:stream=codec_tag_string:stream_tags=language', '-of', 'csv=p=0', file);
+    expect(packets).toMatch(/stpp,eng/);
+    expect([...packets.matchAll(/^(\d+\.\d+)/gm)].map((match) => Number(match[1]))).toEqual([0, 6.006, 12.012]);
+  });
+});
+
+type Seen = { readonly tracks: readonly string[]; readonly cues: readonly (readonly [start: number, end: number, text: string])[] };
+
+/** Plays until the third cue is known, at most 20 s. `start`: where the first picture stands on the client's timeline. */
+async function play(script: string, load: string, format: string): Promise<Seen> {
+  const page = await (await browser.createBrowserContext()).newPage();
+  await page.goto(`${new URL(base).origin}/healthz`);
+  await page.setContent('<video id="v" muted></video>');
+  await page.addScriptTag({ path: require.resolve(script) });
+  const seen = (await page.evaluate(`(async () => {
+    const v = document.getElementById('v');
+    const url = ${JSON.stringify(`${base}/manifest(format=${format})`)};
+    const tracks = await (${load})(v, url);
+    v.playbackRate = 2;
+    void v.play();
+    const cues = () => [...v.textTracks].flatMap((track) => [...(track.cues ?? [])].map(({ startTime, endTime, text }) => [startTime, endTime, text]));
+    for (let i = 0; i < 200 && !cues().some(([, , text]) => text.includes('third')); i++) await new Promise((done) => setTimeout(done, 100));
+    return { tracks, cues: cues() };
+  })()`)) as Seen;
+  await page.close();
+  return seen;
+}
+
+const HLS = `async (v, url) => {
+  const hls = new Hls({ enableWorker: false });
+  const parsed = new Promise((done) => hls.on(Hls.Events.MANIFEST_PARSED, done));
+  hls.loadSource(url);
+  hls.attachMedia(v);
+  await parsed;
+  hls.subtitleTrack = 0;
+  return hls.subtitleTracks.map(({ lang }) => lang);
+}`;
+const SHAKA = `async (v, url) => {
+  shaka.polyfill.installAll();
+  const player = new shaka.Player();
+  await player.attach(v);
+  await player.load(url);
+  player.selectTextTrack(player.getTextTracks().find(({ language }) => language === 'en'));
+  return player.getTextTracks().map(({ language }) => language);
+}`;
+/** Transport stream clients put the first decode time at 0; pictures and cues are later by the reordering delay, two pictures. */
+const DELAY = 2002 / 30000;
+
+describe('Chromium', () => {
+  test.each([
+    ['hls.js', 'hls.js/dist/hls.min.js', HLS, 'm3u8-aapl-v3', DELAY],
+    ['hls.js', 'hls.js/dist/hls.min.js', HLS, 'm3u8-aapl', DELAY],
+    ['hls.js', 'hls.js/dist/hls.min.js', HLS, 'm3u8-cmaf', 0],
+    ['Shaka', 'shaka-player/dist/shaka-player.compiled.js', SHAKA, 'm3u8-aapl', DELAY],
+    ['Shaka', 'shaka-player/dist/shaka-player.compiled.js', SHAKA, 'm3u8-cmaf', 0],
+    ['Shaka', 'shaka-player/dist/shaka-player.compiled.js', SHAKA, 'mpd-time-csf', 0],
+    ['Shaka', 'shaka-player/dist/shaka-player.compiled.js', SHAKA, 'mpd-time-cmaf', 0],
+  ])('%s with %s has every cue once, at its time', async (_, script, load, format, delay) => {
+    const { tracks, cues } = await play(script, load, format);
+    expect(tracks.map((language) => language.slice(0, 2)).sort()).toEqual(['ar', 'en']);
+    // Shaka's DASH side cuts cues at the segments: what goes on is joined.
+    const joined: [number, number, string][] = [];
+    for (const [start, end, marked] of cues) {
+      const text = marked.replace(/<[^>]*>/g, '');
+      const last = joined.at(-1);
+      if (last !== undefined && last[2] === text && Math.abs(last[1] - start) < 0.002) last[1] = end;
+      else joined.push([start, end, text]);
+    }
+    const wanted = [[1, 3, 'first cue'], [5, 8.5, 'over a cut'], [10, 11, 'third']] as const;
+    expect(joined.map(([, , text]) => text)).toEqual(wanted.map(([, , text]) => text));
+    joined.forEach(([start, end], i) => {
+      expect(Math.abs(start - wanted[i][0] - delay), `start of ${wanted[i][2]}: ${start}`).toBeLessThan(0.01);
+      expect(Math.abs(end - wanted[i][1] - delay), `end of ${wanted[i][2]}: ${end}`).toBeLessThan(0.01);
+    });
+  }, 60_000);
+});
