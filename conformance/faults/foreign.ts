@@ -1,6 +1,6 @@
-/** Other people's packagers as origins: ffmpeg writes files, and a plain server gives them out. */
+/** Other people's packagers as origins: ffmpeg or shaka-packager write files, and a plain server gives them out. */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, normalize } from 'node:path';
@@ -12,8 +12,8 @@ export type Muxer = {
   readonly name: string;
   /** Below the folder of the output. */
   readonly manifest: string;
-  /** Arguments behind the inputs; `videos` is their number. */
-  readonly output: (folder: string, videos: number) => readonly string[];
+  /** Command and arguments. The last input is the sound, unless there is one for both. */
+  readonly command: (ffmpeg: string, inputs: readonly string[], folder: string) => readonly [command: string, ...args: string[]];
 };
 
 function variants(videos: number): string {
@@ -24,20 +24,44 @@ function hls(folder: string, videos: number, more: readonly string[]): readonly 
   return ['-f', 'hls', '-hls_time', '6', '-hls_playlist_type', 'vod', ...more, '-master_pl_name', 'master.m3u8', '-var_stream_map', variants(videos), join(folder, '%v.m3u8')];
 }
 
+/** Copies the streams into the form of one of ffmpeg's muxers; `output` makes the arguments behind the inputs. */
+function withFfmpeg(output: (folder: string, videos: number) => readonly string[]): Muxer['command'] {
+  return (ffmpeg, inputs, folder) => {
+    const muxed = inputs.length === 1;
+    const videos = muxed ? 1 : inputs.length - 1;
+    const maps = muxed ? ['-map', '0:v', '-map', '0:a'] : [...inputs.slice(0, -1).flatMap((_, i) => ['-map', `${i}:v`]), '-map', `${videos}:a`];
+    return [ffmpeg, '-v', 'error', '-y', ...inputs.flatMap((input) => ['-i', input]), ...maps, '-c', 'copy', ...output(folder, videos)];
+  };
+}
+
+const SHAKA_PACKAGER = join(import.meta.dirname, `../../node_modules/shaka-packager/bin/packager-${process.platform}-${process.arch}`);
+
+/** DASH alone: its I-frame playlists are byte ranges over media segments, which the suite does not read yet. */
+function shakaPackager(): Muxer['command'] {
+  return (_, inputs, folder) => {
+    const sound = inputs[inputs.length - 1];
+    const pictures = inputs.length === 1 ? inputs : inputs.slice(0, -1);
+    const stream = (input: string, kind: string, name: string): string => `in=${input},stream=${kind},init_segment=${join(folder, name, 'init.mp4')},segment_template=${join(folder, name, '$Number$.m4s')}`;
+    const streams = [...pictures.map((input, i) => stream(input, 'video', `video${i}`)), stream(sound, 'audio', 'audio')];
+    return [SHAKA_PACKAGER, ...streams, '--segment_duration', '6', '--generate_static_live_mpd', '--mpd_output', join(folder, 'manifest.mpd'), '--quiet'];
+  };
+}
+
+/** Whether there is a build of shaka-packager for this machine. */
+export const hasShakaPackager = existsSync(SHAKA_PACKAGER);
+
 export const MUXERS: readonly Muxer[] = [
-  { name: 'dash', manifest: 'manifest.mpd', output: (folder) => ['-f', 'dash', '-seg_duration', '6', '-use_template', '1', '-use_timeline', '1', '-adaptation_sets', 'id=0,streams=v id=1,streams=a', join(folder, 'manifest.mpd')] },
-  { name: 'hls-ts', manifest: 'master.m3u8', output: (folder, videos) => hls(folder, videos, []) },
-  { name: 'hls-fmp4', manifest: 'master.m3u8', output: (folder, videos) => hls(folder, videos, ['-hls_segment_type', 'fmp4', '-hls_fmp4_init_filename', 'init_%v.mp4']) },
-  { name: 'smooth', manifest: 'stream.ism/Manifest', output: (folder) => ['-f', 'smoothstreaming', join(folder, 'stream.ism')] },
+  { name: 'dash', manifest: 'manifest.mpd', command: withFfmpeg((folder) => ['-f', 'dash', '-seg_duration', '6', '-use_template', '1', '-use_timeline', '1', '-adaptation_sets', 'id=0,streams=v id=1,streams=a', join(folder, 'manifest.mpd')]) },
+  { name: 'hls-ts', manifest: 'master.m3u8', command: withFfmpeg((folder, videos) => hls(folder, videos, [])) },
+  { name: 'hls-fmp4', manifest: 'master.m3u8', command: withFfmpeg((folder, videos) => hls(folder, videos, ['-hls_segment_type', 'fmp4', '-hls_fmp4_init_filename', 'init_%v.mp4'])) },
+  { name: 'smooth', manifest: 'stream.ism/Manifest', command: withFfmpeg((folder) => ['-f', 'smoothstreaming', join(folder, 'stream.ism')]) },
+  { name: 'shaka-dash', manifest: 'manifest.mpd', command: shakaPackager() },
 ];
 
-/** Copies the streams of the inputs into the form of the muxer. The last input is the sound, unless there is one for both. */
-export async function packageWith({ output }: Muxer, ffmpeg: string, inputs: readonly string[], folder: string): Promise<void> {
+export async function packageWith({ command }: Muxer, ffmpeg: string, inputs: readonly string[], folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const muxed = inputs.length === 1;
-  const videos = muxed ? 1 : inputs.length - 1;
-  const maps = muxed ? ['-map', '0:v', '-map', '0:a'] : [...inputs.slice(0, -1).flatMap((_, i) => ['-map', `${i}:v`]), '-map', `${videos}:a`];
-  await run(ffmpeg, ['-v', 'error', '-y', ...inputs.flatMap((input) => ['-i', input]), ...maps, '-c', 'copy', ...output(folder, videos)]);
+  const [program, ...args] = command(ffmpeg, inputs, folder);
+  await run(program, args);
 }
 
 export type StaticServer = { readonly url: string; stop(): Promise<void> };
@@ -48,7 +72,7 @@ function typeOf(path: string): string {
   if (/\.m3u8$/.test(path)) return 'application/vnd.apple.mpegurl';
   if (/\.ts$/.test(path)) return 'video/mp2t';
   if (/\/Manifest$/.test(path)) return 'text/xml';
-  return /\(audio=/.test(path) ? 'audio/mp4' : 'video/mp4';
+  return /\(audio=|\/audio\//.test(path) ? 'audio/mp4' : 'video/mp4';
 }
 
 /** Files below a folder, with ranges, HEAD, CORS and preflights: what a careful web server does by itself. */

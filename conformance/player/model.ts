@@ -96,7 +96,6 @@ export type Task = {
 };
 
 const act = z.strictObject({ step: z.string(), ok: z.boolean(), text: z.string() });
-export type Act = Readonly<z.infer<typeof act>>;
 
 /** What comes back of a task. From a device it is a stranger's input. */
 export const taskResult = z.strictObject({

@@ -29,7 +29,8 @@ export async function expandOrigin(urls: readonly string[], limits: Limits): Pro
     }
     const answer = await request(url, 'GET', {}, limits);
     if (answer.status !== 200 || answer.body === null) throw new SuiteFault('target', `${url} answers ${answer.error ?? answer.status}`);
-    const format = guessFormat(url, new TextDecoder().decode(answer.body));
+    const text = new TextDecoder().decode(answer.body);
+    const format = guessFormat(url, text + (await firstMediaPlaylist(url, text, limits)));
     if (format === null) throw new SuiteFault('target', `${url} is neither an MPD, nor a playlist, nor a Smooth manifest`);
     if (!/\.ism\/manifest/i.test(pathname)) generic = true;
     manifests.push({ asset: assetName(pathname), format, url });
@@ -38,6 +39,16 @@ export async function expandOrigin(urls: readonly string[], limits: Limits): Pro
   const twice = keys.find((key, i) => keys.indexOf(key) !== i);
   if (twice !== undefined) throw new SuiteFault('usage', `two URLs give ${twice}: judge them in separate runs`);
   return { manifests, profile: generic ? 'generic' : 'ams' };
+}
+
+/** Packagers leave version and container out of multivariant playlists: the first media playlist knows. Empty when there is none. */
+async function firstMediaPlaylist(url: string, text: string, limits: Limits): Promise<string> {
+  const [, uri] = /^#EXT-X-STREAM-INF:.*\r?\n\s*([^#\s]\S*)/m.exec(text) ?? [];
+  if (uri === undefined || !URL.canParse(uri, url)) return '';
+  const target = new URL(uri, url);
+  if (target.host !== new URL(url).host) return '';
+  const answer = await request(target.href, 'GET', {}, limits);
+  return answer.status === 200 && answer.body !== null ? `\n${new TextDecoder().decode(answer.body)}` : '';
 }
 
 /** The folder that holds the manifest. */
