@@ -109,7 +109,7 @@ describe('the demo page', () => {
       await page.press('Tab');
       await page.press('Enter');
       expect(await page.evaluate('document.activeElement.id')).toBe('assets-title');
-      for (let i = 0; i < 40; i++) {
+      for (let i = 0; i < 200; i++) {
         await page.press('Tab');
         if ((await page.evaluate(`document.activeElement.getAttribute('aria-label') ?? ''`)) === 'Play h264-aac-mbr3 as HLS CMAF') break;
       }
