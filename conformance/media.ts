@@ -15,7 +15,7 @@ const NO_HEADER = {};
 const transports = new WeakMap<Exchange, TsSegment>();
 
 export function delivered(exchange: Exchange | null): exchange is Exchange & { readonly body: NonNullable<Exchange['body']> } {
-  return exchange !== null && exchange.status === 200 && exchange.body !== null && exchange.body.size > 0;
+  return exchange !== null && exchange.status === (exchange.requestHeaders['range'] === undefined ? 200 : 206) && exchange.body !== null && exchange.body.size > 0;
 }
 
 export function remembered<K extends object, T>(cache: WeakMap<K, T>, exchange: K, read: () => T): T {
@@ -60,9 +60,18 @@ export type MediaSegment = {
   readonly fragment: TrackFragment | null;
 };
 
+/**
+ * A key-frame list may address the first bytes of a whole segment, as far as its key frame goes: boxes and sample tables then tell of
+ * media that are not there (RFC 8216 4.3.3.6). Such an entry is judged by its picture alone.
+ */
+export function isPartOfSegment({ keyFrames }: Pick<TrackView, 'keyFrames'>, { range }: Pick<SegmentView, 'range'>): boolean {
+  return keyFrames && range !== null;
+}
+
 /** Delivered fMP4 segments of a track in order. */
 export function mediaSegments(reader: TraceReader, track: TrackView): readonly MediaSegment[] {
   return track.segments.flatMap((segment) => {
+    if (isPartOfSegment(track, segment)) return [];
     const facts = segmentOf(reader, track, segment);
     return facts === null ? [] : [{ track, segment, facts, fragment: facts.fragments[0] ?? null }];
   });

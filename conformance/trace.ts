@@ -38,11 +38,29 @@ export type Trace = {
 /** `ams`: the URL grammar and manifest shapes of Azure Media Services are expected; `generic`: only the standards. */
 export type Profile = 'ams' | 'generic';
 
+/** Part of a resource that a manifest addresses: first and last byte. */
+export type ByteRange = { readonly first: number; readonly last: number };
+
+export function rangeHeader({ first, last }: ByteRange): string {
+  return `bytes=${first}-${last}`;
+}
+
+/** Exchanges by what a manifest asked for: a URL, or a part of it. The first of each counts. */
+export function findIn(exchanges: readonly Exchange[]): TraceReader['find'] {
+  const known = new Map<string, Exchange>();
+  const keyOf = (url: string, range: string | undefined): string => (range === undefined ? url : `${range} ${url}`);
+  for (const exchange of exchanges) {
+    const key = keyOf(exchange.url, exchange.requestHeaders['range']);
+    if (exchange.method === 'GET' && exchange.role.kind !== 'probe' && !known.has(key)) known.set(key, exchange);
+  }
+  return (url, range = null) => known.get(keyOf(url, range === null ? undefined : rangeHeader(range))) ?? null;
+}
+
 /** A trace with its bodies at hand. */
 export type TraceReader = {
   readonly trace: Trace;
-  /** The plain GET of this URL. */
-  find(url: string): Exchange | null;
+  /** The GET of this URL, or of this part of it, that no probe made. */
+  find(url: string, range?: ByteRange | null): Exchange | null;
   /** Throws when the body is missing or does not match its hash: a damaged trace is no evidence. */
   body(exchange: Exchange): Uint8Array;
 };

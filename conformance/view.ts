@@ -8,7 +8,7 @@ import { readDash, type DashDocument, type DashRepresentation, type Problem } fr
 import { attributeOf, nanosecondsOf, readM3u8, type HlsDocument, type HlsSegment, type Tag } from './oracle/m3u8.ts';
 import { readSmooth, type SmoothDocument, type SmoothQuality, type SmoothStream } from './oracle/smooth.ts';
 import { decodeXml } from './oracle/xml.ts';
-import type { Exchange, ManifestTarget, TraceReader } from './trace.ts';
+import type { ByteRange, Exchange, ManifestTarget, TraceReader } from './trace.ts';
 
 export type SegmentView = {
   readonly url: string;
@@ -18,10 +18,12 @@ export type SegmentView = {
   readonly duration: bigint;
   readonly timescale: number;
   readonly line: number;
+  /** Where a playlist addresses a part of the resource. */
+  readonly range: ByteRange | null;
   readonly exchange: Exchange | null;
 };
 
-export type InitView = { readonly url: string; readonly exchange: Exchange | null };
+export type InitView = { readonly url: string; readonly range: ByteRange | null; readonly exchange: Exchange | null };
 
 /** What a manifest said about the track, in its own form. */
 export type TrackSource =
@@ -109,8 +111,8 @@ function dashTrack(representation: DashRepresentation, reader: Find): TrackView 
     codecs: representation.codecs,
     language: adaptationSet.language,
     keyFrames: false,
-    init: init === null ? null : { url: init, exchange: reader.find(init) },
-    segments: segments.map(({ url, time, duration, line }, index) => ({ url, index, time, duration, timescale, line, exchange: reader.find(url) })),
+    init: init === null ? null : { url: init, range: null, exchange: reader.find(init) },
+    segments: segments.map(({ url, time, duration, line }, index) => ({ url, index, time, duration, timescale, line, range: null, exchange: reader.find(url) })),
     source: { kind: 'dash', representation },
   };
 }
@@ -125,7 +127,7 @@ function smoothTrack(stream: SmoothStream, quality: SmoothQuality, reader: Find)
     language: stream.node.attributes['Language'] ?? '',
     keyFrames: false,
     init: null,
-    segments: fragments.map(({ time, duration, line }, index) => ({ url: quality.urls[index], index, time, duration, timescale, line, exchange: reader.find(quality.urls[index]) })),
+    segments: fragments.map(({ time, duration, line }, index) => ({ url: quality.urls[index], index, time, duration, timescale, line, range: null, exchange: reader.find(quality.urls[index]) })),
     source: { kind: 'smooth', stream, quality },
   };
 }
@@ -187,7 +189,8 @@ function hlsTrack(playlist: PlaylistView, facts: Pick<TrackView, 'kind' | 'keyFr
   const resolve = (uri: string): string => (URL.canParse(uri, playlist.url) ? new URL(uri, playlist.url).href : '');
   const mapTag = listed[0]?.map ?? null;
   const mapUri = mapTag === null ? null : attributeOf(mapTag, 'URI');
-  const map = mapUri === null ? null : resolve(mapUri);
+  const map = mapTag === null || mapUri === null ? null : { url: resolve(mapUri), range: rangeOf(attributeOf(mapTag, 'BYTERANGE'), 0) };
+  const ranges = rangesOf(listed);
   return {
     set: ams?.track ?? facts.name,
     bitrate: ams?.bitrate ?? facts.bandwidth,
@@ -195,15 +198,33 @@ function hlsTrack(playlist: PlaylistView, facts: Pick<TrackView, 'kind' | 'keyFr
     codecs: facts.codecs,
     language: facts.language,
     keyFrames: facts.keyFrames,
-    init: map === null ? null : { url: map, exchange: reader.find(map) },
-    segments: listed.map((segment, index) => hlsSegment(segment, index, resolve(segment.uri), reader)),
+    init: map === null ? null : { ...map, exchange: reader.find(map.url, map.range) },
+    segments: listed.map((segment, index) => hlsSegment(segment, index, resolve(segment.uri), ranges[index], reader)),
     source: { kind: 'hls', playlist, variant: facts.variant, media: facts.media },
   };
 }
 
-function hlsSegment({ duration, line }: HlsSegment, index: number, url: string, reader: Find): SegmentView {
+function hlsSegment({ duration, line }: HlsSegment, index: number, url: string, range: ByteRange | null, reader: Find): SegmentView {
   const time = readAmsUrl(url)?.time ?? null;
-  return { url, index, time: time === 'i' ? null : time, duration: nanosecondsOf(duration ?? '') ?? 0n, timescale: EXTINF_TIMESCALE, line, exchange: reader.find(url) };
+  return { url, index, time: time === 'i' ? null : time, duration: nanosecondsOf(duration ?? '') ?? 0n, timescale: EXTINF_TIMESCALE, line, range, exchange: reader.find(url, range) };
+}
+
+/** `n[@o]`; without an offset the range begins at `next`. Null when it is none, or empty. */
+function rangeOf(text: string | null, next: number): ByteRange | null {
+  const match = /^(\d{1,15})(?:@(\d{1,15}))?$/.exec(text ?? '');
+  if (match === null || Number(match[1]) === 0) return null;
+  const first = match[2] === undefined ? next : Number(match[2]);
+  return { first, last: first + Number(match[1]) - 1 };
+}
+
+/** RFC 8216 4.3.2.2: a range without an offset follows that of the segment before, of the same resource. */
+function rangesOf(segments: readonly HlsSegment[]): readonly (ByteRange | null)[] {
+  const ranges: (ByteRange | null)[] = [];
+  for (const [i, { uri, byteRange }] of segments.entries()) {
+    const before = i > 0 && segments[i - 1].uri === uri ? ranges[i - 1] : null;
+    ranges.push(rangeOf(byteRange, before === null ? 0 : before.last + 1));
+  }
+  return ranges;
 }
 
 /** Units of `SegmentView.time` per second: AMS URLs count 100-ns units, manifests say it themselves. */

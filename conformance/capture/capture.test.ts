@@ -57,6 +57,31 @@ describe('requests', () => {
   });
 });
 
+describe('parts of resources', () => {
+  it('are asked for as playlists address them, one after the other', async () => {
+    const list = ['#EXTM3U', '#EXT-X-VERSION:6', '#EXT-X-TARGETDURATION:4', '#EXT-X-MAP:URI="all.mp4",BYTERANGE="8@0"', '#EXTINF:4.0,', '#EXT-X-BYTERANGE:20@8', 'all.mp4', '#EXTINF:4.0,', '#EXT-X-BYTERANGE:12', 'all.mp4', '#EXTINF:4.0,', 'all.mp4', '#EXT-X-ENDLIST', ''].join('\n');
+    const asked: string[] = [];
+    const store = memoryStore();
+    const trace = await capture(store, {
+      kind: 'origin',
+      profile: 'generic',
+      manifests: [{ asset: 'a', format: 'hls-cmaf', url: 'http://127.0.0.1:1/list.m3u8' }],
+      concurrency: 1,
+      ask: (url, _, headers) => {
+        const range = /^bytes=(\d+)-(\d+)$/.exec(headers['range'] ?? '');
+        if (url.endsWith('.mp4')) asked.push(headers['range'] ?? 'whole');
+        const body = url.endsWith('.m3u8') ? Buffer.from(list) : Buffer.alloc(range === null ? 40 : Number(range[2]) - Number(range[1]) + 1);
+        return Promise.resolve({ status: range === null ? 200 : 206, headers: {}, body, error: null });
+      },
+    });
+    expect(asked.slice(0, 4)).toEqual(['bytes=0-7', 'bytes=8-27', 'bytes=28-39', 'whole']);
+    const reader = traceReader(trace, ({ body }) => store.get(body?.sha256 ?? ''));
+    expect(reader.find('http://127.0.0.1:1/all.mp4', { first: 28, last: 39 })?.body?.size).toBe(12);
+    expect(reader.find('http://127.0.0.1:1/all.mp4')?.body?.size).toBe(40);
+    expect(reader.find('http://127.0.0.1:1/all.mp4', { first: 28, last: 38 })).toBeNull();
+  });
+});
+
 describe('a crawl', () => {
   const origin = goodOrigin();
   const manifests = masterUrls(origin.ism).map(({ format, url }) => ({ asset: 'specimen', format, url }));

@@ -3,7 +3,7 @@
  * from nothing else. Probes ask the questions that players do not: HEAD, ranges, preflight, things that are not there.
  */
 import { readAmsUrl } from '../outputs.ts';
-import type { Exchange, ManifestTarget, ProbeKind, Profile, Role, Trace } from '../trace.ts';
+import { rangeHeader, type ByteRange, type Exchange, type ManifestTarget, type ProbeKind, type Profile, type Role, type Trace } from '../trace.ts';
 import { readView, trackName, type TrackView, type View } from '../view.ts';
 import { DEFAULT_LIMITS, request, type Ask, type Limits } from './request.ts';
 import { traceReader, type BodyStore } from './store.ts';
@@ -32,8 +32,8 @@ export async function capture(store: BodyStore, options: CaptureOptions): Promis
   let known = 0;
 
   const fetchAll = async (wanted: readonly Wanted[]): Promise<void> => {
-    const fresh = wanted.filter(({ url, method, role }) => {
-      const key = role.kind === 'probe' ? `${method} ${url} ${role.probe} ${role.asset}/${role.format}` : `${method} ${url}`;
+    const fresh = wanted.filter(({ url, method, headers, role }) => {
+      const key = role.kind === 'probe' ? `${method} ${url} ${role.probe} ${role.asset}/${role.format}` : `${method} ${url} ${headers['range'] ?? ''}`;
       return url !== '' && !asked.has(key) && asked.add(key);
     });
     known += fresh.length;
@@ -70,8 +70,8 @@ export async function capture(store: BodyStore, options: CaptureOptions): Promis
   return { schema: 'isomer-trace/1', target: { kind, profile }, manifests, exchanges };
 }
 
-function get(url: string, role: Role): Wanted {
-  return { url, method: 'GET', headers: {}, role };
+function get(url: string, role: Role, range: ByteRange | null = null): Wanted {
+  return { url, method: 'GET', headers: range === null ? {} : { range: rangeHeader(range) }, role };
 }
 
 function playlistRequests({ asset, format, playlists }: View): Wanted[] {
@@ -86,8 +86,8 @@ function mediaRequests({ asset, format, tracks }: View, most: number): Wanted[] 
     const common = { asset, format, set: track.set, track: trackName(track) };
     const chosen = spread(track.segments, most);
     return [
-      ...(track.init === null ? [] : [get(track.init.url, { kind: 'init', ...common, time: null })]),
-      ...chosen.map(({ url, time }) => get(url, { kind: track.keyFrames ? 'keyframe' : 'segment', ...common, time: time === null ? null : String(time) })),
+      ...(track.init === null ? [] : [get(track.init.url, { kind: 'init', ...common, time: null }, track.init.range)]),
+      ...chosen.map(({ url, time, range }) => get(url, { kind: track.keyFrames ? 'keyframe' : 'segment', ...common, time: time === null ? null : String(time) }, range)),
     ];
   });
 }
@@ -103,7 +103,7 @@ export function spread<T>(items: readonly T[], most: number): readonly T[] {
 function probeRequests(view: View, profile: Profile): Wanted[] {
   const { asset, format, manifest, tracks } = view;
   const track = tracks.find(({ keyFrames, segments }) => !keyFrames && segments.length > 0);
-  const segment = track?.segments.find(({ exchange }) => exchange?.status === 200)?.exchange ?? null;
+  const segment = track?.segments.find(({ exchange, range }) => range === null && exchange?.status === 200)?.exchange ?? null;
   const probe = (url: string, kind: ProbeKind, original: Exchange, method = 'GET', headers: Record<string, string> = {}): Wanted => ({ url, method, headers, role: { kind: 'probe', asset, format, probe: kind, of: original.url } });
   const wanted: Wanted[] = [];
   for (const original of [manifest, segment]) {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { formatIdSchema } from '../../spec/requirement.ts';
 import { SuiteFault } from '../fault.ts';
-import type { Exchange, Trace, TraceReader } from '../trace.ts';
+import { findIn, type Exchange, type Trace, type TraceReader } from '../trace.ts';
 
 const PROBES = ['head', 'range', 'range-outside', 'conditional', 'preflight', 'repeat', 'escaped', 'unknown-time', 'unknown-bitrate', 'unknown-format', 'bad-syntax'] as const;
 
@@ -92,13 +92,11 @@ export function openTrace(folder: string): TraceReader {
 }
 
 export function traceReader(trace: Trace, load: (exchange: Exchange) => Uint8Array): TraceReader {
-  const byUrl = new Map<string, Exchange>();
-  for (const exchange of trace.exchanges) if (exchange.method === 'GET' && exchange.role.kind !== 'probe' && !byUrl.has(exchange.url)) byUrl.set(exchange.url, exchange);
   const cache = new Map<string, Uint8Array>();
   let cached = 0;
   return {
     trace,
-    find: (url) => byUrl.get(url) ?? null,
+    find: findIn(trace.exchanges),
     body(exchange) {
       if (exchange.body === null) return new Uint8Array();
       const { sha256 } = exchange.body;

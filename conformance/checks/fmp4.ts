@@ -525,7 +525,7 @@ function shownFrom(context: FormatContext, media: MediaSegment): bigint | null {
 
 /** Delivered initialization and media segments, key-frame segments included. */
 function mediaExchanges(context: Parameters<FormatCheck['run']>[0]) {
-  return exchangesOf(context).filter((exchange) => (exchange.role.kind === 'init' || exchange.role.kind === 'segment' || exchange.role.kind === 'keyframe') && delivered(exchange));
+  return exchangesOf(context).filter((exchange) => (exchange.role.kind === 'init' || exchange.role.kind === 'segment' || (exchange.role.kind === 'keyframe' && exchange.requestHeaders['range'] === undefined)) && delivered(exchange));
 }
 
 /** One verdict per delivered segment of every track whose media timescale is known. */

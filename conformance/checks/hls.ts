@@ -1,6 +1,6 @@
 /** HLS playlists (RFC 8216): the rules of one playlist, then playlists against each other and against the media. */
 import { readAmsUrl } from '../outputs.ts';
-import { allDelivered, delivered, framingOf, headerTrack, initOf, mediaSegments, mediaTimescale, sampleEntryOf, segmentOf, transportOf } from '../media.ts';
+import { allDelivered, delivered, framingOf, headerTrack, initOf, isPartOfSegment, mediaSegments, mediaTimescale, sampleEntryOf, samplesOf, segmentOf, transportOf } from '../media.ts';
 import { HLS, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { codecString, isRandomAccess, nalUnits } from '../oracle/codecs.ts';
 import { dtsEntryOf, framedCodecOf } from '../oracle/audioframes.ts';
@@ -319,8 +319,9 @@ function playlistOf({ source }: TrackView): Exchange | null {
 function measuredDurations({ reader }: FormatContext, track: TrackView): readonly { readonly index: number; readonly seconds: number; readonly frame: number }[] {
   const timescale = mediaTimescale(reader, track);
   if (timescale !== null) {
-    return mediaSegments(reader, track).map(({ segment, facts }) => {
-      const samples = facts.fragments.flatMap((fragment) => fragment.samples);
+    const shown = Map.groupBy(samplesOf(reader, track), ({ segment }) => segment);
+    return mediaSegments(reader, track).map(({ segment }) => {
+      const samples = shown.get(segment) ?? [];
       return { index: segment.index, seconds: Number(durationOf({ samples })) / timescale, frame: Math.max(...samples.map(({ duration }) => duration)) / timescale };
     });
   }
@@ -432,7 +433,8 @@ function keyFrameFindings(context: FormatContext, track: TrackView): readonly Fi
     const facts = track.init === null ? null : segmentOf(reader, track, segment);
     if (facts !== null) {
       const samples = facts.fragments.flatMap((fragment) => fragment.samples);
-      if (samples.length !== 1 || !isSync(samples[0])) fault('the entry is not one sync sample');
+      const alone = isPartOfSegment(track, segment) ? samples.length > 0 && samples[0].offset + samples[0].size <= facts.tree.bytes.length : samples.length === 1;
+      if (!alone || !isSync(samples[0])) fault('the entry is not one sync sample');
       else if (framing !== null && nalUnits(sampleBytes(facts, samples[0]), framing.lengthSize)?.some((unit) => isRandomAccess(unit, framing.codec)) !== true) fault('the entry holds no random access picture');
     } else {
       const transport = transportOf(reader, segment);

@@ -1,7 +1,7 @@
 /** HTTP: what every answer has to look like, and how the origin answers what is not there (RFC 9110, Fetch, AMS error codes). */
 import { formatRow, isRefused } from '../outputs.ts';
 import { delivered } from '../media.ts';
-import { ALL, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
+import { ALL, HLS, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import type { Exchange, ProbeKind } from '../trace.ts';
 import { exchangePath, exchangesOf, judged, probesOf, problem } from './helpers.ts';
 
@@ -29,6 +29,22 @@ export const HTTP_CHECKS: readonly FormatCheck[] = [
         judged(exchangePath(exchange), delivered(exchange) ? [] : [problem(exchangePath(exchange), 'a listed URL is not delivered', { wanted: '200 with a body', actual: exchange.error ?? `${exchange.status}, ${exchange.body?.size ?? 0} bytes`, at: exchange })]),
       );
     },
+  },
+  {
+    id: 'http/byte-ranges',
+    requirements: ['HLS-031'],
+    title: 'a part of a resource that a playlist addresses is answered with exactly its bytes',
+    level: 'must',
+    scope: 'format',
+    formats: HLS,
+    run: (context) =>
+      exchangesOf(context).flatMap((exchange) => {
+        const range = exchange.requestHeaders['range'];
+        if (range === undefined || exchange.status !== 206) return [];
+        const [first, last] = range.slice('bytes='.length).split('-').map(Number);
+        const right = exchange.body?.size === last - first + 1 && (exchange.headers['content-range'] ?? '').startsWith(`bytes ${first}-${last}/`);
+        return judged(exchangePath(exchange), right ? [] : [problem(exchangePath(exchange), 'the part of the resource has other bytes', { wanted: range, actual: `${exchange.headers['content-range'] ?? ''}, ${exchange.body?.size ?? 0} bytes`, at: exchange })]);
+      }),
   },
   {
     id: 'http/content-type',

@@ -1,5 +1,5 @@
 /** Key-frame entries against the truth: each is the stored key frame at its time. */
-import { framingOf, initOf, segmentOf, transportOf } from '../media.ts';
+import { delivered, framingOf, initOf, segmentOf, transportOf } from '../media.ts';
 import { inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { sampleBytes } from '../oracle/fragments.ts';
 import { annexBUnits } from '../oracle/ts.ts';
@@ -38,7 +38,7 @@ function trackFindings(context: FormatContext, track: TrackView, real: TruthTrac
     const wanted = stored.find((sample) => nameOf(sample, real) === segment.time) ?? null;
     if (wanted === null) return [problem(segmentPath(track, segment), 'no key frame is stored for this time', { actual: String(segment.time), at: segment.exchange })];
     const path = `${segmentPath(track, segment)}/${i}`;
-    const fault = segment.exchange?.status === 200 ? faultOf(context, track, segment, wanted, real) : null;
+    const fault = delivered(segment.exchange) ? faultOf(context, track, segment, wanted, real) : null;
     return judged(path, fault === null ? [] : [problem(path, fault.message, { wanted: fault.wanted, actual: fault.actual, at: segment.exchange })]);
   });
   const path = `playlist/${trackName(track)}`;

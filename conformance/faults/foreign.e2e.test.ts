@@ -57,6 +57,11 @@ const KNOWN: readonly Known[] = [
   { muxer: 'smooth', check: 'smooth/language', requirement: 'MSS-013', needs: 'truth', why: 'the muxer writes no Language, though the file states one' },
   { muxer: 'shaka-dash', check: 'fmp4/first-presented', requirement: 'ISO-004', why: 'the priming of the sound is presented 1024 ticks before the time of its segment' },
   { muxer: 'shaka-dash', check: 'mpd/leaky-bucket', requirement: 'DASH-029', why: 'bandwidth is the peak of whole segments, and the default minBufferTime of 2 s does not cover a key frame at its front' },
+  { muxer: 'shaka-hls', check: 'fmp4/first-presented', requirement: 'ISO-004', why: 'the priming of the sound is presented 1024 ticks before the time of its segment' },
+  { muxer: 'shaka-hls', check: 'header/cmaf-order', requirement: 'CMAF-006', why: 'headers that claim cmfc write edts behind mdia' },
+  { muxer: 'shaka-hls', check: 'hls/key-frame-stream-inf', requirement: 'HLS-048', why: 'EXT-X-I-FRAME-STREAM-INF carries CLOSED-CAPTIONS, which RFC 8216 4.3.4.3 takes from it' },
+  { muxer: 'shaka-hls', check: 'hls/average-below-peak', requirement: 'HLS-037', needs: 'qualities', why: 'BANDWIDTH leaves the short last segment out, AVERAGE-BANDWIDTH counts it' },
+  { muxer: 'shaka-hls', check: 'hls/bandwidth-covers-peak', requirement: 'HLS-036', needs: 'qualities', why: 'BANDWIDTH is the peak of single segments: the last two together have a higher rate' },
 ];
 
 describe.skipIf(!hasFfmpeg)('a packager as an origin (skipped: no ffmpeg)', () => {

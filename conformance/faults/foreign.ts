@@ -36,26 +36,36 @@ function withFfmpeg(output: (folder: string, videos: number) => readonly string[
 
 const SHAKA_PACKAGER = join(import.meta.dirname, `../../node_modules/shaka-packager/bin/packager-${process.platform}-${process.arch}`);
 
-/** DASH alone: its I-frame playlists are byte ranges over media segments, which the suite does not read yet. */
-function shakaPackager(): Muxer['command'] {
+/** Streams as files of segments; `playlists` makes their parts of the descriptors, `output` the arguments behind. */
+function shakaPackager(output: (folder: string) => readonly string[], playlists: (name: string, kind: string) => string = () => ''): Muxer['command'] {
   return (_, inputs, folder) => {
     const sound = inputs[inputs.length - 1];
     const pictures = inputs.length === 1 ? inputs : inputs.slice(0, -1);
-    const stream = (input: string, kind: string, name: string): string => `in=${input},stream=${kind},init_segment=${join(folder, name, 'init.mp4')},segment_template=${join(folder, name, '$Number$.m4s')}`;
+    const stream = (input: string, kind: string, name: string): string => `in=${input},stream=${kind},init_segment=${join(folder, name, 'init.mp4')},segment_template=${join(folder, name, '$Number$.m4s')}${playlists(name, kind)}`;
     const streams = [...pictures.map((input, i) => stream(input, 'video', `video${i}`)), stream(sound, 'audio', 'audio')];
-    return [SHAKA_PACKAGER, ...streams, '--segment_duration', '6', '--generate_static_live_mpd', '--mpd_output', join(folder, 'manifest.mpd'), '--quiet'];
+    return [SHAKA_PACKAGER, ...streams, '--segment_duration', '6', ...output(folder), '--quiet'];
   };
+}
+
+/** Key-frame lists address the first bytes of each segment. */
+function shakaPlaylists(name: string, kind: string): string {
+  return kind === 'video' ? `,playlist_name=${name}.m3u8,iframe_playlist_name=${name}-keys.m3u8` : `,playlist_name=${name}.m3u8,hls_group_id=sound,hls_name=sound`;
 }
 
 /** Whether there is a build of shaka-packager for this machine. */
 export const hasShakaPackager = existsSync(SHAKA_PACKAGER);
 
+/**
+ * Not here: ffmpeg's `ismv`. It writes one file for a server to cut, without a manifest, so nobody asks it for anything; the corpus asset
+ * smooth-ismv is such a file behind the packager.
+ */
 export const MUXERS: readonly Muxer[] = [
   { name: 'dash', manifest: 'manifest.mpd', command: withFfmpeg((folder) => ['-f', 'dash', '-seg_duration', '6', '-use_template', '1', '-use_timeline', '1', '-adaptation_sets', 'id=0,streams=v id=1,streams=a', join(folder, 'manifest.mpd')]) },
   { name: 'hls-ts', manifest: 'master.m3u8', command: withFfmpeg((folder, videos) => hls(folder, videos, [])) },
   { name: 'hls-fmp4', manifest: 'master.m3u8', command: withFfmpeg((folder, videos) => hls(folder, videos, ['-hls_segment_type', 'fmp4', '-hls_fmp4_init_filename', 'init_%v.mp4'])) },
   { name: 'smooth', manifest: 'stream.ism/Manifest', command: withFfmpeg((folder) => ['-f', 'smoothstreaming', join(folder, 'stream.ism')]) },
-  { name: 'shaka-dash', manifest: 'manifest.mpd', command: shakaPackager() },
+  { name: 'shaka-dash', manifest: 'manifest.mpd', command: shakaPackager((folder) => ['--generate_static_live_mpd', '--mpd_output', join(folder, 'manifest.mpd')]) },
+  { name: 'shaka-hls', manifest: 'master.m3u8', command: shakaPackager((folder) => ['--hls_master_playlist_output', join(folder, 'master.m3u8')], shakaPlaylists) },
 ];
 
 export async function packageWith({ command }: Muxer, ffmpeg: string, inputs: readonly string[], folder: string): Promise<void> {

@@ -78,6 +78,8 @@ export const DOCUMENT_MUTANTS: readonly Mutant[] = [
   { check: 'hls/playlist-type', name: 'the playlist type is unknown', change: text(V4_VIDEO, 'TYPE:VOD', 'TYPE:STATIC') },
   { check: 'hls/map-uri', name: 'EXT-X-MAP has no URI', change: text(CMAF_VIDEO, 'URI="Fragments(video=i,format=m3u8-cmaf)"', 'BYTERANGE="10@0"') },
   { check: 'hls/byte-range', name: 'the first byte range has no offset', change: text(V4_VIDEO, '#EXTINF', '#EXT-X-BYTERANGE:100\n#EXTINF') },
+  { check: 'http/delivered', name: 'a byte range lies behind the end', change: text(V4_VIDEO, '#EXTINF', '#EXT-X-BYTERANGE:100@99999999\n#EXTINF') },
+  { check: 'http/byte-ranges', name: 'a byte range reaches over the end', change: text(V4_VIDEO, '#EXTINF', '#EXT-X-BYTERANGE:9999999@188\n#EXTINF') },
   { check: 'hls/date-time', name: 'the date has no zone', change: text(V4_VIDEO, '00:00:00Z', '00:00:00') },
   { check: 'hls/stream-inf', name: 'a variant has no BANDWIDTH', change: text(V4, /#EXT-X-STREAM-INF:BANDWIDTH=\d+,/, '#EXT-X-STREAM-INF:') },
   { check: 'hls/stream-inf', name: 'a variant has no URI line', change: text(V4, /(#EXT-X-STREAM-INF:.*\n).*\n/, '$1') },

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { TruthView } from '../../oracle/truth.ts';
-import type { Exchange, Role, Trace, TraceReader } from '../../trace.ts';
+import { findIn, type Exchange, type Role, type Trace, type TraceReader } from '../../trace.ts';
 import { readView, trackName } from '../../view.ts';
 import type { Change, Others } from './operator.ts';
 
@@ -47,9 +47,7 @@ export function readerOf(subject: Subject, original: Exchange, altered: Altered)
   });
   const body = (exchange: Exchange): Uint8Array => bodies.get(exchange) ?? (exchange.body === null ? Buffer.alloc(0) : subject.body(exchange));
   if (original.role.kind === 'manifest' || original.role.kind === 'playlist') exchanges = crawled(subject, exchanges, original.role, body, bodies);
-  const byUrl = new Map<string, Exchange>();
-  for (const exchange of exchanges) if (exchange.method === 'GET' && exchange.role.kind !== 'probe' && !byUrl.has(exchange.url)) byUrl.set(exchange.url, exchange);
-  return { trace: { ...subject.trace, exchanges }, find: (url) => byUrl.get(url) ?? null, body };
+  return { trace: { ...subject.trace, exchanges }, find: findIn(exchanges), body };
 }
 
 /** What a probe of the changed answer gets. */
@@ -71,9 +69,8 @@ const NOT_FOUND = Buffer.from('not found');
 function crawled(subject: Subject, exchanges: readonly Exchange[], { format, asset }: Role, body: (exchange: Exchange) => Uint8Array, bodies: Map<Exchange, Buffer>): Exchange[] {
   const target = subject.trace.manifests.find((manifest) => manifest.format === format);
   if (target === undefined) throw new Error(`no manifest of ${format}`);
-  const byUrl = new Map<string, Exchange>();
-  for (const exchange of exchanges) if (exchange.method === 'GET' && exchange.role.kind !== 'probe' && !byUrl.has(exchange.url)) byUrl.set(exchange.url, exchange);
-  const view = readView(target, { find: (url) => byUrl.get(url) ?? null, body });
+  const find = findIn(exchanges);
+  const view = readView(target, { find, body });
   const common = { asset, format };
   const wanted = new Map<string, Role>([[target.url, { kind: 'manifest', ...common, set: '', track: '', time: null }]]);
   const want = (url: string, role: Role): void => {
@@ -85,7 +82,7 @@ function crawled(subject: Subject, exchanges: readonly Exchange[], { format, ass
     if (track.init !== null) want(track.init.url, { kind: 'init', ...own, time: null });
     for (const { url, time } of track.segments) want(url, { kind: track.keyFrames ? 'keyframe' : 'segment', ...own, time: time === null ? null : String(time) });
   }
-  const missing = [...wanted].filter(([url]) => !byUrl.has(url)).map(([url, role], i): Exchange => ({ id: exchanges.length + i, method: 'GET', url, requestHeaders: {}, status: 404, headers: {}, body: { sha256: '', size: NOT_FOUND.length }, error: null, role }));
+  const missing = [...wanted].filter(([url]) => find(url) === null).map(([url, role], i): Exchange => ({ id: exchanges.length + i, method: 'GET', url, requestHeaders: {}, status: 404, headers: {}, body: { sha256: '', size: NOT_FOUND.length }, error: null, role }));
   for (const exchange of missing) bodies.set(exchange, NOT_FOUND);
   const kept = exchanges.filter(({ role, url }) => role.format !== format || wanted.has(role.kind === 'probe' ? role.of : url));
   return [...kept, ...missing];
