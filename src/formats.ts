@@ -135,7 +135,7 @@ const ROWS: readonly Format[] = [
     writePlaylist: (presentation, set, track, parameters) => writeMediaPlaylist(presentation, set, track, parameters, 4),
     writeKeyFramePlaylist: (presentation, set, track, parameters) => writeKeyFramePlaylist(presentation, set, track, parameters, 4),
     planSegment: (_, set, track, segment) => planTransport(set, track, segment, null),
-    planKeyFrame: (_, track, time) => withKeyFrame(track, time, (sample, index) => planTransportKeyFrame(track, sample, index)),
+    planKeyFrame: (set, track, time) => withKeyFrame(track, time, (sample, index) => planTransportKeyFrame(set, track, sample, index)),
   },
   {
     ...TRANSPORT,

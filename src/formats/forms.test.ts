@@ -113,6 +113,30 @@ describe('NAL unit length fields', () => {
   });
 });
 
+describe('decoding stamps of transport streams', () => {
+  it('are as far before the pictures in every track of a set', async () => {
+    const plain = videoTrack(60, 30);
+    const reordering = videoTrack(60, 30, { samples: plain.samples.map((sample) => concatBytes([sample, sample])), compositions: plain.durations.map((_, i) => (i % 2 === 0 ? 2002 : 1001)), edits: [[60_060, 2002]] });
+    const asset = await openFile([plain, reordering]);
+    const [set] = asset.presentation.switchingSets;
+    const delays = await Promise.all(
+      set.tracks.map(async (track) => {
+        const bytes = await bytesOf(asset, formatOf('m3u8-aapl').planSegment(asset.presentation, set, track, 0, { format: 'm3u8-aapl', extra: [], audioOnly: false }));
+        // The first PES packet of the video (ISO/IEC 13818-1 2.4.3.7): both stamps, PTS first.
+        const pes = bytes.indexOf(Buffer.from([0, 0, 1, 0xe0]));
+        expect(bytes[pes + 7] >> 6).toBe(3);
+        return stampAt(bytes, pes + 9) - stampAt(bytes, pes + 14);
+      }),
+    );
+    expect(delays).toEqual([6006, 6006]);
+    await asset.close();
+  });
+});
+
+function stampAt(bytes: Buffer, at: number): number {
+  return ((bytes[at] >> 1) & 7) * 2 ** 30 + (bytes.readUInt16BE(at + 1) >> 1) * 2 ** 15 + (bytes.readUInt16BE(at + 3) >> 1);
+}
+
 describe('names that no URL can carry', () => {
   it.each([
     ['Commentary (director)', 'Commentary _director_'],

@@ -26,7 +26,7 @@ export function planTransport(set: SwitchingSet, track: Track, segment: number, 
   if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null, track);
   if (audio !== null) checkMuxedKey(track, audio);
   const muxed = audio === null ? null : audioWithin(audio, set, segment);
-  return plan({ video: videoOf(track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end }, audio?.track ?? null);
+  return plan({ video: videoOf(set, track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end }, audio?.track ?? null);
 }
 
 /** A WebVTT file: text has no place in these streams (RFC 8216 3.5). */
@@ -36,8 +36,8 @@ function planWebVtt({ name }: SwitchingSet, { webvtt, codec }: Track, index: num
 }
 
 /** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */
-export function planTransportKeyFrame(track: Track, sample: number, index: number): SegmentPlan {
-  return plan({ video: videoOf(track, sample, sample + 1), audio: null, segment: index }, { track, first: sample, end: sample + 1 }, null);
+export function planTransportKeyFrame(set: SwitchingSet, track: Track, sample: number, index: number): SegmentPlan {
+  return plan({ video: videoOf(set, track, sample, sample + 1), audio: null, segment: index }, { track, first: sample, end: sample + 1 }, null);
 }
 
 /** The audio frames of a muxed segment: those presented in [start, end); the outermost segments take what lies outside. */
@@ -63,12 +63,23 @@ function firstFrameFrom({ samples, timescale: own }: Track, time: Ticks, timesca
   return low;
 }
 
-function videoOf(track: Track, first: number, end: number): TsVideo {
+function videoOf(set: SwitchingSet, track: Track, first: number, end: number): TsVideo {
   const { codec, samples } = track;
   if (codec.kind !== 'video' || codec.family !== 'avc') {
     throw new IsomerError('MPE_VIDEO_ENCODING_NOT_SUPPORTED', { what: 'transport stream', expected: 'H.264', found: codec.rfc6381 });
   }
-  return { ...stampsOf(track, first, end), sync: (i) => isSync(samples, first + i), parameterSets: codec.parameterSets, encrypted: sampleProtection(track) !== null };
+  const stamps = stampsOf(track, first, end);
+  const earlier = Math.max(...set.tracks.map(reorderingDelay)) - reorderingDelay(track);
+  for (let i = 0; i < stamps.dts.length; i++) stamps.dts[i] -= earlier;
+  return { ...stamps, sync: (i) => isSync(samples, first + i), parameterSets: codec.parameterSets, encrypted: sampleProtection(track) !== null };
+}
+
+/**
+ * From the first decoding to the first picture, at 90 kHz. All tracks of a set take the longest (media-rules 5): a client that joins
+ * segments by their decoding stamps would else find a gap or an overlap where it changes between tracks that reorder differently.
+ */
+function reorderingDelay({ samples, timescale }: Track): number {
+  return samples.composition === null || samples.count === 0 ? 0 : toClockRelative(samples.composition[0] - leastComposition(samples), timescale);
 }
 
 function audioOf(set: SwitchingSet, track: Track, first: number, end: number): TsAudio {
