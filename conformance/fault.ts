@@ -20,6 +20,14 @@ export class SuiteFault extends Error {
   }
 }
 
+/** What has to be judged is enciphered, and the key is not known: no verdict, and no fault of anybody. */
+export class Locked extends Error {
+  constructor() {
+    super('the key is not known');
+    this.name = 'Locked';
+  }
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

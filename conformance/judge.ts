@@ -2,10 +2,12 @@
 import type { FormatId, Requirement } from '../spec/requirement.ts';
 import { OUTCOMES, REPORT_SCHEMA, type Outcome, type Report, type Result, type Run } from '../spec/report.ts';
 import { expectationOf, isKnowable, nameOf, reviewExpectations, type Expectation } from './expectations.ts';
-import { messageOf } from './fault.ts';
+import { Locked, messageOf } from './fault.ts';
 import type { Check, Context, Finding } from './model.ts';
+import { NO_KEYS, type KeyRing } from './oracle/keys.ts';
 import type { Judges } from './oracle/judges.ts';
 import type { TruthView } from './oracle/truth.ts';
+import { openReader, protectionOf, type Protection } from './opened.ts';
 import { registryHash } from './registry.ts';
 import type { TraceReader } from './trace.ts';
 import { readView, type View } from './view.ts';
@@ -15,6 +17,8 @@ export type JudgeInput = {
   readonly checks: readonly Check[];
   readonly requirements: readonly Requirement[];
   readonly truths: ReadonlyMap<string, TruthView>;
+  /** For media that are enciphered. Without a key they get no verdict. */
+  readonly keys?: KeyRing;
   readonly judges: Judges;
   readonly expectations: readonly Expectation[];
   readonly suiteVersion: string;
@@ -36,8 +40,8 @@ export async function judge(input: JudgeInput): Promise<Verdicts> {
   const faults: string[] = [];
   let omitted = 0;
 
-  const record = (check: Check, asset: string, format: FormatId | 'all', findings: readonly Finding[]): void => {
-    const result = resultOf(check, asset, format, findings, input);
+  const record = (check: Check, asset: string, format: FormatId | 'all', protection: Protection, findings: readonly Finding[]): void => {
+    const result = resultOf(check, asset, format, protection, findings, input);
     results.push(result);
     examined[result.id] = findings.length;
     const notable = findings.filter(({ outcome }) => outcome !== 'pass');
@@ -51,6 +55,7 @@ export async function judge(input: JudgeInput): Promise<Verdicts> {
     try {
       return await work();
     } catch (error) {
+      if (error instanceof Locked) return [{ outcome: 'cantTell', path: '', message: error.message }];
       faults.push(`${check.id} on ${id}: ${messageOf(error)}`);
       return [{ outcome: 'cantTell', path: '', message: 'the check itself failed' }];
     }
@@ -59,16 +64,18 @@ export async function judge(input: JudgeInput): Promise<Verdicts> {
   for (const asset of new Set(manifests.map((manifest) => manifest.asset))) {
     input.progress?.(asset);
     const views = new Map<FormatId, View>(manifests.filter((manifest) => manifest.asset === asset).map((manifest) => [manifest.format, readView(manifest, reader)]));
-    const context: Context = { asset, reader, profile: target.profile, views, truth: truths.get(asset) ?? null, judges };
+    const keys = input.keys ?? NO_KEYS;
+    const context: Context = { asset, reader: openReader(reader, [...views.values()], keys), wire: reader, keys, profile: target.profile, views, truth: truths.get(asset) ?? null, judges };
+    const protections = new Map([...views].map(([format, view]) => [format, protectionOf(reader, view)] as const));
     for (const check of checks) {
       if (check.amsOnly === true && target.profile !== 'ams') continue;
       if (check.scope === 'asset') {
-        record(check, asset, 'all', await run(check, asset, () => check.run(context)));
+        record(check, asset, 'all', 'clear', await run(check, asset, () => check.run(context)));
         continue;
       }
       for (const format of check.formats) {
         const view = views.get(format);
-        if (view !== undefined) record(check, asset, format, await run(check, `${asset}/${format}`, () => check.run({ ...context, format, view })));
+        if (view !== undefined) record(check, asset, format, protections.get(format) ?? 'clear', await run(check, `${asset}/${format}`, () => check.run({ ...context, format, view })));
       }
     }
   }
@@ -89,7 +96,7 @@ export function rollUp(findings: readonly Finding[], lenient: boolean): Outcome 
   return has('pass') ? 'pass' : 'inapplicable';
 }
 
-function resultOf(check: Check, asset: string, format: FormatId | 'all', findings: readonly Finding[], { requirements, truths, expectations, reader }: JudgeInput): Result {
+function resultOf(check: Check, asset: string, format: FormatId | 'all', protection: Protection, findings: readonly Finding[], { requirements, truths, expectations, reader }: JudgeInput): Result {
   // Deviations are those of the original service's formats: they excuse nobody else.
   const deviates = reader.trace.target.profile === 'ams' && format !== 'all' && check.requirements.every((id) => requirements.find((requirement) => requirement.id === id)?.deviations?.some(({ formats }) => formats.includes(format)) === true);
   const outcome = rollUp(findings, check.level === 'should' || deviates);
@@ -100,7 +107,7 @@ function resultOf(check: Check, asset: string, format: FormatId | 'all', finding
     id,
     check: check.id,
     requirements: [...check.requirements],
-    subject: { asset, format, mode: 'vod', protection: 'clear' },
+    subject: { asset, format, mode: 'vod', protection },
     honesty: truths.get(asset)?.honesty ?? 'unknown',
     level: check.level,
     outcome,

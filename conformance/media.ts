@@ -45,12 +45,16 @@ export function segmentOf(reader: TraceReader, track: TrackView, segment: Segmen
   if (!delivered(exchange)) return null;
   const init = initOf(reader, track);
   const known = remembered(segments, init ?? NO_HEADER, () => new WeakMap<Exchange, SegmentFacts>());
-  return remembered(known, exchange, () => readSegment(reader.body(exchange), init?.defaults));
+  return remembered(known, exchange, () => ({ ...readSegment(reader.body(exchange), init?.defaults), locked: reader.isLocked?.(exchange) === true }));
 }
 
 export function transportOf(reader: TraceReader, segment: SegmentView): TsSegment | null {
   const { exchange } = segment;
-  return delivered(exchange) ? remembered(transports, exchange, () => readTs(reader.body(exchange))) : null;
+  if (!delivered(exchange)) return null;
+  return remembered(transports, exchange, () => {
+    const sent = readTs(reader.body(exchange));
+    return reader.openTransport?.(exchange, sent) ?? sent;
+  });
 }
 
 export type MediaSegment = {

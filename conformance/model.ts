@@ -4,6 +4,7 @@
  */
 import type { FormatId } from '../spec/requirement.ts';
 import type { Evidence, Outcome } from '../spec/report.ts';
+import type { KeyRing } from './oracle/keys.ts';
 import type { Judges } from './oracle/judges.ts';
 import type { TruthView } from './oracle/truth.ts';
 import type { Profile, TraceReader } from './trace.ts';
@@ -22,7 +23,11 @@ export type Finding = {
 
 export type Context = {
   readonly asset: string;
+  /** Media in the clear, where they are enciphered and the keys are known. */
   readonly reader: TraceReader;
+  /** Everything as it was on the wire. */
+  readonly wire: TraceReader;
+  readonly keys: KeyRing;
   readonly profile: Profile;
   /** All outputs of the asset that were captured. */
   readonly views: ReadonlyMap<FormatId, View>;

@@ -3,6 +3,7 @@
  * can send a trace instead of opening its network.
  */
 import type { FormatId } from '../spec/requirement.ts';
+import type { TsSegment } from './oracle/ts.ts';
 
 /** What a request was made for. */
 export type Role =
@@ -63,4 +64,8 @@ export type TraceReader = {
   find(url: string, range?: ByteRange | null): Exchange | null;
   /** Throws when the body is missing or does not match its hash: a damaged trace is no evidence. */
   body(exchange: Exchange): Uint8Array;
+  /** Of a trace that was opened with keys (opened.ts): the samples of this segment are enciphered, and their key is not known. */
+  isLocked?(exchange: Exchange): boolean;
+  /** Likewise: streams and units of a transport stream in the clear. */
+  openTransport?(exchange: Exchange, segment: TsSegment): TsSegment;
 };

@@ -22,7 +22,7 @@ export const subjectSchema = z.strictObject({
   /** `all` for checks that compare the outputs of one asset. */
   format: z.union([formatIdSchema, z.literal('all')]),
   mode: z.enum(['vod', 'live']),
-  protection: z.enum(['clear']),
+  protection: z.enum(['clear', 'aes128', 'sample-aes', 'cenc', 'cbcs', 'piff']),
 });
 
 export const resultSchema = z.strictObject({

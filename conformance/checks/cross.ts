@@ -3,7 +3,10 @@ import type { FormatId } from '../../spec/requirement.ts';
 import { carriesCodec, formatRow } from '../outputs.ts';
 import { allDelivered, comparableHash, delivered, samplesOf } from '../media.ts';
 import { inapplicable, type AssetCheck, type Context, type Finding } from '../model.ts';
+import { encryptionOf } from '../opened.ts';
 import { attributeOf } from '../oracle/m3u8.ts';
+import { sealingOf } from '../oracle/signalled.ts';
+import type { TraceReader } from '../trace.ts';
 import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
 import { canonicalLanguage, judged, problem } from './helpers.ts';
 
@@ -106,7 +109,7 @@ export const CROSS_CHECKS: readonly AssetCheck[] = [
       if (dash === undefined || hls === undefined) return [inapplicable('all', 'not both CMAF outputs were captured')];
       return fullTracks(dash).flatMap((track) => {
         const other = sameTrack(hls, track);
-        if (other === undefined) return [];
+        if (other === undefined || schemeOf(context.wire, dash, track) !== schemeOf(context.wire, hls, other)) return [];
         const pairs = [[track.init, other.init] as const, ...track.segments.map((segment) => [segment, other.segments.find(({ time }) => time === segment.time)] as const)];
         return pairs.flatMap(([a, b], i) => {
           if (a == null || b == null || !delivered(a.exchange) || !delivered(b.exchange)) return [];
@@ -117,6 +120,11 @@ export const CROSS_CHECKS: readonly AssetCheck[] = [
     },
   },
 ];
+
+/** Under different schemes the bytes have to differ. */
+function schemeOf(wire: TraceReader, view: View, track: TrackView): string {
+  return sealingOf(view, track, 0)?.kind === 'envelope' ? 'envelope' : (encryptionOf(wire, track)?.scheme ?? '');
+}
 
 /** Null where the format has no way to say it: HLS in transport streams (the original service signalled it from version 7 on). */
 function signalsDescription({ source }: TrackView, format: FormatId): boolean | null {

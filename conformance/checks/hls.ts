@@ -29,7 +29,9 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
   {
     ...playlistCheck('hls/version-of-format', ['HLS-006'], 'the playlist declares the version of its format', ({ playlist, context }) => {
       const version = Number(playlist.tags.find(({ name }) => name === 'EXT-X-VERSION')?.value ?? '1');
-      const right = context.format === 'hls-v3' ? version === 3 : context.format === 'hls-v4' ? version === 4 : version === 6 || version === 7;
+      // KEYFORMAT came with version 5 (RFC 8216 7).
+      const least = playlist.tags.some(({ attributes }) => attributes.has('KEYFORMAT')) ? 5 : 0;
+      const right = context.format === 'hls-v3' ? version === Math.max(3, least) : context.format === 'hls-v4' ? version === Math.max(4, least) : version === 6 || version === 7;
       return right ? [] : [{ line: 1, message: 'the version is not the one of the format', actual: String(version) }];
     }),
     amsOnly: true,

@@ -153,8 +153,8 @@ export const HTTP_CHECKS: readonly FormatCheck[] = [
   }),
   probe('http/range', ['HTTP-001'], 'a byte range is answered with 206 and exactly those bytes', 'range', (answer, original, context) => {
     const [first, last] = (/bytes=(\d+)-(\d+)/.exec(answer.requestHeaders['range'] ?? '') ?? []).slice(1).map(Number);
-    const wanted = context.reader.body(original).subarray(first, last + 1);
-    const right = answer.status === 206 && Buffer.compare(wanted, context.reader.body(answer)) === 0 && answer.headers['content-range'] === `bytes ${first}-${last}/${original.body?.size}`;
+    const wanted = context.wire.body(original).subarray(first, last + 1);
+    const right = answer.status === 206 && Buffer.compare(wanted, context.wire.body(answer)) === 0 && answer.headers['content-range'] === `bytes ${first}-${last}/${original.body?.size}`;
     const lost = right ? lostHeaders(answer, original, ['content-type', 'etag', 'cache-control']) : [];
     if (lost.length > 0) return { message: 'a partial answer lacks headers of the whole', wanted: lost.map((name) => original.headers[name]).join(' '), actual: lost.map((name) => `${name}: ${answer.headers[name] ?? ''}`).join(' ') };
     return right ? null : { message: 'the range is not answered with its bytes', wanted: `206, bytes ${first}-${last}/${original.body?.size}`, actual: `${answer.status}, ${answer.headers['content-range'] ?? ''}` };

@@ -201,8 +201,8 @@ export const MPD_CHECKS: readonly FormatCheck[] = [
       for (const { node } of dash.adaptationSets) for (const name of ['id', 'group', 'contentType', 'mimeType', 'segmentAlignment', 'bitstreamSwitching']) if (node.attributes[name] === undefined) say(node.line, `AdaptationSet has no ${name}`);
       for (const { node, timescale, media, initialization, id } of dash.representations) {
         if (timescale !== 10_000_000) say(node.line, 'the timescale is not 10000000', '10000000', String(timescale));
-        if (!/^QualityLevels\(\$Bandwidth\$\)\/Fragments\([^=]+=\$Time\$,format=mpd-time-csf\)$/.test(media ?? '')) say(node.line, 'the media template has another form', undefined, media ?? '');
-        if (!/^QualityLevels\(\$Bandwidth\$\)\/Fragments\([^=]+=i,format=mpd-time-csf\)$/.test(initialization ?? '')) say(node.line, 'the initialization template has another form', undefined, initialization ?? '');
+        if (!/^QualityLevels\(\$Bandwidth\$\)\/Fragments\([^=]+=\$Time\$,format=mpd-time-csf(,encryption=[a-z-]+)?\)$/.test(media ?? '')) say(node.line, 'the media template has another form', undefined, media ?? '');
+        if (!/^QualityLevels\(\$Bandwidth\$\)\/Fragments\([^=]+=i,format=mpd-time-csf(,encryption=[a-z-]+)?\)$/.test(initialization ?? '')) say(node.line, 'the initialization template has another form', undefined, initialization ?? '');
         if (!/^\d+_[AVT]_.+_\d+$/.test(id)) say(node.line, 'the Representation id has another form', '<group>_<A|V|T>_<name>_<n>', id);
       }
     }),

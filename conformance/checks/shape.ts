@@ -30,7 +30,8 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
       [...view.playlists, ...(view.document?.kind === 'hls' && view.document.hls.kind === 'multivariant' ? [{ document: view.document.hls, exchange: view.manifest }] : [])].flatMap(({ document, exchange }) => {
         if (document === null || exchange === null) return [];
         const valuesOf = (name: string): string => document.tags.filter((tag) => tag.name === name).map(({ value }) => value).join(' and ');
-        const version = { 'hls-v3': '3', 'hls-v4': '4' }[format as string] ?? '7';
+        const keyed = document.tags.some(({ attributes }) => attributes.has('KEYFORMAT'));
+        const version = format === 'hls-cmaf' ? '7' : keyed ? '5' : format === 'hls-v3' ? '3' : '4';
         const first = document.kind === 'multivariant' || document.segments.length === 0 ? null : (readAmsUrl(absolute(document.segments[0].uri, exchange.url))?.time ?? null);
         const wanted: Readonly<Record<string, string>> = document.kind === 'multivariant' ? { 'EXT-X-VERSION': version } : document.segments.length === 0 ? {} : {
           'EXT-X-VERSION': version,

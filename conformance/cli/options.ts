@@ -23,6 +23,7 @@ export type SubjectOptions = ChoiceOptions & {
 export type JudgeOptions = ChoiceOptions & {
   readonly out: string;
   readonly truth?: string;
+  readonly keys?: string;
   readonly schemas?: string;
   readonly java: boolean;
   readonly tier: 'ci' | 'full';
@@ -57,6 +58,7 @@ export function withJudge(command: Command): Command {
   const own = command.options.some(({ long }) => long === '--out') ? command : withChoice(command).option('--out <dir>', 'where to write', DEFAULT_OUT).option('--quiet', 'no progress');
   return own
     .option('--truth <dir>', 'folder with one folder per asset, each with truth.json')
+    .option('--keys <file>', 'content keys: JSON, key identifier to 16 bytes in base64; default: what subjects.json of the root names')
     .option('--schemas <dir>', 'official MPD schemas; default: ISOMER_SCHEMA_DIR')
     .option('--no-java', 'leave the Java schema engine out')
     .option('--tier <tier>', 'ci: what every build has time for; full: real clients as well, like --decode', oneOf(['ci', 'full']), 'ci')

@@ -19,8 +19,8 @@ import { coverageOf, isNewFailure } from '../report/model.ts';
 import { totalsLine, writeReport } from '../report/write.ts';
 import { checkHosts, expandOrigin } from '../subject/origin.ts';
 import { serveTrace } from '../subject/replay.ts';
-import { assetsIn, startOrigin, targetsOf } from '../subject/self.ts';
-import type { TraceReader } from '../trace.ts';
+import { assetsIn, keysFor, startOrigin, subjectsIn, targetsOf, targetsOfSubjects } from '../subject/self.ts';
+import type { ManifestTarget, TraceReader } from '../trace.ts';
 import type { Replays } from '../player/stage.ts';
 import type { ChoiceOptions, JudgeOptions, SubjectOptions } from './options.ts';
 import { note, print, showProgress } from './output.ts';
@@ -58,10 +58,9 @@ export async function captureTo(folder: string, options: SubjectOptions): Promis
   const store = openStore(folder);
   const common = { concurrency: options.concurrency, limits, ...(options.segments === undefined ? {} : { segmentsPerTrack: options.segments }), ...(options.quiet === true ? {} : { progress: showProgress }) };
   if (options.root !== undefined) {
-    const assets = assetsIn(options.root, options.assets);
     const origin = await startOrigin(options.root, options.serve);
     try {
-      writeTrace(folder, await capture(store, { ...common, kind: 'self', profile: 'ams', manifests: chosen(targetsOf(origin.url, assets), { formats: options.formats ?? [] }) }));
+      writeTrace(folder, await capture(store, { ...common, kind: 'self', profile: 'ams', manifests: chosen(targetsIn(options.root, origin.url, options), options) }));
     } finally {
       await origin.stop();
     }
@@ -76,6 +75,12 @@ export async function captureTo(folder: string, options: SubjectOptions): Promis
   return 'origin';
 }
 
+/** A layout says what it offers; else every folder with an asset is one, in all outputs. */
+function targetsIn(root: string, origin: string, { assets }: ChoiceOptions): readonly ManifestTarget[] {
+  const subjects = subjectsIn(root);
+  return subjects === null ? targetsOf(origin, assetsIn(root, assets)) : targetsOfSubjects(origin, subjects);
+}
+
 export async function judgeTrace(folder: string, kind: Report['target']['kind'], options: JudgeOptions, replays: Replays | null = null): Promise<number> {
   const started = Date.now();
   const reader = narrowed(openTrace(folder), options);
@@ -88,7 +93,7 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
   const replay = decode ? await serveTrace(reader) : null;
   const judges = { ...(await openJudges({ schemaDir, java: options.java })), decoder: replay === null ? null : await openDecoder(replay.local) };
   const requirements = loadRequirements();
-  const input: JudgeInput = { reader, checks, requirements, truths, judges, expectations, suiteVersion: suiteVersion(), kind, ...(options.quiet === true ? {} : { progress: (asset: string) => note(`judging ${asset}`) }) };
+  const input: JudgeInput = { reader, checks, requirements, truths, keys: keysFor(options.truth, options.keys), judges, expectations, suiteVersion: suiteVersion(), kind, ...(options.quiet === true ? {} : { progress: (asset: string) => note(`judging ${asset}`) }) };
   let verdicts: Verdicts;
   try {
     verdicts = await judge(input);
@@ -168,8 +173,9 @@ export function loadTruths(folder: string | undefined, { trace }: Pick<TraceRead
   const truths = new Map<string, TruthView>();
   if (folder === undefined) return truths;
   if (!existsSync(folder)) throw new SuiteFault('usage', `${folder}: no such folder`);
+  const folders = new Map(subjectsIn(folder)?.subjects.map(({ id, truth }) => [id, truth]));
   for (const asset of new Set(trace.manifests.map((manifest) => manifest.asset))) {
-    const truth = loadTruth(join(folder, asset));
+    const truth = loadTruth(join(folder, folders.get(asset) ?? asset));
     if (truth !== null) truths.set(asset, truth);
   }
   return truths;

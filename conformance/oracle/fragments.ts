@@ -1,4 +1,5 @@
 /** Samples of movie fragments (ISO/IEC 14496-12:2022 8.8): where each lies, how long it lasts, when it is presented. */
+import { Locked } from '../fault.ts';
 import { bodyOf, find, findAll, fullBox, readBoxes, viewOf, type Box, type BoxTree, type TrackDefaults } from './boxes.ts';
 
 export type FragmentSample = {
@@ -13,6 +14,7 @@ export type FragmentSample = {
 export type TrackFragment = {
   readonly trackId: number;
   readonly moof: Box;
+  readonly traf: Box;
   readonly sequence: number | null;
   readonly defaultBaseIsMoof: boolean;
   readonly baseDataOffset: boolean;
@@ -27,7 +29,13 @@ export type TrackFragment = {
   readonly tfxd: { readonly time: bigint; readonly duration: bigint } | null;
 };
 
-export type SegmentFacts = { readonly tree: BoxTree; readonly fragments: readonly TrackFragment[]; readonly problems: readonly string[] };
+export type SegmentFacts = {
+  readonly tree: BoxTree;
+  readonly fragments: readonly TrackFragment[];
+  readonly problems: readonly string[];
+  /** The samples are enciphered, and nobody told the key. */
+  readonly locked?: boolean;
+};
 
 const TFXD = '6d1d9b0542d544e680e2141daff757b2';
 const MAX_SAMPLES = 1_000_000;
@@ -104,7 +112,7 @@ function readTrackFragment(tree: BoxTree, moof: Box, traf: Box, defaults: Readon
   const tfdt = fullBox(tree, find(traf.children, 'tfdt'), 4);
   const decodeTime = tfdt === null ? null : tfdt.version === 1 ? (tfdt.view.byteLength >= 8 ? tfdt.view.getBigUint64(0) : null) : BigInt(tfdt.view.getUint32(0));
   const uuid = traf.children.find((child) => child.uuid === TFXD);
-  return { fragment: { trackId, moof, defaultBaseIsMoof: (tfhd.flags & 0x20000) !== 0, baseDataOffset, trunVersion, decodeTime, samples, leansOnTrex, tfxd: uuid === undefined ? null : readTfxd(tree, uuid) }, end: at };
+  return { fragment: { trackId, moof, traf, defaultBaseIsMoof: (tfhd.flags & 0x20000) !== 0, baseDataOffset, trunVersion, decodeTime, samples, leansOnTrex, tfxd: uuid === undefined ? null : readTfxd(tree, uuid) }, end: at };
 }
 
 function readTfxd(tree: BoxTree, box: Box): TrackFragment['tfxd'] {
@@ -155,6 +163,7 @@ export function durationOf({ samples }: Pick<TrackFragment, 'samples'>): bigint 
 }
 
 export function sampleBytes(facts: SegmentFacts, { offset, size }: FragmentSample): Uint8Array {
+  if (facts.locked === true) throw new Locked();
   return facts.tree.bytes.subarray(offset, offset + size);
 }
 

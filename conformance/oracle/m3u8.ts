@@ -17,9 +17,12 @@ export type HlsSegment = {
   /** Text of the EXTINF duration; null without EXTINF. */
   readonly duration: string | null;
   readonly map: Tag | null;
+  /** Keys that apply to the initialization segment of `map`. */
+  readonly mapKeys: readonly Tag[];
   readonly byteRange: string | null;
   readonly discontinuity: boolean;
-  readonly key: Tag | null;
+  /** EXT-X-KEY tags that apply, one of each KEYFORMAT at most; METHOD=NONE leaves none. */
+  readonly keys: readonly Tag[];
 };
 
 export type Variant = { readonly tag: Tag; readonly uri: string };
@@ -129,7 +132,8 @@ export function readM3u8(bytes: Uint8Array): HlsDocument {
   let extinf: Tag | null = null;
   let stream: Tag | null = null;
   let map: Tag | null = null;
-  let key: Tag | null = null;
+  let mapKeys: readonly Tag[] = [];
+  let keys: readonly Tag[] = [];
   let byteRange: string | null = null;
   let discontinuity = false;
 
@@ -150,8 +154,8 @@ export function readM3u8(bytes: Uint8Array): HlsDocument {
         extinf = tag;
       }
       else if (tag.name === 'EXT-X-STREAM-INF') stream = tag;
-      else if (tag.name === 'EXT-X-MAP') map = tag;
-      else if (tag.name === 'EXT-X-KEY') key = tag;
+      else if (tag.name === 'EXT-X-MAP') [map, mapKeys] = [tag, keys];
+      else if (tag.name === 'EXT-X-KEY') keys = withKey(keys, tag);
       else if (tag.name === 'EXT-X-BYTERANGE') byteRange = tag.value;
       else if (tag.name === 'EXT-X-DISCONTINUITY') discontinuity = true;
       continue;
@@ -161,7 +165,7 @@ export function readM3u8(bytes: Uint8Array): HlsDocument {
       variants.push({ tag: stream, uri: content });
       stream = null;
     } else {
-      segments.push({ uri: content, line, duration: extinf === null ? null : durationOf(extinf), map, byteRange, discontinuity, key });
+      segments.push({ uri: content, line, duration: extinf === null ? null : durationOf(extinf), map, mapKeys, byteRange, discontinuity, keys });
       extinf = null;
       byteRange = null;
       discontinuity = false;
@@ -173,6 +177,13 @@ export function readM3u8(bytes: Uint8Array): HlsDocument {
   if (kind === 'multivariant' && (is('media') || is('segment') || segments.length > 0)) problem('HLS-007', 1, 'tags of media and multivariant playlists are mixed');
   const named = (name: string): Tag[] => tags.filter((tag) => tag.name === name);
   return { kind, tags, segments, variants, media: named('EXT-X-MEDIA'), keyFrameVariants: named('EXT-X-I-FRAME-STREAM-INF'), problems };
+}
+
+/** RFC 8216 4.3.2.4: a tag takes the place of the one before with the same KEYFORMAT. */
+function withKey(keys: readonly Tag[], tag: Tag): readonly Tag[] {
+  if (attributeOf(tag, 'METHOD') === 'NONE') return [];
+  const formatOf = (key: Tag): string => attributeOf(key, 'KEYFORMAT') ?? 'identity';
+  return [...keys.filter((key) => formatOf(key) !== formatOf(tag)), tag];
 }
 
 type Report = (requirement: string, line: number, message: string) => void;

@@ -1,9 +1,12 @@
 /** The reference packager as a subject: a child process behind its command line, like any other origin. */
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { SuiteFault } from '../fault.ts';
-import { masterUrls } from '../outputs.ts';
+import * as z from 'zod';
+import { SUBJECTS_FILE, subjectsSchema, type Subjects } from '../../spec/subjects.ts';
+import { messageOf, SuiteFault } from '../fault.ts';
+import { FORMATS, masterUrls } from '../outputs.ts';
+import { NO_KEYS, readKeys, type KeyRing } from '../oracle/keys.ts';
 import { loadTruth, type TruthView } from '../oracle/truth.ts';
 import type { ManifestTarget } from '../trace.ts';
 
@@ -36,6 +39,33 @@ export function assetsIn(root: string, only: readonly string[] = []): readonly A
 
 export function targetsOf(origin: string, assets: readonly AssetFolder[]): readonly ManifestTarget[] {
   return assets.flatMap(({ id, ism }) => masterUrls(`${origin}/${encodeURIComponent(id)}/${encodeURIComponent(basename(ism))}`).map(({ format, url }) => ({ asset: id, format, url })));
+}
+
+/** What `subjects.json` in this folder says; null when there is none. */
+export function subjectsIn(folder: string): Subjects | null {
+  const file = join(folder, SUBJECTS_FILE);
+  if (!existsSync(file)) return null;
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new SuiteFault('usage', `${file}: ${messageOf(error)}`);
+  }
+  const parsed = subjectsSchema.safeParse(content);
+  if (!parsed.success) throw new SuiteFault('usage', `${file}: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
+}
+
+/** Outputs of the subjects in the order of the formats. */
+export function targetsOfSubjects(origin: string, { subjects }: Subjects): readonly ManifestTarget[] {
+  return subjects.flatMap(({ id, path, outputs }) => FORMATS.flatMap(({ id: format }) => (outputs[format] === undefined ? [] : [{ asset: id, format, url: `${origin}/${path}/${outputs[format]}` }])));
+}
+
+/** The keys that a layout names, or those of a file that was given. */
+export function keysFor(folder: string | undefined, file: string | undefined): KeyRing {
+  if (file !== undefined) return readKeys(file);
+  const named = folder === undefined ? undefined : subjectsIn(folder)?.keys;
+  return folder === undefined || named === undefined ? NO_KEYS : readKeys(join(folder, named));
 }
 
 /** Starts `isomer serve` and waits for the line that says where it listens. */

@@ -116,7 +116,7 @@ function canonicalPlaylist(body: Buffer): string {
     playlist.kind,
     playlist.problems.map(({ message }) => message).toSorted(),
     wide.toSorted(),
-    playlist.segments.map(({ uri, duration, map, byteRange, discontinuity, key }) => [uri, duration === null ? null : canonicalNumber(duration), map && canonicalValue(map), byteRange, discontinuity, key && canonicalValue(key)]),
+    playlist.segments.map(({ uri, duration, map, byteRange, discontinuity, keys }) => [uri, duration === null ? null : canonicalNumber(duration), map && canonicalValue(map), byteRange, discontinuity, keys.map(canonicalValue)]),
     playlist.variants.map(({ tag, uri }) => [canonicalValue(tag), uri]),
     formOf(playlist),
   ]);

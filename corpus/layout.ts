@@ -1,0 +1,104 @@
+/**
+ * Makes a layout: corpus assets published under policies, with keys and filters, and `subjects.json` that says what there is to ask for.
+ * Usage: node corpus/layout.ts DIR. The keys are no secrets: they are derived from their labels, so that two layouts are alike.
+ */
+import { createHash } from 'node:crypto';
+import { copyFile, link, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FormatId } from '../spec/requirement.ts';
+import { SUBJECTS_FILE, type Subjects } from '../spec/subjects.ts';
+import { BUILT } from './make.ts';
+
+type Outputs = Partial<Record<FormatId, string>>;
+
+type Recipe = {
+  readonly id: string;
+  readonly asset: string;
+  /** Name of its server manifest. */
+  readonly ism: string;
+  readonly policy: string;
+  /** Labels of keys. */
+  readonly keys: readonly string[];
+  readonly outputs: Outputs;
+};
+
+const TOKENS: Readonly<Record<FormatId, string | null>> = { 'hls-v3': 'm3u8-aapl-v3', 'hls-v4': 'm3u8-aapl', 'hls-cmaf': 'm3u8-cmaf', 'dash-csf': 'mpd-time-csf', 'dash-cmaf': 'mpd-time-cmaf', smooth: null };
+
+/** Manifests of these outputs, all with these parameters. */
+function outputs(formats: readonly FormatId[], ...parameters: readonly string[]): Outputs {
+  return Object.fromEntries(
+    formats.map((format) => {
+      const all = [...(TOKENS[format] === null ? [] : [`format=${TOKENS[format]}`]), ...parameters];
+      return [format, all.length === 0 ? 'manifest' : `manifest(${all.join(',')})`];
+    }),
+  );
+}
+
+const ALL: readonly FormatId[] = ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf', 'smooth'];
+const EVERYWHERE = { enabledProtocols: { download: false, dash: true, hls: true, smoothStreaming: true } };
+const fourcc = (value: string): object => ({ trackSelections: [{ property: 'FourCC', operation: 'Equal', value }] });
+/** Pictures under one key, sound under another. */
+const mapped = { defaultKey: { label: 'pictures' }, keyToTrackMappings: [{ label: 'sound', tracks: [fourcc('mp4a')] }] };
+const one = { defaultKey: { label: 'one' } };
+const systems = { playReady: {}, widevine: {} };
+const clearKey = { clearKeyEncryptionConfiguration: {} };
+
+const POLICIES: Readonly<Record<string, object>> = {
+  envelopeOfEach: { envelopeEncryption: { ...EVERYWHERE, contentKeys: mapped } },
+  keyOfEach: { commonEncryptionCenc: { ...EVERYWHERE, contentKeys: mapped, drm: systems } },
+  clearSound: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one, clearTracks: [fourcc('mp4a')], ...clearKey } },
+  everySystem: { beyondAms: true, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { ...systems, fairPlay: { allowPersistentLicense: false } }, ...clearKey } },
+  pattern: { commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { fairPlay: { allowPersistentLicense: false } } } },
+};
+
+const RECIPES: readonly Recipe[] = [
+  { id: 'aes', asset: 'fps25', ism: 'fps25.ism', policy: 'Predefined_ClearKey', keys: ['clearKeyDefault'], outputs: outputs(ALL, 'encryption=cbc') },
+  { id: 'aes-keys', asset: 'elst-delay', ism: 'delay.ism', policy: 'envelopeOfEach', keys: ['pictures', 'sound'], outputs: outputs(['hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cbc') },
+  { id: 'cenc', asset: 'h264-multiaudio', ism: 'multiaudio.ism', policy: 'Predefined_MultiDrmCencStreaming', keys: ['cencKeyDefault'], outputs: outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc') },
+  { id: 'cenc-keys', asset: 'elst-delay', ism: 'delay.ism', policy: 'keyOfEach', keys: ['pictures', 'sound'], outputs: outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc') },
+  { id: 'cenc-clear-sound', asset: 'fps25', ism: 'fps25.ism', policy: 'clearSound', keys: ['one'], outputs: outputs(['hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cenc') },
+  { id: 'cenc-hevc', asset: 'hevc-hvc1', ism: 'hevc-hvc1.ism', policy: 'Predefined_MultiDrmStreaming', keys: ['cencKeyDefault', 'cbcsKeyDefault'], outputs: { ...outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc'), ...outputs(['hls-cmaf'], 'encryption=cbcs-aapl') } },
+  { id: 'piff', asset: 'muxed-mbr', ism: 'muxed.ism', policy: 'Predefined_MultiDrmCencStreaming', keys: ['cencKeyDefault'], outputs: outputs(['smooth'], 'encryption=piff') },
+  { id: 'cbcs', asset: 'fps25', ism: 'fps25.ism', policy: 'pattern', keys: ['one'], outputs: outputs(['hls-v4', 'hls-cmaf'], 'encryption=cbcs-aapl') },
+  { id: 'cbcs-everywhere', asset: 'elst-delay', ism: 'delay.ism', policy: 'everySystem', keys: ['one'], outputs: outputs(['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
+  { id: 'cbcs-eac3', asset: 'eac3-51', ism: 'eac3-51.ism', policy: 'everySystem', keys: ['one'], outputs: outputs(['hls-v4', 'hls-cmaf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
+];
+
+function keyOf(label: string): { readonly id: string; readonly value: string } {
+  const digest = createHash('sha256').update(`isomer corpus key ${label}`).digest();
+  return { id: digest.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'), value: digest.toString('base64', 16, 32) };
+}
+
+/** Links where it can: media are large. */
+async function copyAsset(asset: string, folder: string): Promise<void> {
+  const target = join(folder, asset);
+  await mkdir(target, { recursive: true });
+  for (const name of await readdir(join(BUILT, asset))) {
+    const [from, to] = [join(BUILT, asset, name), join(target, name)];
+    await link(from, to).catch(() => copyFile(from, to));
+  }
+}
+
+export async function makeLayout(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  for (const asset of new Set(RECIPES.map((recipe) => recipe.asset))) await copyAsset(asset, folder);
+  const labels = [...new Set(RECIPES.flatMap(({ keys }) => keys))];
+  const streamingLocators = RECIPES.map(({ id, asset, policy, keys }) => ({
+    name: id,
+    properties: { assetName: asset, streamingPolicyName: policy, contentKeys: keys.map((label) => ({ ...keyOf(label), labelReferenceInStreamingPolicy: label })) },
+  }));
+  const streamingPolicies = Object.entries(POLICIES).map(([name, properties]) => ({ name, properties }));
+  const subjects: Subjects = { schema: 'isomer-subjects/1', keys: 'keys.json', subjects: RECIPES.map(({ id, asset, ism, outputs: asked }) => ({ id, path: `${id}/${ism}`, truth: asset, outputs: asked })) };
+  const write = (name: string, content: unknown): Promise<void> => writeFile(join(folder, name), `${JSON.stringify(content, null, 1)}\n`);
+  await write('isomer.json', { streamingLocators, streamingPolicies });
+  await write('keys.json', Object.fromEntries(labels.map(keyOf).map(({ id, value }) => [id, value])));
+  await write(SUBJECTS_FILE, subjects);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [folder] = process.argv.slice(2);
+  if (folder === undefined) {
+    process.stderr.write('Usage: node corpus/layout.ts DIR\n');
+    process.exitCode = 2;
+  } else await makeLayout(folder);
+}
