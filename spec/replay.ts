@@ -1,5 +1,6 @@
 /** The part of the reports that is about real players: rows in report.json, what was measured in run.json. */
 import { z } from 'zod';
+import { EVIDENCE_LIMITS } from './evidence.ts';
 
 export const REPLAY_OUTCOMES = ['pass', 'fail', 'warn', 'inapplicable', 'cantTell', 'untested'] as const;
 
@@ -30,6 +31,30 @@ export const replaySectionSchema = z.strictObject({
 export type ReplaySection = z.infer<typeof replaySectionSchema>;
 
 const range = z.tuple([z.int(), z.int()]);
+const milliseconds = z.number().min(0).max(10_000_000);
+
+/** What a replay leaves for people to look at; no verdict rests on it but for `lag`. May come from a device, so nothing in it is trusted. */
+export const evidenceSchema = z.strictObject({
+  /** Thumbnails, evenly spread, and one wherever the picture jumped. */
+  strip: z
+    .array(
+      z.strictObject({
+        at: milliseconds,
+        counter: z.int().nullable(),
+        why: z.enum(['time', 'gap', 'back', 'rendition']),
+        image: z.string().max(EVIDENCE_LIMITS.imageBytes).regex(/^data:image\/(?:jpeg|png|webp);base64,[A-Za-z0-9+/]+={0,2}$/),
+      }),
+    )
+    .max(EVIDENCE_LIMITS.pictures + EVIDENCE_LIMITS.jumps),
+  /** The element's clock and the seconds buffered ahead of it. */
+  buffer: z.array(z.strictObject({ at: milliseconds, clock: z.number(), ahead: z.number() })).max(EVIDENCE_LIMITS.buffer),
+  /** Path without host and query; `status` and `bytes` where the browser tells them. */
+  requests: z.array(z.strictObject({ at: milliseconds, milliseconds, path: z.string().max(EVIDENCE_LIMITS.pathLength), status: z.int().min(0).max(999).nullable(), bytes: z.int().nonnegative().nullable() })).max(EVIDENCE_LIMITS.requests),
+  requestsLeftOut: z.int().nonnegative(),
+  /** How late the page's own 5 ms timer came: milliseconds at worst, and the share of the time that it was more than 50 ms late. */
+  lag: z.strictObject({ worst: milliseconds, share: z.number().min(0).max(1) }),
+});
+export type ReplayEvidence = z.infer<typeof evidenceSchema>;
 
 export const replayDetailSchema = z.strictObject({
   id: z.string(),
@@ -60,5 +85,6 @@ export const replayDetailSchema = z.strictObject({
       unread: z.int(),
     })
     .nullable(),
+  evidence: evidenceSchema.nullable(),
 });
 export type ReplayDetail = z.infer<typeof replayDetailSchema>;

@@ -2,11 +2,12 @@
 import type { ReplayDetail, ReplayRow } from '../../spec/replay.ts';
 import { startProxy } from '../faults/proxy.ts';
 import { messageOf } from '../fault.ts';
-import { judgeCell, taskOf, type Judged } from './cell.ts';
+import { judgeCell, taskOf } from './cell.ts';
 import { defectOf, type Defect } from './defects.ts';
 import type { BrowserDriver, BrowserPage } from './drivers/driver.ts';
 import { createGate } from './gate.ts';
 import { taskResult, type BrowserName } from './model.ts';
+import { detailOf, lostDetail, rowOf, rowOfVerdict, type Shown } from './outcome.ts';
 import type { Cell } from './plan.ts';
 import type { Stage } from './serve.ts';
 import { THRESHOLDS } from './thresholds.ts';
@@ -27,8 +28,9 @@ export type CampaignOptions = {
 /** Places that a browser takes, of three for each core: what was measured to lose no pictures. */
 const WEIGHTS: Readonly<Record<BrowserName, number>> = { chromium: 2, firefox: 3 };
 const PLACES_PER_CORE = 3;
-/** A busy machine gets this many tries, the last one with nothing beside it; lost machinery gets one more. */
+/** What a busy machine may have caused is tried so often, all but the first time with nothing beside it. Where the machine itself says that it was busy, and where it was lost, one more try has to do. */
 const TRIES = 3;
+const TRIES_IN_DOUBT = 2;
 const LOOK_EVERY_MS = 200;
 
 export async function runPlan(cells: readonly Cell[], options: CampaignOptions): Promise<readonly Played[]> {
@@ -50,14 +52,14 @@ export async function runPlan(cells: readonly Cell[], options: CampaignOptions):
     let last = await gate.take(WEIGHTS[cell.browser], attempt);
     for (let again = 1; last !== null && again < TRIES; again++) {
       if ('lost' in last && tally.infrastructure++ > 0) break;
-      if ('judged' in last && !last.judged.verdict.maybeSlow) break;
+      if ('judged' in last && (!last.judged.verdict.maybeSlow || (last.judged.verdict.outcome === 'unclear' && again >= TRIES_IN_DOUBT))) break;
       last = await gate.alone(attempt);
     }
     const played = last === null ? { row: rowOf(cell, 'untested', ['the run was ended after too many failures']), detail: null, version: null } : concluded(cell, last, tally, options.defects);
     if (played.row.outcome === 'fail') failures++;
     done++;
     const seconds = (performance.now() - started) / 1000;
-    progress?.(`[${done}/${toPlay}] ${played.row.outcome} ${cell.id} ${((performance.now() - tally.began) / 1000).toFixed(1)} s; about ${Math.ceil((seconds / done) * (toPlay - done))} s left${detailOf(played)}`);
+    progress?.(`[${done}/${toPlay}] ${played.row.outcome} ${cell.id} ${((performance.now() - tally.began) / 1000).toFixed(1)} s; about ${Math.ceil((seconds / done) * (toPlay - done))} s left${reasonsOf(played)}`);
     return played;
   };
   try {
@@ -67,11 +69,11 @@ export async function runPlan(cells: readonly Cell[], options: CampaignOptions):
   }
 }
 
-function detailOf({ row, detail }: Played): string {
+function reasonsOf({ row, detail }: Played): string {
   return row.outcome === 'pass' || detail === null ? '' : `: ${detail.reasons.join('; ').slice(0, 300)}`;
 }
 
-type Attempt = { readonly lost: string } | { readonly judged: Judged; readonly version: string };
+type Attempt = { readonly lost: string } | (Shown & { readonly version: string });
 
 async function attemptCell(cell: Cell, stage: Stage, drivers: DriverPool): Promise<Attempt> {
   try {
@@ -85,7 +87,7 @@ async function attemptCell(cell: Cell, stage: Stage, drivers: DriverPool): Promi
 }
 
 /** Plays a cell once, with its fault in between where it has one. Throws when browser or page are lost. */
-export async function playCell(cell: Cell, stage: Stage, driver: BrowserDriver): Promise<{ readonly judged: Judged; readonly version: string }> {
+export async function playCell(cell: Cell, stage: Stage, driver: BrowserDriver): Promise<Shown & { readonly version: string }> {
   const { origin, pathname, search } = new URL(cell.target.url);
   const proxy = cell.template.fault === null ? null : await startProxy(origin);
   proxy?.spoilWith(cell.template.fault?.() ?? null);
@@ -97,7 +99,7 @@ export async function playCell(cell: Cell, stage: Stage, driver: BrowserDriver):
     const answer = await runTask(page, JSON.stringify(taskOf(cell, url)));
     if (typeof answer === 'string') throw new Error(`the page: ${answer}`);
     const result = taskResult.parse(answer);
-    return { judged: judgeCell(cell, result, proxy?.spoiled() ?? null), version: result.version };
+    return { judged: judgeCell(cell, result, proxy?.spoiled() ?? null), evidence: result.evidence, version: result.version };
   } finally {
     await page?.close();
     await proxy?.stop();
@@ -118,36 +120,10 @@ async function runTask(page: BrowserPage, task: string): Promise<unknown> {
   throw new Error(`the page gave no result within ${THRESHOLDS.cell.value} ms: ${page.messages().join('; ').slice(0, 300)}`);
 }
 
-function concluded(cell: Cell, last: Attempt, tally: { readonly attempts: number; readonly infrastructure: number; readonly began: number }, defects?: readonly Defect[]): Played {
-  const measured = { id: cell.id, milliseconds: Math.round(performance.now() - tally.began), attempts: tally.attempts, infrastructure: tally.infrastructure };
-  if ('lost' in last) return { row: rowOf(cell, 'cantTell', ['the browser was lost']), detail: { ...measured, reasons: [last.lost], observation: null }, version: null };
-  const { verdict, observation } = last.judged;
-  const defect = verdict.outcome === 'fail' ? defectOf(cell, defects) : null;
-  const outcome = defect !== null ? 'warn' : verdict.outcome === 'unclear' ? 'cantTell' : verdict.outcome;
-  const row = rowOf(cell, outcome, [...new Set(verdict.reasons.map(withoutValues))]);
-  const detail: ReplayDetail = {
-    ...measured,
-    reasons: [...verdict.reasons],
-    observation: {
-      ...observation,
-      missing: observation.missing.map(([from, to]) => [from, to]),
-      backwards: observation.backwards.map(([from, to]) => [from, to]),
-      offsets: { ...observation.offsets },
-      renditions: [...observation.renditions],
-      pilots: [...observation.pilots],
-      errors: [...observation.errors],
-    },
-  };
-  return { row: defect === null ? row : { ...row, known: { reason: defect.statement, bug: defect.reference } }, detail, version: last.version };
-}
-
-/** Two runs that fail alike say the same. */
-function withoutValues(reason: string): string {
-  return reason.slice(0, 300).replace(/-?\d+(?:\.\d+)?(?:(?:-|, )-?\d+(?:\.\d+)?)*/g, 'n');
-}
-
-function rowOf({ id, template, target, player, browser }: Cell, outcome: ReplayRow['outcome'], messages: readonly string[]): ReplayRow {
-  return { id, template: template.id, asset: target.content.asset, format: target.format, player: player.name, browser, outcome, messages: [...messages] };
+function concluded(cell: Cell, last: Attempt, { began, ...counts }: { readonly attempts: number; readonly infrastructure: number; readonly began: number }, defects?: readonly Defect[]): Played {
+  const tally = { ...counts, milliseconds: Math.round(performance.now() - began) };
+  if ('lost' in last) return { row: rowOf(cell, 'cantTell', ['the browser was lost']), detail: lostDetail(cell.id, last.lost, tally), version: null };
+  return { row: rowOfVerdict(cell, last.judged, defectOf(cell, defects)), detail: detailOf(cell.id, last, tally), version: last.version };
 }
 
 type DriverPool = { get(name: BrowserName): Promise<BrowserDriver>; drop(name: BrowserName, cause: unknown): Promise<void>; close(): Promise<void> };

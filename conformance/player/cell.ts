@@ -1,5 +1,6 @@
 /** One cell of the plan: its task for the page, and the verdict on what comes back. */
 import type { Cell } from './plan.ts';
+import { starvation, thinness } from './doubt.ts';
 import { judge, limitsOf } from './judge.ts';
 import { COUNTER_MODULUS } from './marks.ts';
 import type { Observation, Recording, Task, TaskResult, Verdict } from './model.ts';
@@ -34,15 +35,14 @@ export function judgeCell({ target: { content }, template, browser }: Cell, told
   const reasons = [...verdict.reasons, ...astray, ...unmet];
   if (verdict.outcome !== 'fail' && unmet.length === 0) {
     if (spoiled === 0) return { observation, verdict: { outcome: 'unclear', reasons: ['the fault did not take place: the player asked around the proxy'], maybeSlow: false } };
-    return { observation, verdict };
+    const thin = verdict.outcome === 'pass' ? thinness(observation, result.recording, content.truth, template) : null;
+    return { observation, verdict: thin === null ? verdict : { outcome: 'unclear', reasons: [thin], maybeSlow: true } };
   }
   // Steps that were not finished in time are what a starved browser leaves behind, too.
-  const starved = observation.framesSeen > 0 && observation.unread > observation.framesSeen * STARVED;
-  return { observation, verdict: { outcome: starved ? 'unclear' : 'fail', reasons, maybeSlow: starved || (verdict.outcome === 'fail' ? verdict.maybeSlow && unmet.length === 0 : undone.length > 0) } };
+  const starved = starvation(observation, told.evidence);
+  if (starved !== null) return { observation, verdict: { outcome: 'unclear', reasons: [starved, ...reasons], maybeSlow: true } };
+  return { observation, verdict: { outcome: 'fail', reasons, maybeSlow: verdict.outcome === 'fail' ? verdict.maybeSlow && unmet.length === 0 : undone.length > 0 } };
 }
-
-/** Share of pictures that the browser itself dropped, from which on nothing that it did late says anything about a stream. */
-const STARVED = 0.25;
 
 /** Seconds by which a player may begin before the place that it was told. */
 const EARLY = 0.5;

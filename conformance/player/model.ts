@@ -1,5 +1,6 @@
 /** What a replay is asked, what it saw, and what that means. Plain JSON values: they cross from the page to the suite. */
 import * as z from 'zod';
+import { evidenceSchema } from '../../spec/replay.ts';
 
 export type ManifestFormat = 'dash' | 'hls' | 'smooth';
 export type PlayerName = 'hls.js' | 'dash.js' | 'shaka' | 'shaka-4' | 'video.js' | 'native';
@@ -104,6 +105,7 @@ export const taskResult = z.strictObject({
   acts: z.array(act).max(100),
   version: z.string().max(200),
   ended: z.boolean(),
+  evidence: evidenceSchema,
 });
 export type TaskResult = Readonly<z.infer<typeof taskResult>>;
 

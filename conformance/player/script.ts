@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { stripTypeScriptTypes } from 'node:module';
 
 /** In order of use: each may import values only from the ones before it. */
-const PARTS = ['marks', 'tones', 'offset', 'page/observer'];
+const PARTS = ['../../spec/evidence', 'marks', 'tones', 'offset', 'page/evidence', 'page/observer'];
 const IMPORT = /^import\s[^;]*;$/gm;
 const EXPORT = /^export\s+(?=(?:const|function)\s)/gm;
 

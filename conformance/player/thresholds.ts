@@ -14,5 +14,10 @@ export const THRESHOLDS = {
   stalls: { value: 2, unit: 'stalls', reason: 'on a slow network or at a switch a player may refill its buffer, and must not live from hand to mouth' },
   switchBack: { value: 2, unit: 'pictures', reason: 'a player that empties its buffer at a switch shows the picture at the play position again, which may lie before the last one shown' },
   endFrames: { value: 2, unit: 'pictures', reason: 'the last pictures of a stream may pass between two looks, or fall to a player that ends with the shorter track' },
+  lagShare: { value: 0.1, unit: 'of the time', reason: 'a timer of 5 ms that comes 50 ms late for so long has missed pictures, and the player its own deadlines; idle machines stay below 0.02' },
+  unreadShare: { value: 0.25, unit: 'of the pictures', reason: 'where a browser drops so much of what it decoded, nothing that it did late says anything about a stream' },
+  leastPictures: { value: 10, unit: 'pictures', reason: 'no shorter window than half a second is asked for; fewer pictures show no order and no offset' },
+  leastSounds: { value: 10, unit: 'readings', reason: 'sound is read every 40 ms: less than half a second of it tells no language with certainty' },
+  syncSeconds: { value: 2, unit: 's', reason: 'a window of this length holds at least one change of the tone of the second' },
   cell: { value: 90_000, unit: 'ms', reason: 'no replay plays more than 12 s; what takes longer hangs' },
 } as const satisfies Readonly<Record<string, Threshold>>;

@@ -10,6 +10,7 @@ import { embed } from './embed.ts';
 import { exchangeOf, excerptOf, refsOf, type SampleRange } from './excerpt.ts';
 import { clauseOf, WORST, type Reporting } from './model.ts';
 import type { Excerpt, PageData, PageFinding, TrackRow } from './pagedata.ts';
+import { replaysOf } from './replays.ts';
 import { timelineOf } from './timeline.ts';
 
 /** Without a trace there are findings and no excerpts. */
@@ -61,6 +62,7 @@ export function assemble({ report, run, checks, requirements }: Reporting, mater
     findings,
     excerpts,
     timelines: timelines.rows,
+    replays: replaysOf(report, run),
     stale: [...report.staleExpectations, ...(run.expired ?? [])],
     left: { results: report.results.length - results.length, findings: left.findings + run.omitted, excerpts: left.excerpts, timelines: timelines.left },
   };

@@ -7,7 +7,8 @@ import { boxExcerpt, excerptOf, LIMITS, packetExcerpt, textExcerpt } from './exc
 import { htmlReport, joinScripts, SCRIPTS } from './html.ts';
 import { MUTANTS } from '../mutants/mutants.ts';
 import type { BytesExcerpt, PageFinding } from './pagedata.ts';
-import { breakOrigin, judged, type Judged } from './testing.ts';
+import { REPLAY_BUDGET, replaysOf } from './replays.ts';
+import { breakOrigin, judged, specimenReplays, withReplays, type Judged } from './testing.ts';
 
 let bad: Judged;
 let html: string;
@@ -75,6 +76,24 @@ describe('report.html', () => {
     const fail = data.outcomes.indexOf('fail');
     expect(data.results.filter((each) => each[3] === fail)).toHaveLength(bad.report.results.filter(({ outcome }) => outcome === 'fail').length);
     expect(JSON.stringify(data).length).toBeLessThan(4_000_000);
+  });
+
+  it('carries replays with what they left behind, the worst first and as much as there is room for', () => {
+    const { report, run } = withReplays(bad);
+    expect(replaysOf({ ...report, replay: undefined }, run)).toBeNull();
+    const small = replaysOf(report, run);
+    expect(small?.clients.map(({ player, browser }) => `${player}@${browser}`)).toEqual(['dash.js@chromium', 'native@firefox', 'shaka@chromium']);
+    expect(small?.rows.map(({ outcome }) => outcome)).toEqual(['fail', 'cantTell', 'warn', 'pass', 'inapplicable']);
+    expect(small?.rows.map(({ detail }) => detail?.evidence?.strip.length)).toEqual([3, 3, 3, 3, undefined]);
+    const { section, details } = specimenReplays();
+    const image = `data:image/jpeg;base64,${'A'.repeat(8000)}`;
+    const ids = Array.from({ length: 300 }, (_, i) => `${i < 280 ? 'pass' : 'fail'} ${String(i).padStart(3, '0')}`);
+    const many = { ...report, replay: { ...section, rows: ids.map((id) => ({ ...section.rows[0], id, outcome: id.startsWith('fail') ? ('fail' as const) : ('pass' as const) })) } };
+    const data = replaysOf(many, { ...run, replays: ids.map((id) => ({ ...details[0], id, evidence: details[0].evidence === null ? null : { ...details[0].evidence, strip: [{ at: 0, counter: 0, why: 'time', image }] } })) });
+    expect(JSON.stringify(data).length).toBeLessThan(REPLAY_BUDGET.evidenceBytes * 1.3);
+    expect(data?.rows.slice(0, 20).every(({ outcome, detail }) => outcome === 'fail' && detail?.evidence !== null)).toBe(true);
+    expect(data?.left.evidence).toBe(data?.rows.filter(({ detail }) => detail?.evidence === null).length);
+    expect(data?.left.evidence).toBeGreaterThan(50);
   });
 
   it('stays below eight million bytes when everything is wrong', () => {

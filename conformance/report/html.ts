@@ -10,7 +10,7 @@ import type { Reporting } from './model.ts';
 
 const PAGE = new URL('page/', import.meta.url);
 /** Each uses only what stands before it. */
-export const SCRIPTS: readonly string[] = ['dom.js', 'data.js', 'excerpt.js', 'timeline.js', 'detail.js', 'list.js', 'filter.js', 'matrix.js', 'main.js'];
+export const SCRIPTS: readonly string[] = ['dom.js', 'data.js', 'excerpt.js', 'timeline.js', 'detail.js', 'list.js', 'filter.js', 'grid.js', 'matrix.js', 'evidence.js', 'replays.js', 'main.js'];
 
 export function htmlReport(reporting: Reporting, material: Material): string {
   const script = joinScripts(SCRIPTS.map((name) => readFileSync(new URL(name, PAGE), 'utf8')));

@@ -7,14 +7,14 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BrowserDriver, BrowserPage } from '../player/drivers/driver.ts';
 import { launchBrowser } from '../player/drivers/launch.ts';
 import { htmlReport } from './html.ts';
-import { breakOrigin, judged } from './testing.ts';
+import { breakOrigin, judged, withReplays } from './testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'isomer-report-'));
 const file = pathToFileURL(join(folder, 'report.html')).href;
 let driver: BrowserDriver;
 
 beforeAll(async () => {
-  const bad = await judged(breakOrigin);
+  const bad = withReplays(await judged(breakOrigin));
   writeFileSync(join(folder, 'report.html'), htmlReport(bad, bad));
   driver = await launchBrowser('chromium', process.env);
 });
@@ -66,7 +66,7 @@ test('an address leads to the offending line; what was served stays text', async
 test('arrow keys walk the matrix, / searches, Escape steps back', async () => {
   const page = await opened('#/specimen/hls-v3');
   const focused = 'document.activeElement.getAttribute("aria-label")';
-  await page.evaluate('document.querySelector(".cell[aria-current]").focus()');
+  await page.evaluate('document.querySelector("#matrix .cell[aria-current]").focus()');
   await page.press('ArrowRight');
   expect(await page.evaluate(focused)).toMatch(/^specimen, HLS v4: \d+ of \d+ fail$/);
   await page.press('End');
@@ -77,7 +77,7 @@ test('arrow keys walk the matrix, / searches, Escape steps back', async () => {
   await page.press('/');
   expect(await page.evaluate('document.activeElement.id')).toBe('search');
   for (const key of ['t', 'f', 'd', 't'] as const) await page.press(key);
-  const matched = '[...document.querySelectorAll(".cell .number")].filter((each) => each.textContent !== "–").length';
+  const matched = '[...document.querySelectorAll("#matrix .cell .number")].filter((each) => each.textContent !== "–").length';
   expect(await page.evaluate(matched)).toBeLessThan(7);
   await page.press('Escape');
   expect(await page.evaluate(matched)).toBe(7);
@@ -98,8 +98,36 @@ test('filters leave what they name', async () => {
   await quiet(page);
 });
 
-test.each([390, 768, 1400])('%i pixels are wide enough, in both themes', async (width) => {
-  const page = await opened('#/specimen/dash-cmaf/fmp4/named-by-time', width);
+const REPLAY = '#replays/dash-csf~sequential/dash.js%40chromium/sequential%20specimen%2Fdash-csf%20dash.js%20chromium';
+
+test('replays stand as outputs × clients; a cell leads to pictures, numbers, buffer and requests', async () => {
+  const page = await opened();
+  await until(page, '[...document.querySelectorAll("#replays thead .axis")].map((each) => each.innerText.replace(/\\s+/g, " ")).join("|")', 'all|dash.js chromium|native firefox|shaka chromium');
+  await page.evaluate(click('#replays .cell[aria-label^="DASH CSF sequential, dash.js in chromium: 1 fail"]'));
+  await until(page, 'location.hash', REPLAY.slice(0, REPLAY.lastIndexOf('/')));
+  await until(page, 'document.querySelectorAll(".strip img").length', 3);
+  await until(page, '[...document.querySelectorAll(".strip img")].every((each) => each.naturalWidth > 0)', true);
+  expect(await page.evaluate(text('.replay .facts'))).toMatch(/70 of 75, #0 to #74[^]*20–24[^]*412 ms[^]*0 \/ 20 \/ 40 ms[^]*5 of 5 exact/);
+  expect(await page.evaluate(text('.histogram'))).toMatch(/-5\s+10\s+0\s+60/);
+  await until(page, 'document.querySelectorAll(".network .refused").length', 1);
+  expect(await page.evaluate('document.querySelectorAll(".network .empty-buffer").length')).toBe(1);
+  await page.evaluate('document.querySelector(".network .numbers").open = true');
+  await until(page, 'document.querySelectorAll(".network tr.marked").length', 1);
+  // The keyboard walks this table, too, and steps back out of it.
+  await page.evaluate('document.querySelector("#replays .cell[aria-current]").focus()');
+  await page.press('ArrowDown');
+  await page.press('Enter');
+  await until(page, text('#panel-title'), 'DASH CSF slow · dash.js in chromium');
+  expect(await page.evaluate(text('#panel .known'))).toMatch(/stalls on slow networks/);
+  await page.press('Escape');
+  await until(page, text('#panel-title'), 'Every replay · every client');
+  await page.press('Escape');
+  await until(page, text('#panel-title'), 'Every asset · every output');
+  await quiet(page);
+});
+
+test.each([['#/specimen/dash-cmaf/fmp4/named-by-time', 390], ['#/specimen/dash-cmaf/fmp4/named-by-time', 768], ['#/specimen/dash-cmaf/fmp4/named-by-time', 1400], [REPLAY, 390], [REPLAY, 1400]])('%s: %i pixels are wide enough, in both themes', async (hash, width) => {
+  const page = await opened(hash, width);
   const ground = 'getComputedStyle(document.body).backgroundColor';
   for (const scheme of ['light', 'dark']) {
     await page.emulate({ 'prefers-color-scheme': scheme });
@@ -133,7 +161,7 @@ const FAINT = `(() => {
 })()`;
 
 test.each(['light', 'dark'])('every text stands out from its ground: %s', async (scheme) => {
-  for (const hash of ['', '#/specimen/dash-cmaf/fmp4/named-by-time', '#/specimen/hls-v4/hls/extinf-form', '#/specimen/dash-csf/http/delivered']) {
+  for (const hash of ['', '#/specimen/dash-cmaf/fmp4/named-by-time', '#/specimen/hls-v4/hls/extinf-form', '#/specimen/dash-csf/http/delivered', REPLAY]) {
     const page = await opened(hash);
     await page.emulate({ 'prefers-color-scheme': scheme });
     const { count, faint } = (await page.evaluate(FAINT)) as { count: number; faint: readonly string[] };

@@ -1,4 +1,5 @@
 /** What report.html carries: short keys and indexes for what repeats, since there are thousands of results. */
+import type { ReplayDetail } from '../../spec/replay.ts';
 import type { Outcome } from '../../spec/report.ts';
 
 export type TextExcerpt = {
@@ -68,6 +69,30 @@ export type PageFinding = {
 /** Indexes into checks, assets, formats, outcomes, messages and known failures; -1 for none. */
 export type PageResult = readonly [check: number, asset: number, format: number, outcome: number, examined: number, messages: readonly number[], known: number];
 
+export type PageReplay = {
+  readonly id: string;
+  /** Indexes into templates, formats and clients. */
+  readonly template: number;
+  readonly format: number;
+  readonly client: number;
+  readonly asset: string;
+  readonly outcome: Outcome;
+  readonly messages: readonly string[];
+  readonly known: { readonly reason: string; readonly bug: string } | null;
+  /** Null where nothing was played. */
+  readonly detail: ReplayDetail | null;
+};
+
+export type PageReplays = {
+  readonly clients: readonly { readonly player: string; readonly browser: string; readonly playerVersion: string; readonly browserVersion: string }[];
+  readonly templates: readonly (readonly [id: string, title: string])[];
+  readonly formats: readonly string[];
+  /** The worst first. */
+  readonly rows: readonly PageReplay[];
+  readonly stale: readonly string[];
+  readonly left: { readonly rows: number; readonly evidence: number };
+};
+
 export type PageData = {
   readonly target: string;
   readonly suite: string;
@@ -94,6 +119,7 @@ export type PageData = {
   readonly excerpts: readonly Excerpt[];
   /** By `asset index/format index`. */
   readonly timelines: Readonly<Record<string, readonly TrackRow[]>>;
+  readonly replays: PageReplays | null;
   readonly stale: readonly string[];
   /** What was left out to keep the file small. */
   readonly left: { readonly results: number; readonly findings: number; readonly excerpts: number; readonly timelines: number };

@@ -1,6 +1,7 @@
 /** A good and a broken specimen, judged, with their traces at hand: what report formats are tested with. */
 import { capture } from '../capture/capture.ts';
 import { traceReader } from '../capture/store.ts';
+import type { ReplayDetail, ReplayEvidence, ReplayRow, ReplaySection } from '../../spec/replay.ts';
 import { RUN_SCHEMA, type Run } from '../../spec/report.ts';
 import { judge } from '../judge.ts';
 import { ASSET, specimenTruth } from '../mutants/content.ts';
@@ -56,4 +57,52 @@ export function breakOrigin({ resources }: Origin): void {
     return body;
   });
   for (const name of resources.keys()) if (/Fragments\(video=0,format=mpd-time-csf\)/.test(name)) resources.delete(name);
+}
+
+/** A grey picture of one pixel. */
+const DOT = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg==';
+
+export function specimenEvidence(more: Partial<ReplayEvidence> = {}): ReplayEvidence {
+  return {
+    strip: [0, 12, 40].map((counter, i) => ({ at: 300 + 450 * i, counter, why: i === 2 ? ('gap' as const) : ('time' as const), image: DOT })),
+    buffer: [0, 200, 400, 600].map((at) => ({ at, clock: at / 1000, ahead: at === 200 ? 0 : 4 })),
+    requests: [
+      { at: 4, milliseconds: 12, path: '/specimen/specimen.ism/manifest(format=mpd-time-csf)', status: 200, bytes: 2100 },
+      { at: 40, milliseconds: 90, path: '/specimen/specimen.ism/QualityLevels(500000)/Fragments(video=0,format=mpd-time-csf)', status: 404, bytes: null },
+    ],
+    requestsLeftOut: 0,
+    lag: { worst: 31.5, share: 0.004 },
+    ...more,
+  };
+}
+
+const observation: NonNullable<ReplayDetail['observation']> = {
+  framesSeen: 70, framesExpected: 75, first: 0, last: 74, missing: [[20, 24]], backwards: [], offsets: { '0': 60, '-5': 10 }, offset: 0, renditions: [1], pilots: [5000],
+  tones: { heard: 70, right: 70 }, sync: { min: 0, median: 20, max: 40, count: 3 }, startup: 412, stalls: 0, errors: [], seeks: { asked: 5, right: 5 }, clockMoved: 3.1, unread: 0,
+};
+
+/** One replay of each outcome, in two templates and with three clients. */
+export function specimenReplays(): { readonly section: ReplaySection; readonly details: ReplayDetail[] } {
+  const row = (outcome: ReplayRow['outcome'], template: string, player: string, browser: string, messages: string[], more: Partial<ReplayRow> = {}): ReplayRow => ({ id: `${template} ${ASSET}/dash-csf ${player} ${browser}`, template, asset: ASSET, format: 'dash-csf', player, browser, outcome, messages, ...more });
+  const rows = [
+    row('fail', 'sequential', 'dash.js', 'chromium', ['n of n pictures were seen; missing n']),
+    row('pass', 'sequential', 'shaka', 'chromium', []),
+    row('warn', 'slow', 'dash.js', 'chromium', ['playback stalled n times'], { known: { reason: 'stalls on slow networks', bug: 'https://example.org/7' } }),
+    row('cantTell', 'slow', 'shaka', 'chromium', ['the machine was too busy: the page\'s own timer was late for n % of the time']),
+    row('inapplicable', 'sequential', 'native', 'firefox', ['firefox says that it does not play application/dash+xml by itself']),
+  ];
+  const details = rows.filter(({ outcome }) => outcome !== 'inapplicable').map(({ id, outcome }): ReplayDetail => ({ id, milliseconds: 4200, attempts: outcome === 'pass' ? 1 : 2, infrastructure: 0, reasons: outcome === 'pass' ? [] : ['70 of 75 pictures were seen; missing 20-24'], observation, evidence: specimenEvidence() }));
+  const section: ReplaySection = {
+    templates: { sequential: 'plays from the start', slow: 'plays over a slow network' },
+    players: { 'dash.js': '5.2.1', shaka: '5.2.12', native: '' },
+    browsers: { chromium: { version: 'Chrome/1', mediaSource: {}, native: {} }, firefox: { version: 'Firefox/2', mediaSource: {}, native: {} } },
+    rows: rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+    staleDefects: [],
+  };
+  return { section, details };
+}
+
+export function withReplays<T extends Reporting>(reporting: T): T {
+  const { section, details } = specimenReplays();
+  return { ...reporting, report: { ...reporting.report, replay: section }, run: { ...reporting.run, replays: details } };
 }

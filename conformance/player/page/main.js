@@ -114,8 +114,9 @@ async function run(task) {
   const failed = () => events.some((event) => event.fatal) || video.error !== null;
   const performed = await perform({ video, adapter: player, observer: watching, failed }, task);
   const version = player.version();
+  const evidence = watching.evidence();
   await Promise.resolve(player.destroy()).catch(() => undefined);
-  return { ...performed, recording: { ...performed.recording, events: [...performed.recording.events, ...events] }, version };
+  return { ...performed, evidence, recording: { ...performed.recording, events: [...performed.recording.events, ...events] }, version };
 }
 
 /** @param {unknown} error */

@@ -4,13 +4,14 @@
  */
 import { readMark, STRIP_HEIGHT, STRIP_SHARE, STRIP_WIDTH } from '../marks.ts';
 import { loudestTone } from '../tones.ts';
+import { recordEvidence } from './evidence.js';
 
 /** @typedef {import('../model.ts').Recording} Recording */
 /** @typedef {import('../model.ts').FrameReading} FrameReading */
 /** @typedef {import('../model.ts').SoundReading} SoundReading */
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
 /** @typedef {{ pilots: number[], tones: number[], listen: boolean }} ObserverOptions */
-/** @typedef {{ seen: number, last: number | null, recording(): Recording, look(): { counter: number, rendition: number } | null, stop(): void }} Observer */
+/** @typedef {{ seen: number, last: number | null, recording(): Recording, evidence(): import('../../../spec/replay.ts').ReplayEvidence, look(): { counter: number, rendition: number } | null, stop(): void }} Observer */
 
 const LOOK_EVERY_MS = 5;
 const LISTEN_EVERY_MS = 40;
@@ -44,6 +45,7 @@ export function observeVideo(video, options) {
   context.imageSmoothingEnabled = false;
 
   const since = () => Math.round((performance.now() - began) * 10) / 10;
+  const kept = recordEvidence(video, began);
 
   function look() {
     if (context === null || video.videoWidth === 0) return null;
@@ -64,6 +66,7 @@ export function observeVideo(video, options) {
     const previous = frames.at(-1);
     const same = previous !== undefined && previous.counter === mark.counter && previous.rendition === mark.rendition;
     counters.add(mark.counter);
+    kept.shown(previous ?? null, mark);
     if (same && mediaTime === null) return;
     frames.push({ at: since(), counter: mark.counter, rendition: mark.rendition, clock: video.currentTime, mediaTime });
   }
@@ -77,7 +80,10 @@ export function observeVideo(video, options) {
     note(metadata.mediaTime);
   }
   video.requestVideoFrameCallback(onFrame);
-  const looking = setInterval(() => note(null), LOOK_EVERY_MS);
+  const looking = setInterval(() => {
+    kept.ticked(LOOK_EVERY_MS);
+    note(null);
+  }, LOOK_EVERY_MS);
 
   /** @param {Event} event */
   function onEvent(event) {
@@ -113,8 +119,10 @@ export function observeVideo(video, options) {
       dropped: Math.max(0, video.getVideoPlaybackQuality().droppedVideoFrames - droppedBefore),
       duration: Number.isFinite(video.duration) ? video.duration : null,
     }),
+    evidence: kept.evidence,
     stop() {
       stopped = true;
+      kept.stop();
       clearInterval(looking);
       stopListening();
       for (const name of WATCHED) video.removeEventListener(name, onEvent);

@@ -128,7 +128,7 @@ async function seekTo({ video, adapter, observer }, frame, seconds) {
 /**
  * @param {Scene} scene
  * @param {Task} task
- * @returns {Promise<Omit<TaskResult, 'recording' | 'version'> & { recording: Recording }>}
+ * @returns {Promise<Omit<TaskResult, 'recording' | 'version' | 'evidence'> & { recording: Recording }>}
  */
 export async function perform(scene, task) {
   /** @type {SeekReading[]} */ const seeks = [];

@@ -54,7 +54,7 @@ export function passesFilter({ check, outcome, text }, filter) {
 
 /**
  * Counts per outcome, only those that occur, the worst first.
- * @param {readonly Row[]} list
+ * @param {readonly { readonly outcome: string }[]} list
  * @returns {readonly { readonly outcome: string, readonly count: number }[]}
  */
 export function outcomeCounts(list) {

@@ -21,7 +21,7 @@ export function createFilters(onChange) {
   const area = selectOf('Area', [['', 'Every area'], ...areas.map((each) => /** @type {[string, string]} */ ([each, AREAS[each] ?? each]))]);
   const current = () => ({ outcomes, level: level.value, area: area.value, text: search.value.trim().toLowerCase() });
   const changed = () => onChange(current());
-  const chips = OUTCOME_ORDER.filter((outcome) => rows.some((row) => row.outcome === outcome)).map((outcome) => {
+  const chips = OUTCOME_ORDER.filter((outcome) => [...rows, ...(report.replays?.rows ?? [])].some((row) => row.outcome === outcome)).map((outcome) => {
     const chip = button('', { class: `chip ${outcome}`, 'aria-pressed': 'false', 'data-outcome': outcome }, () => {
       if (!outcomes.delete(outcome)) outcomes.add(outcome);
       chip.setAttribute('aria-pressed', String(outcomes.has(outcome)));
@@ -33,6 +33,7 @@ export function createFilters(onChange) {
   search.addEventListener('input', changed);
   level.addEventListener('change', changed);
   area.addEventListener('change', changed);
+  for (const each of [level, area]) each.hidden = rows.length === 0;
   byId('filters').append(search, element('div', { class: 'chips', role: 'group', 'aria-label': 'Outcomes' }, ...chips), level, area);
   return {
     current,
