@@ -15,9 +15,10 @@ import { ORDER_CHECK, SHAPE_CHECKS } from './checks/shape.ts';
 import { SMOOTH_CHECKS } from './checks/smooth.ts';
 import { SWITCHING_CHECKS } from './checks/switching.ts';
 import { TS_CHECKS } from './checks/ts.ts';
+import { VIDEO_CHECKS } from './checks/video.ts';
 import type { Check } from './model.ts';
 
-export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...DECODE_CHECKS];
+export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...VIDEO_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...DECODE_CHECKS];
 
 const REQUIREMENTS_FOLDER = new URL('../spec/requirements/', import.meta.url);
 

@@ -46,10 +46,39 @@ function layoutOf(channels: number): readonly string[] {
 }
 
 function videoArguments(video: VideoRecipe): string[] {
-  if (video.entry !== 'avc1') return hevcArguments(video);
-  const x264 = ['threads=1', 'lookahead-threads=1', 'asm=SSE2', `keyint=${video.gop}`, `min-keyint=${video.gop}`, 'scenecut=0', 'open-gop=0', `bframes=${video.bFrames}`, 'force-cfr=1'];
-  const rate = ['-b:v', `${video.kbps}k`, '-maxrate', `${video.kbps}k`, '-bufsize', `${2 * video.kbps}k`];
-  return ['-c:v', 'libx264', '-profile:v', video.profile, '-preset', 'veryfast', ...rate, '-x264-params', x264.join(':'), '-pix_fmt', 'yuv420p', '-video_track_timescale', String(video.rate[0] < 1000 ? video.rate[0] * 1000 : video.rate[0])];
+  return [...filters(video), ...(video.entry.startsWith('avc') ? avcArguments(video) : hevcArguments(video)), ...rateArguments(video)];
+}
+
+/** Ticks of pictures whose durations are told. */
+const VARIABLE_TIMESCALE = 90_000;
+
+function filters({ pixel, durations }: VideoRecipe): string[] {
+  const chain: string[] = [];
+  if (pixel !== undefined) chain.push(`setsar=${pixel.join('/')}`);
+  if (durations !== undefined) {
+    const whole = durations.reduce((sum, ticks) => sum + ticks, 0);
+    const place = durations.slice(0, -1).map((ticks, i) => `+gt(mod(N,${durations.length}),${i})*${ticks}`);
+    chain.push(`settb=1/${VARIABLE_TIMESCALE}`, `setpts='floor(N/${durations.length})*${whole}${place.join('')}'`);
+  }
+  return chain.length === 0 ? [] : ['-vf', chain.join(',')];
+}
+
+function rateArguments({ kbps, rate, durations }: VideoRecipe): string[] {
+  const timescale = durations !== undefined ? VARIABLE_TIMESCALE : rate[0] < 1000 ? rate[0] * 1000 : rate[0];
+  const clock = durations === undefined ? [] : ['-vsync', 'passthrough', '-enc_time_base', `1/${VARIABLE_TIMESCALE}`];
+  return ['-b:v', `${kbps}k`, '-maxrate', `${kbps}k`, '-bufsize', `${2 * kbps}k`, ...clock, '-video_track_timescale', String(timescale)];
+}
+
+function avcArguments({ gop, openGop, bFrames, profile, interlaced, slices, filled, durations, width }: VideoRecipe): string[] {
+  const x264 = ['threads=1', 'lookahead-threads=1', 'asm=SSE2', `keyint=${gop}`, `min-keyint=${gop}`, 'scenecut=0', `open-gop=${openGop ? 1 : 0}`, `bframes=${bFrames}`];
+  // As many pictures in front of each key frame in every quality.
+  if (openGop) x264.push('b-adapt=0');
+  if (durations === undefined) x264.push('force-cfr=1');
+  if (interlaced) x264.push('tff=1');
+  if (slices > 1) x264.push(`slices=${slices}`);
+  if (filled) x264.push('nal-hrd=cbr', 'filler=1', 'aud=1');
+  // Only the fastest presets are quick enough for the largest pictures.
+  return ['-c:v', 'libx264', '-profile:v', profile, '-preset', width > 1920 ? 'superfast' : 'veryfast', ...(interlaced ? ['-top', '1'] : []), '-x264-params', x264.join(':'), '-pix_fmt', 'yuv420p'];
 }
 
 /** H.273: colour primaries and matrix of BT.2020, transfer of ST 2084 or STD-B67. */
@@ -59,11 +88,10 @@ const RANGES = {
   HLG: ['colorprim=bt2020', 'transfer=arib-std-b67', 'colormatrix=bt2020nc'],
 } as const;
 
-function hevcArguments(video: VideoRecipe): string[] {
-  const x265 = ['pools=none', 'frame-threads=1', 'info=0', 'log-level=error', `keyint=${video.gop}`, `min-keyint=${video.gop}`, 'scenecut=0', 'open-gop=0', `bframes=${video.bFrames}`, ...(video.entry === 'hev1' ? ['repeat-headers=1'] : []), ...RANGES[video.range]];
-  const rate = ['-b:v', `${video.kbps}k`, '-maxrate', `${video.kbps}k`, '-bufsize', `${2 * video.kbps}k`];
-  const format = video.profile === 'main10' ? 'yuv420p10le' : 'yuv420p';
-  return ['-c:v', 'libx265', '-profile:v', video.profile, '-preset', 'ultrafast', ...rate, '-x265-params', x265.join(':'), '-pix_fmt', format, '-tag:v', video.entry, '-video_track_timescale', String(video.rate[0] < 1000 ? video.rate[0] * 1000 : video.rate[0])];
+function hevcArguments({ gop, openGop, bFrames, entry, profile, range }: VideoRecipe): string[] {
+  const x265 = ['pools=none', 'frame-threads=1', 'info=0', 'log-level=error', `keyint=${gop}`, `min-keyint=${gop}`, 'scenecut=0', `open-gop=${openGop ? 1 : 0}`, ...(openGop ? ['b-adapt=0'] : []), `bframes=${bFrames}`, ...(entry === 'hev1' ? ['repeat-headers=1'] : []), ...RANGES[range]];
+  const format = profile === 'main10' ? 'yuv420p10le' : 'yuv420p';
+  return ['-c:v', 'libx265', '-profile:v', profile, '-preset', 'ultrafast', '-x265-params', x265.join(':'), '-pix_fmt', format, '-tag:v', entry];
 }
 
 /** Runs ffmpeg; with `video`, pipes its pictures in as fast as they are taken. */

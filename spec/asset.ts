@@ -10,14 +10,26 @@ export const VideoRecipe = z.strictObject({
   /** Pictures per second as [numerator, denominator]. */
   rate: Rate,
   frames: z.number().int().positive(),
-  /** Pictures from key frame to key frame; closed GOPs. */
+  /** Pictures from key frame to key frame. */
   gop: z.number().int().positive(),
+  /** Pictures in front of a key frame may refer to pictures before it. */
+  openGop: z.boolean().default(false),
   bFrames: z.number().int().min(0).max(4),
   kbps: z.number().int().positive(),
   /** baseline and high are of H.264, main10 is of HEVC. */
   profile: z.enum(['baseline', 'main', 'high', 'main10']),
-  /** avc1, or the form of HEVC: parameter sets in the sample entry alone, or before each key frame as well. */
-  entry: z.enum(['avc1', 'hvc1', 'hev1']).default('avc1'),
+  /** avc1 and hvc1: parameter sets in the sample entry alone; avc3 and hev1: before each key frame as well. */
+  entry: z.enum(['avc1', 'avc3', 'hvc1', 'hev1']).default('avc1'),
+  /** Of H.264: coded as fields or frames by choice (MBAFF), top field first; the pictures themselves do not move between fields. */
+  interlaced: z.boolean().default(false),
+  /** Of H.264: slices of a picture. */
+  slices: z.number().int().min(1).max(8).default(1),
+  /** Of H.264: a constant bit rate by filler data, with access unit delimiters and buffering periods. */
+  filled: z.boolean().default(false),
+  /** Shape of a pixel, as width to height. */
+  pixel: Rate.optional(),
+  /** Durations of the pictures in ticks of 90 kHz, repeated to the end; then `rate` only says how fast they are made. */
+  durations: z.array(z.number().int().positive()).optional(),
   /** What the stream says of its transfer characteristics (the pictures are the same). */
   range: z.enum(['SDR', 'PQ', 'HLG']).default('SDR'),
   /** Id in the picture marks, 0 to 15. */

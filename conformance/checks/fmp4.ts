@@ -1,7 +1,7 @@
 /** Fragmented MP4 as bytes: boxes, headers, fragments, times (ISO/IEC 14496-12:2022, ISO/IEC 23000-19:2024). */
 import { CMAF, FMP4, cantTell, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { find, findAll, readBoxes, type Box } from '../oracle/boxes.ts';
-import { isParameterSet, isRandomAccess, nalUnits } from '../oracle/codecs.ts';
+import { isParameterSet, nalUnits, startsDecoding } from '../oracle/codecs.ts';
 import { durationOf, fragmentFormFaults, isSync, NON_SYNC, presentationTimes, sampleBytes } from '../oracle/fragments.ts';
 import { differenceFromMp4box, readWithMp4box } from '../oracle/opinions.ts';
 import { delivered, framingOf, headerTrack, initOf, mdatRanges, mediaSegments, mediaTimescale, remembered, type MediaSegment } from '../media.ts';
@@ -302,7 +302,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
   },
   {
     id: 'fmp4/starts-with-key-frame',
-    requirements: ['DASH-031', 'CMAF-020', 'HLS-067', 'HLS-052'],
+    requirements: ['DASH-031', 'HLS-067', 'HLS-052'],
     title: 'the first sample of a segment is a sync sample, by its flags and by its NAL units',
     level: 'must',
     scope: 'format',
@@ -316,7 +316,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
         if (!isSync(first)) return [problem(path, 'the first sample is not flagged as sync sample', { at: segment.exchange, pointer: 'moof/traf/trun' })];
         const framing = framingOf(context.reader, track);
         const units = framing === null ? null : nalUnits(sampleBytes(facts, first), framing.lengthSize);
-        return framing === null || units?.some((unit) => isRandomAccess(unit, framing.codec)) === true ? [] : [problem(path, 'the first sample holds no random access picture', { at: segment.exchange, pointer: 'mdat' })];
+        return framing === null || (units !== null && startsDecoding(units, framing.codec)) ? [] : [problem(path, 'the first sample holds no random access picture', { at: segment.exchange, pointer: 'mdat' })];
       });
     },
   },

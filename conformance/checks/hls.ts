@@ -2,7 +2,7 @@
 import { readAmsUrl } from '../outputs.ts';
 import { allDelivered, delivered, framingOf, headerTrack, initOf, isPartOfSegment, mediaSegments, mediaTimescale, sampleEntryOf, samplesOf, segmentOf, transportOf } from '../media.ts';
 import { HLS, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
-import { codecString, isRandomAccess, nalUnits } from '../oracle/codecs.ts';
+import { codecString, nalUnits, startsDecoding } from '../oracle/codecs.ts';
 import { dtsEntryOf, framedCodecOf } from '../oracle/audioframes.ts';
 import { durationOf, isSync, sampleBytes } from '../oracle/fragments.ts';
 import { HLS_RULES, judgeByRule, type HlsRule } from '../oracle/hls-rules.ts';
@@ -12,6 +12,7 @@ import { readSps } from '../oracle/sps.ts';
 import { adtsFrames, annexBUnits } from '../oracle/ts.ts';
 import type { Exchange } from '../trace.ts';
 import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
+import { hasOpenGops } from './video.ts';
 import { canonicalLanguage, eachTrack, exchangePath, judged, problem, trackPath } from './helpers.ts';
 
 const WITH_RENDITIONS = ['hls-v4', 'hls-cmaf'] as const;
@@ -188,8 +189,10 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
     level: 'should',
     scope: 'format',
     formats: ['hls-cmaf'],
-    run({ view }) {
+    run(context) {
+      const { view } = context;
       if (view.document?.kind !== 'hls') return [];
+      if (hasOpenGops(context)) return [inapplicable('manifest', 'the segments are not independent')];
       const says = (document: HlsDocument): boolean => document.tags.some(({ name }) => name === 'EXT-X-INDEPENDENT-SEGMENTS');
       const right = says(view.document.hls) || mediaPlaylists(view).every(({ document }) => says(document));
       return judged('manifest', right ? [] : [problem('manifest', 'EXT-X-INDEPENDENT-SEGMENTS is missing', { at: view.manifest })]);
@@ -437,13 +440,13 @@ function keyFrameFindings(context: FormatContext, track: TrackView): readonly Fi
       const samples = facts.fragments.flatMap((fragment) => fragment.samples);
       const alone = isPartOfSegment(track, segment) ? samples.length > 0 && samples[0].offset + samples[0].size <= facts.tree.bytes.length : samples.length === 1;
       if (!alone || !isSync(samples[0])) fault('the entry is not one sync sample');
-      else if (framing !== null && nalUnits(sampleBytes(facts, samples[0]), framing.lengthSize)?.some((unit) => isRandomAccess(unit, framing.codec)) !== true) fault('the entry holds no random access picture');
+      else if (framing !== null && !startsDecoding(nalUnits(sampleBytes(facts, samples[0]), framing.lengthSize) ?? [], framing.codec)) fault('the entry holds no random access picture');
     } else {
       const transport = transportOf(reader, segment);
       const video = (transport?.pes ?? []).filter(({ streamId }) => (streamId & 0xf0) === 0xe0);
       const codec = transport?.streams.some(({ streamType }) => streamType === 0x24) === true ? 'hevc' : 'avc';
       if (video.length !== 1) fault('the entry is not one access unit');
-      else if (!annexBUnits(video[0].payload).some((unit) => isRandomAccess(unit, codec))) fault('the entry holds no random access picture');
+      else if (!startsDecoding(annexBUnits(video[0].payload), codec)) fault('the entry holds no random access picture');
     }
     const next = track.segments[i + 1];
     if (next !== undefined && segment.time !== null && next.time !== null && readAmsUrl(segment.url)?.noun === 'KeyFrames') {

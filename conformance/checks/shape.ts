@@ -317,7 +317,8 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
         if (set.kind === 'video') {
           for (const [most, name] of [['maxWidth', 'width'], ['maxHeight', 'height']]) wanted.push([`@${most}`, String(Math.max(...representations.filter(({ adaptationSet }) => adaptationSet === set).map(({ node }) => Number(node.attributes[name] ?? '0')))), set.node.attributes[most] ?? '']);
         }
-        if (!csf || set.kind === 'video') wanted.push(['@startWithSAP', '1', set.node.attributes['startWithSAP'] ?? '']);
+        // Of pictures, video/access-points tells the type.
+        if (!csf && set.kind !== 'video') wanted.push(['@startWithSAP', '1', set.node.attributes['startWithSAP'] ?? '']);
         if (real !== null) {
           wanted.push(['Role', rolesOf(real, !csf).join(' '), descriptorsOf(set.node, 'Role')], ['Accessibility', real.accessibility.join(' '), descriptorsOf(set.node, 'Accessibility')]);
           wanted.push(['Label', real.label ?? '', childrenOf(set.node, 'Label').map(({ text }) => text.trim()).join(' ')]);
@@ -430,8 +431,16 @@ function dateOf(time: bigint | 'i' | null): string {
 function endOf(context: FormatContext, track: TrackView): bigint | null {
   const real = realOf(context, track);
   if (real === null) return null;
-  const end = real.samples.reduce((most, { time, duration }) => (time + duration > most ? time + duration : most), 0n);
-  return (end * HNS) / BigInt(real.timescale);
+  return (endOfSamples(real.samples) * HNS) / BigInt(real.timescale);
+}
+
+/** The last GOP lasts as long as its samples do together, and no less than to the end of the picture that is presented last. */
+function endOfSamples(samples: TruthTrackView['samples']): bigint {
+  const gop = samples.slice(samples.findLastIndex(({ sync }) => sync));
+  const start = gop.reduce((least, { time }) => (time < least ? time : least), gop[0]?.time ?? 0n);
+  const latest = gop.reduce((most, sample) => (sample.time > most.time ? sample : most), gop[0]);
+  const [together, presented] = [gop.reduce((sum, { duration }) => sum + duration, start), latest === undefined ? 0n : latest.time + latest.duration];
+  return together > presented ? together : presented;
 }
 
 /** floor(b × 1022 / 1000) + 8160 (spec/mapping-hls.md). */

@@ -4,7 +4,7 @@ import { headerTrack, initOf, mediaSegments, mediaTimescale, transportOf } from 
 import { ALL, CMAF, DASH, HLS, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { find, type Box } from '../oracle/boxes.ts';
 import { annexBUnits } from '../oracle/ts.ts';
-import { isRandomAccess, nalType, parameterSets } from '../oracle/codecs.ts';
+import { nalType, parameterSets, startsDecoding } from '../oracle/codecs.ts';
 import { durationOf, presentationTimes } from '../oracle/fragments.ts';
 import { readSps } from '../oracle/sps.ts';
 import { fullTracks, segmentPath, trackName, type TrackView } from '../view.ts';
@@ -64,7 +64,7 @@ export const SWITCHING_CHECKS: readonly FormatCheck[] = [
   {
     id: 'hls/avc-level',
     requirements: ['HLS-061'],
-    title: 'H.264 is High profile of level 4.2 at most, and HEVC is in fMP4 only',
+    title: 'H.264 is High profile of level 4.2 at most',
     level: 'must',
     scope: 'format',
     formats: HLS,
@@ -72,7 +72,6 @@ export const SWITCHING_CHECKS: readonly FormatCheck[] = [
       eachTrack(context, (track) => {
         if (track.kind !== 'video') return null;
         const transport = track.segments.map((segment) => (track.init === null ? transportOf(context.reader, segment) : null)).find((each) => each !== null);
-        if (transport?.streams.some(({ streamType }) => streamType === 0x24) === true) return [problem(trackPath(track), 'HEVC is in a transport stream')];
         const entry = headerTrack(initOf(context.reader, track))?.entries[0];
         const units = entry === undefined ? annexBUnits(transport?.pes.find(({ streamId }) => (streamId & 0xf0) === 0xe0)?.payload ?? new Uint8Array()) : (parameterSets(entry)?.units ?? []);
         const unit = entry !== undefined && !/^avc/.test(entry.type) ? undefined : units.find((each) => nalType(each, 'avc') === 7);
@@ -111,7 +110,7 @@ export const SWITCHING_CHECKS: readonly FormatCheck[] = [
           if (transport === null || first === undefined) return [];
           const codec = transport.streams.find(({ pid }) => pid === first.pid)?.streamType === 0x24 ? 'hevc' : 'avc';
           const path = segmentPath(track, segment);
-          return judged(path, annexBUnits(first.payload).some((unit) => isRandomAccess(unit, codec)) ? [] : [problem(path, 'the segment begins with a picture that needs others', { at: segment.exchange, pointer: `packet ${first.packet}` })]);
+          return judged(path, startsDecoding(annexBUnits(first.payload), codec) ? [] : [problem(path, 'the segment begins with a picture that needs others', { at: segment.exchange, pointer: `packet ${first.packet}` })]);
         }),
       ),
   },

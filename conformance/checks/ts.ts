@@ -2,7 +2,7 @@
 import { remembered, transportOf } from '../media.ts';
 import { type Finding, type FormatCheck } from '../model.ts';
 import { attributeOf } from '../oracle/m3u8.ts';
-import { isAccessUnitDelimiter, isRandomAccess, nalType, type NalCodec } from '../oracle/codecs.ts';
+import { isAccessUnitDelimiter, nalType, startsDecoding, type NalCodec } from '../oracle/codecs.ts';
 import { adtsFrames, annexBUnits, clockDistance, joinFaults, type TsFault, type TsPes, type TsSegment } from '../oracle/ts.ts';
 import { bufferFaults } from '../oracle/target-decoder.ts';
 import type { TraceReader } from '../trace.ts';
@@ -269,10 +269,16 @@ function accessUnitFault({ streams }: TsSegment, { pid, packet, payload }: TsPes
   const units = annexBUnits(payload);
   const types = units.map((unit) => nalType(unit, codec)).join(' ');
   if (!isAccessUnitDelimiter(units[0], codec)) return fault('an access unit does not begin with a delimiter', types);
-  const key = units.findIndex((unit) => isRandomAccess(unit, codec));
+  const picture = startsDecoding(units, codec) ? units.findIndex((unit) => isSlice(unit, codec)) : -1;
   const wanted = codec === 'avc' ? [7, 8] : [32, 33, 34];
-  const before = units.slice(0, Math.max(0, key)).map((unit) => nalType(unit, codec));
-  return key < 0 || wanted.every((type) => before.includes(type)) ? [] : fault('a key frame lacks parameter sets', types);
+  const before = units.slice(0, Math.max(0, picture)).map((unit) => nalType(unit, codec));
+  return picture < 0 || wanted.every((type) => before.includes(type)) ? [] : fault('a key frame lacks parameter sets', types);
+}
+
+/** Coded slices: types 1 to 5 of H.264, below 32 of H.265. */
+function isSlice(unit: Uint8Array, codec: NalCodec): boolean {
+  const type = nalType(unit, codec);
+  return codec === 'avc' ? type >= 1 && type <= 5 : type < 32;
 }
 
 function adtsFault({ streams }: TsSegment, { pid, packet, payload }: TsPes, configs: readonly Buffer[]): readonly Fault[] {

@@ -189,7 +189,7 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'media/switching-set', name: 'a picture of one quality has another stamp', change: bytes(TS_SECOND, (body) => { body[unitOf(body, 0).payload + 13] ^= 4; return body; }) },
   { check: 'mpd/bitstream-switching', name: 'one header is said to serve two sizes', change: text(CSF, /bitstreamSwitching="false"/g, 'bitstreamSwitching="true"') },
   { check: 'header/cmaf-order', name: 'hdlr stands before mdhd', change: bytes(CMAF_INIT, (body) => exchanged(body, 'mdhd', 'hdlr')) },
-  { check: 'hls/avc-level', name: 'the level is 5.1', change: bytes(/120000\)\/Fragments\(video=0,format=m3u8-aapl\)/, (body) => { body[body.indexOf('0000000167640020', 0, 'hex') + 7] = 51; return body; }) },
+  { check: 'hls/avc-level', name: 'the level is 5.1', change: bytes(/120000\)\/Fragments\(video=0,format=m3u8-aapl\)/, (body) => { body[body.indexOf('0000000167640020', 0, 'hex') + 7] = 51; return body; }), warns: true },
   { check: 'hls/no-discontinuity', name: 'a discontinuity where nothing changes', change: text(V4_VIDEO, /(#EXTINF:.*\n.*\n)(#EXTINF)/, '$1#EXT-X-DISCONTINUITY\n$2') },
   { check: 'ts/starts-with-key-frame', name: 'the first picture is no IDR', change: bytes(TS_SECOND, (body) => { body[body.indexOf('0000000165', 0, 'hex') + 4] = 0x41; return body; }) },
   { check: 'mpd/periods', name: 'the Period starts a second late', change: text(CSF, '<Period>', '<Period start="PT1S">') },

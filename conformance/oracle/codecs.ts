@@ -147,8 +147,48 @@ export function isAccessUnitDelimiter(unit: Uint8Array, codec: NalCodec): boolea
   return nalType(unit, codec) === (codec === 'avc' ? 9 : 35);
 }
 
-/** A picture from which decoding can start: IDR (H.264), IRAP (H.265). */
-export function isRandomAccess(unit: Uint8Array, codec: NalCodec): boolean {
+/**
+ * NAL units of a picture from which decoding can start: IDR, or with a recovery point message of 0 frames (H.264 D.1.8);
+ * IRAP (H.265).
+ */
+export function startsDecoding(units: readonly Uint8Array[], codec: NalCodec): boolean {
+  return units.some((unit) => isRandomAccess(unit, codec)) || (codec === 'avc' && units.some((unit) => nalType(unit, codec) === 6 && recoversAtOnce(unit)));
+}
+
+const RECOVERY_POINT = 6;
+
+/** Messages of a SEI unit: payload types and sizes in bytes of 255 and a last one (7.3.2.3.1); recovery_frame_cnt 0 is a first bit of 1. */
+function recoversAtOnce(unit: Uint8Array): boolean {
+  let at = 1;
+  const number = (): number => {
+    let value = 0;
+    while (unit[at] === 255) {
+      value += 255;
+      at++;
+    }
+    return value + (unit[at++] ?? 0);
+  };
+  while (at + 2 < unit.length) {
+    const [type, size] = [number(), number()];
+    if (type === RECOVERY_POINT) return (unit[at] & 0x80) !== 0;
+    at += size;
+  }
+  return false;
+}
+
+/**
+ * Type of the stream access point (ISO/IEC 14496-12:2022 Annex I) at a key frame that pictures with these units follow and precede in
+ * presentation; without such pictures it is 1.
+ */
+export function accessPointType(key: readonly Uint8Array[], leading: readonly (readonly Uint8Array[])[], codec: NalCodec): 1 | 2 | 3 {
+  if (leading.length === 0) return 1;
+  if (codec === 'avc') return key.some((unit) => nalType(unit, codec) === 5) ? 2 : 3;
+  const skipped = (unit: Uint8Array): boolean => [8, 9].includes(nalType(unit, codec));
+  return leading.some((units) => units.some(skipped)) ? 3 : 2;
+}
+
+/** A picture that needs no other: IDR (H.264), IRAP (H.265). */
+function isRandomAccess(unit: Uint8Array, codec: NalCodec): boolean {
   const type = nalType(unit, codec);
   return codec === 'avc' ? type === 5 : type >= 16 && type <= 23;
 }

@@ -72,6 +72,20 @@ export function readWithMp4box(bytes: Uint8Array): ForeignReading {
   return { boxes, complaints };
 }
 
+/** RFC 6381 strings of a header's sample entries, as mp4box makes them. */
+export function codecsByMp4box(header: Uint8Array): readonly string[] {
+  const file = createFile(false);
+  const copy = new ArrayBuffer(header.length);
+  new Uint8Array(copy).set(header);
+  try {
+    file.appendBuffer(MP4BoxBuffer.fromArrayBuffer(copy, 0), true);
+    file.flush();
+    return file.moov === undefined ? [] : file.moov.traks.flatMap(({ mdia }) => mdia.minf.stbl.stsd.entries.map((entry) => entry.getCodec()));
+  } catch {
+    return [];
+  }
+}
+
 /** Containers that both look inside. */
 const PARENTS = new Set(['', 'moov', 'trak', 'mdia', 'minf', 'stbl', 'mvex', 'moof', 'traf']);
 

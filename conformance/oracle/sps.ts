@@ -1,4 +1,7 @@
-/** Sequence parameter sets of H.264 (ISO/IEC 14496-10:2022 7.3.2.1.1 and E.1.1), as far as headers and manifests repeat them. */
+/**
+ * Sequence parameter sets of H.264 (ISO/IEC 14496-10:2022 7.3.2.1.1 and E.1.1), as far as headers and manifests repeat them.
+ * Those of HEVC: hevcsps.ts.
+ */
 
 export type SpsFacts = {
   readonly profile: number;
@@ -13,7 +16,13 @@ export type SpsFacts = {
   readonly pixelShape: readonly [number, number] | null;
   /** Pictures per second, where the stream says that it is constant or gives a clock at all. */
   readonly frameRate: readonly [number, number] | null;
+  readonly colour: ColourFacts | null;
+  /** Frames may be coded as fields. */
+  readonly fields: boolean;
 };
+
+/** Code points of ISO/IEC 23091-2 for primaries, transfer and matrix; null where the stream does not say. */
+export type ColourFacts = { readonly points: readonly [number, number, number]; readonly fullRange: boolean };
 
 /** Profiles whose parameter sets carry the chroma format. */
 const WITH_CHROMA = new Set([44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244]);
@@ -21,7 +30,7 @@ const WITH_CHROMA = new Set([44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138,
 const SHAPES: readonly (readonly [number, number])[] = [[1, 1], [12, 11], [10, 11], [16, 11], [40, 33], [24, 11], [20, 11], [32, 11], [80, 33], [18, 11], [15, 11], [64, 33], [160, 99], [4, 3], [3, 2], [2, 1]];
 const EXTENDED_SHAPE = 255;
 
-type Bits = { u(count: number): number; ue(): number; se(): number };
+export type Bits = { u(count: number): number; ue(): number; se(): number };
 
 /** Null when the unit is no sequence parameter set or ends too early. */
 export function readSps(unit: Uint8Array): SpsFacts | null {
@@ -67,28 +76,37 @@ function parse({ u, ue, se }: Bits): SpsFacts {
   const unitX = chromaFormat === 0 || separatePlanes === 1 || chromaFormat === 3 ? 1 : 2;
   const unitY = (chromaFormat === 1 && separatePlanes === 0 ? 2 : 1) * (2 - framesOnly);
   const size = { width: 16 * macroblocksWide - unitX * (crop[0] + crop[1]), height: 16 * mapUnitsHigh * (2 - framesOnly) - unitY * (crop[2] + crop[3]) };
-  const usability = u(1) === 1 ? readUsability({ u, ue, se }) : { pixelShape: null, frameRate: null };
-  return { profile, compatibility, level, chromaFormat, bitDepthLuma, bitDepthChroma, ...size, ...usability };
+  const usability = u(1) === 1 ? readUsability({ u, ue, se }) : { pixelShape: null, frameRate: null, colour: null };
+  return { profile, compatibility, level, chromaFormat, bitDepthLuma, bitDepthChroma, ...size, ...usability, fields: framesOnly === 0 };
 }
 
-function readUsability({ u, ue }: Bits): Pick<SpsFacts, 'pixelShape' | 'frameRate'> {
+function readUsability(bits: Bits): Pick<SpsFacts, 'pixelShape' | 'frameRate' | 'colour'> {
+  const start = readPictureFacts(bits);
+  const { u } = bits;
+  if (u(1) === 0) return { ...start, frameRate: null };
+  const [units, scale] = [u(32), u(32)];
+  return { ...start, frameRate: units === 0 ? null : [scale, 2 * units] };
+}
+
+/** What both codecs write alike: pixel shape, overscan, signal type, chroma position. */
+export function readPictureFacts({ u, ue }: Bits): Pick<SpsFacts, 'pixelShape' | 'colour'> {
   let pixelShape: SpsFacts['pixelShape'] = null;
+  let colour: SpsFacts['colour'] = null;
   if (u(1) === 1) {
     const index = u(8);
     pixelShape = index === EXTENDED_SHAPE ? [u(16), u(16)] : (SHAPES[index - 1] ?? null);
   }
   if (u(1) === 1) u(1);
   if (u(1) === 1) {
-    u(4);
-    if (u(1) === 1) u(24);
+    u(3);
+    const fullRange = u(1) === 1;
+    if (u(1) === 1) colour = { points: [u(8), u(8), u(8)], fullRange };
   }
   if (u(1) === 1) {
     ue();
     ue();
   }
-  if (u(1) === 0) return { pixelShape, frameRate: null };
-  const [units, scale] = [u(32), u(32)];
-  return { pixelShape, frameRate: units === 0 ? null : [scale, 2 * units] };
+  return { pixelShape, colour };
 }
 
 /** 7.3.2.1.1.1 */
@@ -101,12 +119,12 @@ function skipScalingList(size: number, se: () => number): void {
 }
 
 /** 7.4.1.1: 00 00 03 stands for 00 00. */
-function unescaped(bytes: Uint8Array): Uint8Array {
+export function unescaped(bytes: Uint8Array): Uint8Array {
   return bytes.filter((byte, i) => !(byte === 3 && i >= 2 && bytes[i - 1] === 0 && bytes[i - 2] === 0));
 }
 
 /** Throws RangeError behind the end. */
-function bitsOf(bytes: Uint8Array): Bits {
+export function bitsOf(bytes: Uint8Array): Bits {
   let at = 0;
   const u = (count: number): number => {
     let value = 0;

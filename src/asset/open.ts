@@ -231,7 +231,7 @@ class Opening {
     const stored = readSampleEntry(storedEntry).codec;
     if (track.samples.count === 0) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { where: `track ${track.id}`, expected: 'samples', found: movie.fragmented ? 'movie fragments only' : 'none' });
     const isVideo = stored.kind === 'video';
-    const { codec, sampleEntry, inBandSets } = await this.#resolve(stored, storedEntry, track, this.#sources.get(file));
+    const { codec, sampleEntry, inBandSets, accessPoint } = await this.#resolve(stored, storedEntry, track, this.#sources.get(file));
     return {
       kind: want.kind,
       file,
@@ -242,6 +242,7 @@ class Opening {
       codec,
       sampleEntry,
       inBandSets,
+      ...(accessPoint === undefined ? {} : { accessPoint }),
       source: file,
       name: this.#nameOf(want.trackName ?? (isVideo ? null : (want.title ?? stream?.name ?? null)), file),
       label: want.title,
@@ -253,7 +254,7 @@ class Opening {
   }
 
   /** What only the samples tell. */
-  async #resolve(codec: Codec, sampleEntry: Uint8Array, track: MovieTrack, source: Source | undefined): Promise<Stored<Codec> & { readonly inBandSets: boolean }> {
+  async #resolve(codec: Codec, sampleEntry: Uint8Array, track: MovieTrack, source: Source | undefined): Promise<Stored<Codec> & { readonly inBandSets: boolean; readonly accessPoint?: 2 | 3 }> {
     if (codec.kind === 'video') return { sampleEntry, ...(await resolveVideo(codec, track, source)) };
     if (codec.kind === 'audio' && codec.family === 'dts') return { inBandSets: false, ...(await resolveDts({ codec, sampleEntry }, track, source)) };
     return { codec, sampleEntry, inBandSets: false };

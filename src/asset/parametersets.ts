@@ -1,10 +1,11 @@
-/** Parameter sets where they really are: in the sample entry, in the first key frame, or in both. */
+/** What the samples of a video track tell: parameter sets where they really are, and whether its GOPs are open. */
 import { equalBytes } from '../bytes.ts';
-import { holdsSets, nalType, parameterSetsIn } from '../codec/nal.ts';
+import { accessPointOf, holdsSets, nalType, parameterSetsIn } from '../codec/nal.ts';
 import { IsomerError } from '../errors.ts';
 import type { MovieTrack } from '../isobmff/movie.ts';
 import { withParameterSets } from '../isobmff/sampleentry.ts';
 import type { VideoCodec } from '../model/codec.ts';
+import { earliestTime, presentationTime, type SampleTable } from '../model/samples.ts';
 import type { Source } from '../storage/storage.ts';
 
 /** Of the first key frame, read to see whether samples hold parameter sets. */
@@ -14,13 +15,32 @@ export type ResolvedVideo = {
   readonly codec: VideoCodec;
   /** Samples hold parameter sets or delimiters. */
   readonly inBandSets: boolean;
+  /** Of key frames with leading pictures. */
+  readonly accessPoint?: 2 | 3;
 };
 
 /**
  * avc3 and hev1 samples may hold parameter sets anywhere, and only there: those of the first key frame complete the
  * codec. For avc1 and hvc1 the sample entry decides, and the first key frame shows the encoder's habit.
  */
-export async function resolveVideo(codec: VideoCodec, { samples }: MovieTrack, source: Source | undefined): Promise<ResolvedVideo> {
+export async function resolveVideo(codec: VideoCodec, track: MovieTrack, source: Source | undefined): Promise<ResolvedVideo> {
+  const [resolved, accessPoint] = [await resolveSets(codec, track, source), await findAccessPoint(codec, track.samples, source)];
+  return accessPoint === null ? resolved : { ...resolved, accessPoint };
+}
+
+/** Bytes of a key frame in which its first slice begins, behind parameter sets and messages. */
+const SLICE_BYTES = 64 * 1024;
+
+/** Of the first key frame with leading pictures; null when there is none. */
+async function findAccessPoint({ nalLengthSize, family }: VideoCodec, samples: SampleTable, source: Source | undefined): Promise<2 | 3 | null> {
+  const leading = samples.sync?.find((key) => earliestTime(samples, key) < presentationTime(samples, key));
+  if (leading === undefined) return null;
+  const head = new Uint8Array(Math.min(SLICE_BYTES, samples.sizes[leading]));
+  await source?.read(samples.offsets[leading], head);
+  return accessPointOf(head, nalLengthSize, family);
+}
+
+async function resolveSets(codec: VideoCodec, { samples }: MovieTrack, source: Source | undefined): Promise<ResolvedVideo> {
   const mayHoldSets = codec.sampleEntry === 'avc3' || codec.sampleEntry === 'hev1';
   const size = samples.sizes[0];
   if (size > PROBE_BYTES) {

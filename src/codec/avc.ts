@@ -32,7 +32,8 @@ export type AvcSps = {
   /** After cropping, in pixels. */
   readonly width: number;
   readonly height: number;
-  readonly frame_mbs_only: boolean;
+  /** Frames may be coded as fields. */
+  readonly interlaced: boolean;
   readonly vui: Vui;
   readonly slice: AvcSliceSps;
 };
@@ -152,7 +153,7 @@ export function readAvcSps(nal: Uint8Array, where = 'AVC SPS'): AvcSps {
   if (width < 1 || height < 1 || width > MAX_DIMENSION || height > MAX_DIMENSION) throw bits.fail('picture size', `1 to ${MAX_DIMENSION}`, `${width} x ${height}`);
   const vui = bits.flag() ? readVui(bits) : NO_VUI;
   const slice: AvcSliceSps = { id, separate_colour_plane, chromaArrayType: chroma, log2MaxFrameNum, ...order, frame_mbs_only, picSizeInMapUnits: widthInMbs * heightInMapUnits };
-  return { profile_idc, constraint_flags, level_idc, chroma_format_idc, bitDepthLuma, bitDepthChroma, width, height, frame_mbs_only, vui, slice };
+  return { profile_idc, constraint_flags, level_idc, chroma_format_idc, bitDepthLuma, bitDepthChroma, width, height, interlaced: !frame_mbs_only, vui, slice };
 }
 
 /** E.1.1 up to the timing; two field ticks make a frame (E.2.1). */

@@ -107,9 +107,9 @@ describe('NAL units', () => {
 describe('AVC', () => {
   // Written by x264: name, record, codec string, what the SPS says.
   it.each([
-    ['high', '0164000cffe1001a6764000cacd941419f9f011000000300100000030320f142996001000668ebe3cb22c0fdf8f800', 'avc1.64000c', { width: 320, height: 180, frame_mbs_only: true }, [1, 1], [25, 1]],
+    ['high', '0164000cffe1001a6764000cacd941419f9f011000000300100000030320f142996001000668ebe3cb22c0fdf8f800', 'avc1.64000c', { width: 320, height: 180, interlaced: false }, [1, 1], [25, 1]],
     ['baseline 4:3 pixels', '0142c028ffe100196742c028da0168089f970e1000000300100000030320f1832a01000468ce0fc8', 'avc1.42c028', { width: 1440, height: 1080 }, [4, 3], [25, 1]],
-    ['interlaced', '0164001effe1001c6764001eacd940b424dff8020001688000000300800000190f8a14cb01000668fba3cb22c0fdf8f800', 'avc1.64001e', { width: 720, height: 576, frame_mbs_only: false }, [64, 45], [25, 1]],
+    ['interlaced', '0164001effe1001c6764001eacd940b424dff8020001688000000300800000190f8a14cb01000668fba3cb22c0fdf8f800', 'avc1.64001e', { width: 720, height: 576, interlaced: true }, [64, 45], [25, 1]],
     ['4:2:2 10 bit', '017a0028ffe1001a677a0028b6cb403c0113f13808800000030080000018078c195001000468ce0fc8fefafa00', 'avc1.7a0028', { width: 1920, height: 1080, chroma_format_idc: 2, bitDepthLuma: 10 }, [1, 1], [24, 1]],
     ['4:4:4 cropped', '01f4000dffe1001a67f4000d919681519e3e2f011000000300100000030300f142aa01000768ce0f19100640fff8f800', 'avc1.f4000d', { width: 322, height: 182, chroma_format_idc: 3 }, [1, 1], [24, 1]],
   ])('%s: record and SPS', (_, record, codec, facts, [numerator, denominator], [frames, seconds]) => {

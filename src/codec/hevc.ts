@@ -43,6 +43,8 @@ export type HevcSps = ProfileTierLevel & {
   /** After the conformance window, in pixels. */
   readonly width: number;
   readonly height: number;
+  /** The source is interlaced and not progressive (7.4.4: both flags may be set). */
+  readonly interlaced: boolean;
   readonly vui: Vui;
   readonly slice: HevcSliceSps;
 };
@@ -98,7 +100,7 @@ export function withHevcSets(record: HevcConfiguration, sets: readonly Uint8Arra
   }
   const others = record.arrays.filter((array) => !SETS.includes(array.NAL_unit_type) && array.nalUnits.length > 0);
   const sps = readHevcSps(arrays[1].nalUnits[0]);
-  const { maxSubLayers, temporalIdNested, bitDepthLuma, bitDepthChroma, chroma_format_idc, width: _width, height: _height, vui: _vui, slice: _slice, ...level } = sps;
+  const { maxSubLayers, temporalIdNested, bitDepthLuma, bitDepthChroma, chroma_format_idc, width: _width, height: _height, interlaced: _interlaced, vui: _vui, slice: _slice, ...level } = sps;
   return {
     ...record,
     ...level,
@@ -171,7 +173,7 @@ export function readHevcSps(nal: Uint8Array, where = 'HEVC SPS'): HevcSps {
     picSizeInCtbs: Math.ceil(codedWidth / 2 ** log2CtbSize) * Math.ceil(codedHeight / 2 ** log2CtbSize),
     log2MaxPicOrderCntLsb: pocBits, referenceSets, longTermUsed, temporal_mvp_enabled, sample_adaptive_offset_enabled,
   };
-  return { ...level, maxSubLayers, temporalIdNested, chroma_format_idc, bitDepthLuma, bitDepthChroma, width, height, vui, slice };
+  return { ...level, maxSubLayers, temporalIdNested, chroma_format_idc, bitDepthLuma, bitDepthChroma, width, height, interlaced: isInterlaced(level), vui, slice };
 }
 
 function readProfileTierLevel(bits: Bits, maxSubLayers: number): ProfileTierLevel {
@@ -221,6 +223,11 @@ function readLongTerm(bits: Bits, pocBits: number): readonly boolean[] {
     bits.skip(pocBits);
     return bits.flag();
   });
+}
+
+/** general_progressive_source_flag and general_interlaced_source_flag are the first of the constraint flags. */
+function isInterlaced({ general_constraint_indicator_flags }: ProfileTierLevel): boolean {
+  return Math.floor(general_constraint_indicator_flags / 2 ** 46) === 1;
 }
 
 /** E.2.1 up to the timing. */

@@ -11,12 +11,14 @@ export type NalFamily = 'avc' | 'hevc';
 
 /** ISO/IEC 14496-10:2022 table 7-1 and ISO/IEC 23008-2:2020 table 7-1, as far as packaging looks. */
 export const AVC_NAL = { slice: 1, idr: 5, sei: 6, sps: 7, pps: 8, aud: 9, spsExtension: 13, subsetSps: 15 } as const;
-export const HEVC_NAL = { idrWRadl: 19, idrNLp: 20, cra: 21, vps: 32, sps: 33, pps: 34, aud: 35 } as const;
+export const HEVC_NAL = { blaWRadl: 17, idrWRadl: 19, idrNLp: 20, cra: 21, vps: 32, sps: 33, pps: 34, aud: 35 } as const;
 
 const SETS: Readonly<Record<NalFamily, ReadonlySet<number>>> = {
   avc: new Set([AVC_NAL.sps, AVC_NAL.pps, AVC_NAL.spsExtension, AVC_NAL.subsetSps]),
   hevc: new Set([HEVC_NAL.vps, HEVC_NAL.sps, HEVC_NAL.pps]),
 };
+/** Key frames after which decoding needs nothing older: IDR pictures, and BLA pictures without skipped leading ones. */
+const DECODABLE_LEADING: Readonly<Record<NalFamily, ReadonlySet<number>>> = { avc: new Set([AVC_NAL.idr]), hevc: new Set([HEVC_NAL.blaWRadl, HEVC_NAL.idrWRadl, HEVC_NAL.idrNLp]) };
 const DELIMITER: Readonly<Record<NalFamily, number>> = { avc: AVC_NAL.aud, hevc: HEVC_NAL.aud };
 
 /** nal_unit_type from the first byte of a NAL unit. */
@@ -109,6 +111,21 @@ export function withoutSets(
     start = end;
   }
   return { payload: filtered, sizes: kept };
+}
+
+/**
+ * Type of the stream access point that a key frame with leading pictures is: 2 when they can be decoded without what came
+ * before, 3 when they may need it. Broken off samples count as far as they go.
+ */
+export function accessPointOf(keyFrame: Uint8Array, lengthSize: number, family: NalFamily): 2 | 3 {
+  for (let at = 0; at + lengthSize < keyFrame.length; ) {
+    const type = nalType(family, keyFrame[at + lengthSize]);
+    if (DECODABLE_LEADING[family].has(type)) return 2;
+    let length = 0;
+    for (let i = 0; i < lengthSize; i++) length = length * 256 + keyFrame[at + i];
+    at += lengthSize + length;
+  }
+  return 3;
 }
 
 /** The raw byte sequence payload: emulation_prevention_three_byte removed (ISO/IEC 14496-10:2022 7.4.1.1). */

@@ -5,9 +5,8 @@ import { fragmentHeadSize, writeFragmentHead, type FragmentHead } from '../isobm
 import { writeInit, type Init } from '../isobmff/init.ts';
 import { cmafSampleEntry } from '../isobmff/sampleentry.ts';
 import type { SegmentPlan } from '../formats.ts';
-import { endOf } from '../model/cuts.ts';
 import type { SwitchingSet, Track } from '../model/presentation.ts';
-import { isSync, payloadBytes, presentationTime } from '../model/samples.ts';
+import { endOf, isSync, payloadBytes, presentationTime } from '../model/samples.ts';
 import { extent } from '../model/timeline.ts';
 import { sampleTimes } from '../model/timing.ts';
 import { envelopeBytes } from '../protection/envelope.ts';
@@ -103,7 +102,7 @@ export function keyFrameBytes(track: Track, sample: number, index: number, form:
 /** Not the time of the next sample: in an open GOP that one is presented before the key frame. */
 function keyFrameEnd({ samples }: Track, sample: number, index: number): number {
   const next = samples.sync === null ? sample + 1 : samples.sync[index + 1];
-  return next !== undefined && next < samples.count ? presentationTime(samples, next) : endOf(samples, sample);
+  return next !== undefined && next < samples.count ? presentationTime(samples, next) : endOf(samples);
 }
 
 /** CSF: the stored sample entry, times in 10 MHz, and the whole duration, as the old service told it. */

@@ -65,9 +65,9 @@ export function withParameterSets(codec: VideoCodec, parameterSets: readonly Uin
   const spsType = codec.family === 'avc' ? AVC_NAL.sps : HEVC_NAL.sps;
   const sps = parameterSets.find((set) => nalType(codec.family, set[0]) === spsType);
   if (sps === undefined) throw new IsomerError('ISOMER_CODEC_MALFORMED', { what: 'parameter sets', where: `sample entry ${codec.sampleEntry}`, expected: 'an SPS', found: 'none' });
-  const { width, height, vui } = codec.family === 'avc' ? readAvcSps(sps) : readHevcSps(sps);
+  const { width, height, vui, interlaced } = codec.family === 'avc' ? readAvcSps(sps) : readHevcSps(sps);
   const rfc6381 = codec.family === 'avc' ? avcCodecString(codec.sampleEntry, avcConfigurationOf(parameterSets, codec.nalLengthSize)) : hevcCodecString(codec.sampleEntry, readHevcSps(sps));
-  return { ...codec, rfc6381, width, height, sampleAspectRatio: vui.sampleAspectRatio, parameterSets, videoRange: vui.colour === null ? codec.videoRange : videoRangeOf(vui.colour.transfer_characteristics) };
+  return { ...codec, rfc6381, width, height, ...(interlaced ? { interlaced } : {}), sampleAspectRatio: vui.sampleAspectRatio, parameterSets, videoRange: vui.colour === null ? codec.videoRange : videoRangeOf(vui.colour.transfer_characteristics) };
 }
 
 function readAvc(box: Uint8Array): VideoCodec {
@@ -99,10 +99,12 @@ function readHevc(box: Uint8Array): VideoCodec {
   };
 }
 
-type VisualFacts = Pick<VideoCodec, 'kind' | 'sampleEntry' | 'width' | 'height' | 'sampleAspectRatio' | 'videoRange'>;
+type Sps = { readonly width: number; readonly height: number; readonly vui: Vui; readonly interlaced: boolean };
+
+type VisualFacts = Pick<VideoCodec, 'kind' | 'sampleEntry' | 'width' | 'height' | 'sampleAspectRatio' | 'videoRange' | 'interlaced'>;
 
 /** From the SPS; where it is missing or silent, from the entry's own fields and boxes. */
-function visualFacts({ type, fields, children }: Entry<VisualSampleEntry>, sps: { readonly width: number; readonly height: number; readonly vui: Vui } | null): VisualFacts {
+function visualFacts({ type, fields, children }: Entry<VisualSampleEntry>, sps: Sps | null): VisualFacts {
   const colr = findBox(children, 'colr');
   const stored = colr === undefined ? undefined : readBox(COLR, colr).fields.transfer_characteristics;
   return {
@@ -112,6 +114,7 @@ function visualFacts({ type, fields, children }: Entry<VisualSampleEntry>, sps: 
     height: sps?.height ?? fields.height,
     sampleAspectRatio: sps?.vui.sampleAspectRatio ?? SQUARE,
     videoRange: videoRangeOf(sps?.vui.colour?.transfer_characteristics ?? stored),
+    ...(sps?.interlaced === true ? { interlaced: true } : {}),
   };
 }
 

@@ -45,6 +45,12 @@ export function carriedSets({ asset, switchingSets }: Presentation, output: stri
   });
 }
 
+/** Type of the stream access points with which segments of a set begin: the most demanding of its tracks. */
+export function accessPointOf({ tracks }: SwitchingSet): 1 | 2 | 3 {
+  const types = tracks.map(({ accessPoint }) => accessPoint);
+  return types.includes(3) ? 3 : types.includes(2) ? 2 : 1;
+}
+
 /** Content for everybody: no accessibility purpose, and no role but main. */
 export function isMain({ roles, accessibility }: SwitchingSet): boolean {
   return accessibility.length === 0 && roles.every((role) => role === 'main');

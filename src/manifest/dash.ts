@@ -7,7 +7,7 @@ import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts
 import { durationRuns } from '../model/timeline.ts';
 import { greatestCommonDivisor, HNS_PER_SECOND, type Ticks } from '../time.ts';
 import { audioChannels, objectAudio } from './channels.ts';
-import { CARRIES, carriedSets, cmafCodecs, type ManifestParameters } from './common.ts';
+import { accessPointOf, CARRIES, carriedSets, cmafCodecs, type ManifestParameters } from './common.ts';
 import { languageTag } from '../model/languages.ts';
 import { contentProtection } from './protection.ts';
 import { bitRates, ceilDivide, ceilSeconds, extentOf, longestSegment, minimumBuffer, startOf, type Sizes } from './rates.ts';
@@ -72,7 +72,7 @@ function csfAdaptationSet(set: SwitchingSet, id: number, start: Ticks, parameter
       mimeType: MIME_TYPES[kind],
       codecs,
       lang: isVideo ? undefined : languageTag(set.language),
-      ...(isVideo ? { ...largestPicture(tracks), startWithSAP: 1 } : {}),
+      ...(isVideo ? { ...largestPicture(tracks), startWithSAP: accessPointOf(set), scanType: scanType(tracks) } : {}),
     },
     protection.common,
     descriptors(set, set.roles),
@@ -150,9 +150,9 @@ function cmafAdaptationSet(set: SwitchingSet, id: number, start: Ticks, paramete
       mimeType: MIME_TYPES[kind],
       codecs: common ? codecs[0] : undefined,
       lang: isVideo ? undefined : languageTag(set.language),
-      ...(isVideo ? { ...largestPicture(tracks), maxFrameRate: largestFrameRate(tracks), par: pictureAspectRatio(tracks[0]) } : {}),
+      ...(isVideo ? { ...largestPicture(tracks), maxFrameRate: largestFrameRate(tracks), par: pictureAspectRatio(tracks[0]), scanType: scanType(tracks) } : {}),
       segmentAlignment: true,
-      startWithSAP: 1,
+      startWithSAP: accessPointOf(set),
     },
     protection.common,
     descriptors(set, set.roles.length === 0 && set.accessibility.length === 0 ? ['main'] : set.roles),
@@ -212,6 +212,11 @@ function segmentTimeline({ timeline }: SwitchingSet): XmlElement {
 
 function pictureSize({ codec }: Track): { readonly width?: number; readonly height?: number } {
   return codec.kind === 'video' ? { width: codec.width, height: codec.height } : {};
+}
+
+/** ISO/IEC 23009-1 table 14: told where pictures may be fields; whole pictures are what clients expect. */
+function scanType(tracks: readonly Track[]): 'interlaced' | undefined {
+  return tracks.some(({ codec }) => codec.kind === 'video' && codec.interlaced === true) ? 'interlaced' : undefined;
 }
 
 function largestPicture(tracks: readonly Track[]): { readonly maxWidth: number; readonly maxHeight: number } {

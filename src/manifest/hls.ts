@@ -4,7 +4,7 @@
  */
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { hlsChannels } from './channels.ts';
-import { carriedSets, type ManifestParameters } from './common.ts';
+import { accessPointOf, carriedSets, type ManifestParameters } from './common.ts';
 import { audioGroups, muxedAudio, withAudioTrack, type AudioGroup, type Rendition } from './hlsaudio.ts';
 import { codecsText, frameRateText, optionallyQuoted, quoted, tag } from './hlstags.ts';
 import { HLS, type HlsRow } from './hlsversions.ts';
@@ -29,7 +29,12 @@ export function writeMaster(presentation: Presentation, parameters: ManifestPara
   const output: Output = { row, rates, text };
   const subtitles = text.renditions.map((rendition) => subtitlesLine(rendition, playlistLine(rendition.track, rendition.set, withAudioTrack(parameters, null))));
   const lines = [...subtitles, ...(row.muxed ? muxedVariants(sets, output, parameters, wanted) : demuxedVariants(sets, output, parameters, wanted))];
-  return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? ['#EXT-X-INDEPENDENT-SEGMENTS', ...sessionKeys(sets, row)] : []), ...lines, ''].join('\n');
+  return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? [...independence(sets), ...sessionKeys(sets, row)] : []), ...lines, ''].join('\n');
+}
+
+/** RFC 8216 4.3.5.1: not where pictures of a segment refer to the one before (open GOPs). */
+function independence(sets: readonly SwitchingSet[]): readonly string[] {
+  return sets.some((set) => accessPointOf(set) === 3) ? [] : ['#EXT-X-INDEPENDENT-SEGMENTS'];
 }
 
 /** Keys of all streams, so that players can ask for them early; the old service had none of these tags. */

@@ -20,6 +20,8 @@ export type VideoCodec = {
   readonly nalLengthSize: number;
   /** HLS VIDEO-RANGE (RFC 8216bis 4.4.6.2), from the VUI's transfer characteristics. */
   readonly videoRange: 'SDR' | 'HLG' | 'PQ';
+  /** The sequence may hold fields: frames of two instants. Absent: it holds whole pictures only. */
+  readonly interlaced?: true;
 };
 
 export type AudioCodec = {

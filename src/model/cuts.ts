@@ -1,7 +1,7 @@
 /** Where tracks are cut into segments (media-rules 2). */
 import { IsomerError } from '../errors.ts';
 import { HNS_PER_SECOND, leastCommonMultiple, toHns } from '../time.ts';
-import { decodeTime, presentationTime, type SampleTable } from './samples.ts';
+import { earliestTime, endOf, presentationTime, type SampleTable } from './samples.ts';
 import { timelineOf, type Timeline } from './timeline.ts';
 
 export type CutTrack = { readonly file: string; readonly timescale: number; readonly samples: SampleTable };
@@ -15,12 +15,6 @@ export type Cuts = {
 /** Beyond this a fragment is refused, as the AMS endpoint did. */
 export const MAX_SEGMENT_SECONDS = 20;
 
-/** Presentation time at which a track ends, relative to its base: the start of the last GOP plus what follows it. */
-export function endOf(samples: SampleTable, lastCut: number): number {
-  const decodeEnd = decodeTime(samples, samples.count);
-  if (samples.composition === null) return presentationTime(samples, samples.count - 1) + decodeEnd - decodeTime(samples, samples.count - 1);
-  return presentationTime(samples, lastCut) + decodeEnd - decodeTime(samples, lastCut);
-}
 
 /**
  * Cuts a video set at key frames: from each cut the key frame nearest to `targetSeconds` later, at least one GOP, ties
@@ -31,14 +25,14 @@ export function endOf(samples: SampleTable, lastCut: number): number {
 export function cutVideo(tracks: readonly CutTrack[], targetSeconds: number): Cuts {
   const keys = tracks.map((track) => keyFrames(track));
   const timescale = commonTimescale(tracks);
-  const reference = longest(tracks, keys);
+  const reference = longest(tracks);
   tracks.forEach((track, i) => {
     if (i !== reference) checkAligned(tracks[reference], keys[reference], track, keys[i]);
   });
 
   const { samples: keySamples, times } = keys[reference];
   const { samples, timescale: own } = tracks[reference];
-  const end = endOf(samples, keySamples[keySamples.length - 1]);
+  const end = endOf(samples);
   const common = Math.min(...keys.map(({ times: own }) => own.length));
   const target = targetSeconds * own;
   const chosen = [0];
@@ -53,9 +47,20 @@ export function cutVideo(tracks: readonly CutTrack[], targetSeconds: number): Cu
 
   if (common < times.length) checkEnds(tracks, times[chosen[chosen.length - 1]], end, own);
 
-  const edges = [...chosen.map((key) => times[key]), end];
+  // Pictures that follow a key frame and are presented before it (open GOPs) belong to its segment, which starts with them.
+  const edges = [...chosen.map((key) => earliestTime(samples, keySamples[key])), end];
   const cuts = tracks.map((track, i) => Uint32Array.from([...chosen.map((key) => keys[i].samples[key]), track.samples.count]));
   return { timeline: checkedTimeline(tracks[reference], edges, timescale), cuts };
+}
+
+/** Where open GOPs of a set have different counts of leading pictures, their segments of one name start at different times: said in the log. */
+export function unevenStarts(tracks: readonly CutTrack[], { cuts }: Cuts): readonly string[] {
+  const starts = tracks.map(({ samples, timescale }, i) => Array.from(cuts[i].subarray(0, -1), (cut) => earliestTime(samples, cut) / timescale));
+  return tracks.flatMap(({ file, timescale }, i) => {
+    const tolerance = 1 / Math.min(timescale, tracks[0].timescale) + 1e-9;
+    const differs = starts[i].findIndex((time, segment) => Math.abs(time - starts[0][segment]) > tolerance);
+    return differs < 0 ? [] : [`${tracks[0].file} and ${file}: leading pictures of open GOPs differ; segment ${differs + 1} starts at ${starts[0][differs].toFixed(6)} s and ${starts[i][differs].toFixed(6)} s`];
+  });
 }
 
 /** Cuts an audio set every `frames` frames; the last segment is shorter, or longer where one track ends before the others. */
@@ -64,7 +69,7 @@ export function cutAudio(tracks: readonly CutTrack[], frames: number): Cuts {
   const reference = tracks.reduce((best, track, i) => (track.samples.count > tracks[best].samples.count ? i : best), 0);
   const { samples, timescale: own } = tracks[reference];
   const segments = Math.ceil(Math.min(...tracks.map((track) => track.samples.count)) / frames);
-  const edges = Array.from({ length: segments + 1 }, (_, i) => (i < segments ? presentationTime(samples, i * frames) : endOf(samples, samples.count - 1)));
+  const edges = Array.from({ length: segments + 1 }, (_, i) => (i < segments ? presentationTime(samples, i * frames) : endOf(samples)));
   if (segments * frames < samples.count) checkEnds(tracks, edges[segments - 1], edges[segments], own);
   const cuts = tracks.map((track) => Uint32Array.from({ length: segments + 1 }, (_, i) => (i < segments ? i * frames : track.samples.count)));
   return { timeline: checkedTimeline(tracks[reference], edges, timescale), cuts };
@@ -120,8 +125,8 @@ function keyFrames({ file, samples }: CutTrack): Keys {
 }
 
 /** The track that ends last: its end is the set's. */
-function longest(tracks: readonly CutTrack[], keys: readonly Keys[]): number {
-  const ends = tracks.map((track, i) => endOf(track.samples, keys[i].samples[keys[i].samples.length - 1]) / track.timescale);
+function longest(tracks: readonly CutTrack[]): number {
+  const ends = tracks.map(({ samples, timescale }) => endOf(samples) / timescale);
   return ends.indexOf(Math.max(...ends));
 }
 
@@ -134,8 +139,8 @@ function checkAligned(a: CutTrack, keysA: Keys, b: CutTrack, keysB: Keys): void 
     if (Math.abs(keysA.times[i] / a.timescale - keysB.times[i] / b.timescale) > tolerance) differs = i;
   }
   if (differs < 0 && keysA.times.length !== keysB.times.length) {
-    const [long, longKeys, short, shortKeys] = keysA.times.length > common ? [a, keysA, b, keysB] : [b, keysB, a, keysA];
-    const end = endOf(short.samples, shortKeys.samples[common - 1]) / short.timescale;
+    const [long, longKeys, short] = keysA.times.length > common ? [a, keysA, b] : [b, keysB, a];
+    const end = endOf(short.samples) / short.timescale;
     if (longKeys.times[common] / long.timescale < end - tolerance) differs = common;
   }
   if (differs < 0) return;

@@ -7,7 +7,7 @@
 import { IsomerError, type ErrorCode } from '../errors.ts';
 import type { Filter } from './filter.ts';
 import type { SwitchingSet, Track } from './presentation.ts';
-import { presentationTime } from './samples.ts';
+import { earliestTime } from './samples.ts';
 import { segmentCount, sliceTimeline, type Timeline } from './timeline.ts';
 import type { Ticks } from '../time.ts';
 
@@ -173,7 +173,7 @@ function keyFramesOf({ tracks, timeline }: SwitchingSet): Keys {
   const { samples, timescale } = tracks.reduce((most, track) => (countOf(track) > countOf(most) ? track : most));
   return {
     count: samples.sync?.length ?? samples.count,
-    at: (index) => ({ ticks: samples.base + BigInt(presentationTime(samples, samples.sync?.[index] ?? index)), timescale: BigInt(timescale) }),
+    at: (index) => ({ ticks: samples.base + BigInt(earliestTime(samples, samples.sync?.[index] ?? index)), timescale: BigInt(timescale) }),
     end: boundary(timeline, segmentCount(timeline)),
   };
 }

@@ -25,6 +25,8 @@ export type Track = {
   readonly frameRate: Fraction | null;
   /** Samples hold parameter sets or access unit delimiters, so the CMAF form differs from the stored one. */
   readonly inBandSets: boolean;
+  /** Type of the stream access points at which segments start, where it is not 1 (ISO/IEC 14496-12:2022 Annex I): pictures in front of the key frame can be decoded (2), or need the GOP before (3). */
+  readonly accessPoint?: 2 | 3;
   /** Name of the source that holds the samples, as the asset's sources are named (a path relative to the asset). */
   readonly source: string;
   /** Text: the same segments as WebVTT files, one per sample of `samples`. */

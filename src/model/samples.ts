@@ -55,6 +55,33 @@ export function presentationTime(table: SampleTable, index: number): number {
   return time < 0 && table.base === 0n ? 0 : time;
 }
 
+/** Where a segment that starts with this sync sample begins: leading pictures, which follow it directly, are presented before it. */
+export function earliestTime(table: SampleTable, sync: number): number {
+  const own = presentationTime(table, sync);
+  let earliest = own;
+  if (table.composition === null) return earliest;
+  for (let i = sync + 1; i < table.count; i++) {
+    const time = presentationTime(table, i);
+    if (time >= own) break;
+    if (time < earliest) earliest = time;
+  }
+  return earliest;
+}
+
+/**
+ * Where a track ends, relative to its base: its last GOP lasts as long as its samples do together, and no less than to the end of the
+ * sample that is presented last. Both are the same at a constant rate; at a varying one durations tell decode times, not pictures.
+ */
+export function endOf(table: SampleTable): number {
+  const { count, composition, sync } = table;
+  const last = count - 1;
+  if (composition === null || count === 0) return presentationTime(table, last) + sampleDuration(table, last);
+  const first = sync === null || sync.length === 0 ? last : sync[sync.length - 1];
+  const times = presentationTimes(table, first, count);
+  const latest = times.reduce((most, time, i) => (time > times[most] ? i : most), 0);
+  return Math.max(earliestTime(table, first) + decodeTime(table, count) - decodeTime(table, first), times[latest] + sampleDuration(table, first + latest));
+}
+
 /** Duration of a sample in ticks, as stored. */
 export function sampleDuration(table: SampleTable, index: number): number {
   return table.decode.delta[runOf(table.decode, index)];

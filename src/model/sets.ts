@@ -2,16 +2,17 @@
 import { IsomerError } from '../errors.ts';
 import { greatestCommonDivisor } from '../time.ts';
 import type { Codec, Fraction } from './codec.ts';
-import { cutAudio, cutVideo, endOf, framesPerFragment, type Cuts } from './cuts.ts';
+import { cutAudio, cutVideo, framesPerFragment, unevenStarts, type Cuts } from './cuts.ts';
 import { resolveTimes, type EditedTrack, type ResolvedTimes } from './edits.ts';
 import type { Presentation, SwitchingSet, Track } from './presentation.ts';
-import { payloadBytes, presentationTime, type SampleTable } from './samples.ts';
+import { endOf, payloadBytes, presentationTime, type SampleTable } from './samples.ts';
 
 /** One stored track with what the server manifest says of it. */
 export type TrackInput = EditedTrack & {
   readonly codec: Codec;
   readonly sampleEntry: Uint8Array;
   readonly inBandSets: boolean;
+  readonly accessPoint?: 2 | 3;
   readonly source: string;
   /** Track name wanted by the server manifest; null for the default of the kind. */
   readonly name: string | null;
@@ -42,7 +43,8 @@ export function buildPresentation(inputs: readonly TrackInput[], options: BuildO
     const cuts = videoCuts[i] ?? cutAudio(group, framesPerFragment(group[0], firstVideo, options.segmentSeconds));
     return makeSet(names[i], group, cuts);
   });
-  return { presentation: { asset: options.asset, version: options.version, switchingSets }, moved, notes };
+  const uneven = groups.flatMap((group, i) => (videoCuts[i] === null ? [] : unevenStarts(group, videoCuts[i])));
+  return { presentation: { asset: options.asset, version: options.version, switchingSets }, moved, notes: [...notes, ...uneven] };
 }
 
 /** In order of first appearance. Video: by codec family. Audio: by everything that a player may not switch between. */
@@ -91,6 +93,7 @@ function makeSet(name: string, group: readonly TrackInput[], { timeline, cuts }:
       cuts: cuts[i],
       frameRate: input.kind === 'video' ? constantRate(input.samples, input.timescale) : null,
       inBandSets: input.inBandSets,
+      ...(input.accessPoint === undefined ? {} : { accessPoint: input.accessPoint }),
       source: input.source,
     }))
     .sort((a, b) => b.bitrate - a.bitrate);
@@ -113,8 +116,7 @@ function withoutFile({ file: _file, ...track }: Track & { readonly file: string 
 /** floor(8 x payload bytes / duration), media-rules 3.3. */
 export function measuredBitrate({ samples, timescale }: Pick<TrackInput, 'samples' | 'timescale'>): number {
   const start = presentationTime(samples, 0);
-  const lastCut = samples.sync === null ? samples.count - 1 : samples.sync[samples.sync.length - 1];
-  const ticks = BigInt(endOf(samples, lastCut) - start);
+  const ticks = BigInt(endOf(samples) - start);
   if (ticks <= 0n) return 0;
   return Number((8n * BigInt(payloadBytes(samples, 0, samples.count)) * BigInt(timescale)) / ticks);
 }

@@ -4,7 +4,7 @@
  */
 import { IsomerError } from '../errors.ts';
 import { HNS_PER_SECOND, toHns, toHnsRelative, type Ticks } from '../time.ts';
-import { decodeTime, decodeTimes, presentationTime, presentationTimes, type SampleTable } from './samples.ts';
+import { decodeTimes, earliestTime, endOf, presentationTime, presentationTimes, type SampleTable } from './samples.ts';
 
 export type FragmentTimes = {
   /** baseMediaDecodeTime, ticks of the output timescale. */
@@ -59,13 +59,13 @@ function outputDecodeTimes(samples: SampleTable, first: number, end: number, pre
   const times = new Float64Array(count + 1);
   if (samples.composition === null) {
     times.set(presented);
-    times[count] = end < samples.count ? presentationTime(samples, end) : presented[count - 1] + decodeTime(samples, end) - decodeTime(samples, end - 1);
+    times[count] = end < samples.count ? presentationTime(samples, end) : endOf(samples);
     return times;
   }
   const stored = decodeTimes(samples, first, end);
   const start = presented.reduce((least, time) => Math.min(least, time));
   for (let i = 0; i < count; i++) times[i] = start + stored[i] - stored[0];
-  times[count] = end < samples.count ? presentationTime(samples, end) : start + decodeTime(samples, end) - stored[0];
+  times[count] = end < samples.count ? earliestTime(samples, end) : endOf(samples);
   for (let i = count - 1; i > 0 && times[i] >= times[i + 1]; i--) times[i] = times[i + 1] - 1;
   return times;
 }
