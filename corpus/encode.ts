@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FileRecipe, VideoRecipe } from '../spec/asset.ts';
+import type { AudioRecipe, FileRecipe, VideoRecipe } from '../spec/asset.ts';
+import { encoder, isWritten, LAYOUTS, writeSound } from './bitstream/write.ts';
 import { createPainter, makeWav } from './marker.ts';
 
 export const FFMPEG = process.env['FFMPEG_PATH'] ?? 'ffmpeg';
@@ -13,6 +14,11 @@ const EXACT = ['-map_metadata', '-1', '-fflags', '+bitexact', '-flags:v', '+bite
 
 export async function encodeFile(recipe: FileRecipe, folder: string, progress: (share: number) => void): Promise<void> {
   const target = join(folder, recipe.file);
+  const written = recipe.audio.find(isWritten);
+  if (written !== undefined) {
+    if (recipe.audio.length > 1 || recipe.video !== undefined) throw new Error(`${recipe.file}: ${written.codec} is alone in its file`);
+    return writeSound(written, target, encoder(FFMPEG, EXACT));
+  }
   const wavs = await Promise.all(
     recipe.audio.map(async (audio, i) => {
       const wav = join(folder, `${recipe.file}.${i}.wav`);
@@ -26,7 +32,7 @@ export async function encodeFile(recipe: FileRecipe, folder: string, progress: (
   for (const [i, wav] of wavs.entries()) args.push(...layoutOf(recipe.audio[i].channels), '-i', wav);
   const first = video === undefined ? 0 : 1;
   if (video !== undefined) args.push('-map', '0:v', ...videoArguments(video));
-  recipe.audio.forEach((audio, i) => args.push('-map', `${first + i}:a`, `-c:a:${i}`, ENCODERS[audio.codec], '-strict', '-2', `-b:a:${i}`, `${audio.kbps}k`, `-metadata:s:a:${i}`, `language=${audio.language}`));
+  recipe.audio.forEach((audio, i) => args.push('-map', `${first + i}:a`, `-c:a:${i}`, ENCODERS[audio.codec] ?? '', '-strict', '-2', `-b:a:${i}`, `${audio.kbps}k`, `-metadata:s:a:${i}`, `language=${audio.language}`));
   await run([...args, ...EXACT, ...recipe.output, target], video, progress);
   await Promise.all(wavs.map((wav) => rm(wav)));
   if (recipe.remux !== undefined) {
@@ -37,12 +43,11 @@ export async function encodeFile(recipe: FileRecipe, folder: string, progress: (
   }
 }
 
-const ENCODERS = { aac: 'aac', eac3: 'eac3', dts: 'dca', ac3: 'ac3' } as const;
+const ENCODERS: { readonly [codec in AudioRecipe['codec']]?: string } = { aac: 'aac', eac3: 'eac3', dts: 'dca', ac3: 'ac3' };
 
-/** A WAV file of more than two channels does not say where they are. */
 function layoutOf(channels: number): readonly string[] {
-  if (channels === 6) return ['-channel_layout', '5.1(side)'];
-  return channels === 8 ? ['-channel_layout', '7.1'] : [];
+  const layout = LAYOUTS[channels];
+  return layout === undefined ? [] : ['-channel_layout', layout];
 }
 
 function videoArguments(video: VideoRecipe): string[] {

@@ -10,7 +10,7 @@ export type StoredTrack = {
   readonly sampleEntry: string;
   readonly width: number;
   readonly height: number;
-  /** Content of avcC, hvcC, esds, dec3 or dac3. */
+  /** Content of avcC, hvcC, esds, dec3, dac3 or ddts. */
   readonly configuration: Buffer;
   /** ISO/IEC 14496-12 12.2.3. */
   readonly sampleRate: number;
@@ -175,7 +175,7 @@ function readTrack(trak: readonly Box[], movieTimescale: number): StoredTrack {
   };
 }
 
-const CONFIGURATIONS = ['avcC', 'hvcC', 'esds', 'dec3', 'dac3'];
+const CONFIGURATIONS = ['avcC', 'hvcC', 'esds', 'dec3', 'dac3', 'ddts'];
 
 function configurationOf(boxes: readonly Box[]): Buffer {
   const found = boxes.find(({ type }) => CONFIGURATIONS.includes(type));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { AssetRecipe, AudioRecipe, ElementRecipe, VideoRecipe } from '../spec/asset.ts';
 import type { Truth, TruthTrack } from '../spec/truth.ts';
+import { OBJECTS } from './bitstream/write.ts';
 import { FFPROBE } from './encode.ts';
 import { readTracks, type StoredTrack } from './mp4.ts';
 
@@ -78,7 +79,7 @@ function describe(recipe: AssetRecipe, element: ElementRecipe, stored: StoredTra
     label: element.title ?? null,
     roles: element.roles,
     accessibility: element.accessibility,
-    codec: codecFacts(stored, made?.video, made?.audio[audioIndex], sample(0)),
+    codec: codecFacts(stored, made?.video, made?.audio[audioIndex]),
     timescale: stored.timescale,
     samples: {
       size: [...stored.size],
@@ -121,19 +122,24 @@ function nalPayloads(sample: Buffer, { sampleEntry, configuration }: StoredTrack
 
 type Facts = TruthTrack['codec'];
 
-/** mp4a may hold DTS; its sample entry then says nothing but the rate (object type indication 0xA9). */
-function codecFacts(stored: StoredTrack, video: VideoRecipe | undefined, made: AudioRecipe | undefined, first: Buffer): Facts {
+/** What the stream says that its sample entry may not: codecs that corpus/bitstream wrote, and DTS in mp4a (object type 0xA9). */
+const STATED: { readonly [codec in AudioRecipe['codec']]?: Pick<Facts, 'rfc6381'> & Partial<Pick<Facts, 'objects'>> } = {
+  'he-aac': { rfc6381: 'mp4a.40.5' }, 'he-aac-v2': { rfc6381: 'mp4a.40.29' },
+  'eac3-71': { rfc6381: 'ec-3' }, 'eac3-joc': { rfc6381: 'ec-3', objects: OBJECTS },
+  dts: { rfc6381: 'dtsc' }, 'dts-lossless': { rfc6381: 'dtsl' }, 'dts-ma': { rfc6381: 'dtsh' }, 'dts-hra': { rfc6381: 'dtsh' }, 'dts-express': { rfc6381: 'dtse' },
+};
+
+function codecFacts(stored: StoredTrack, video: VideoRecipe | undefined, made: AudioRecipe | undefined): Facts {
   const range = video?.range ?? 'SDR';
   const { sampleEntry } = stored;
   if (sampleEntry.startsWith('avc')) return videoFacts(stored, `${sampleEntry}.${stored.configuration.toString('hex', 1, 4)}`, avcSets(stored.configuration), range);
   if (sampleEntry.startsWith('h')) return videoFacts(stored, `${sampleEntry}.${hevcProfile(stored.configuration)}`, hevcSets(stored.configuration), range);
-  if (sampleEntry === 'mp4a' && first.readUInt32BE(0) !== DTS_SYNC) return aacFacts(stored);
+  const stated = made === undefined ? undefined : STATED[made.codec];
+  const aac = sampleEntry === 'mp4a' && (stated === undefined || stated.rfc6381.startsWith('mp4a'));
   const { sampleRate } = stored;
-  return { sampleEntry, rfc6381: sampleEntry === 'mp4a' ? 'dtsc' : sampleEntry, width: null, height: null, frameRate: null, sampleRate, channels: made?.channels ?? null, config: '', parameterSets: [] };
+  const facts = aac ? aacFacts(stored, made) : { sampleEntry, rfc6381: sampleEntry, width: null, height: null, frameRate: null, sampleRate, channels: made?.channels ?? null, config: '', parameterSets: [] };
+  return made === undefined || stated === undefined ? facts : { ...facts, ...stated, sampleRate: made.sampleRate, channels: made.channels };
 }
-
-/** Syncword of a DTS core (ETSI TS 102 114 5.3.1). */
-const DTS_SYNC = 0x7ffe8001;
 
 function videoFacts({ sampleEntry, width, height, duration, timescale }: StoredTrack, rfc6381: string, parameterSets: string[], range: Facts['range']): Facts {
   const constant = duration.slice(0, -1).every((ticks) => ticks === duration[0]);
@@ -183,15 +189,27 @@ const AAC_RATES = [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000
 /** By channelConfiguration (ISO/IEC 14496-3 table 1.19). */
 const AAC_CHANNELS = [0, 1, 2, 3, 4, 5, 6, 8];
 
-function aacFacts({ sampleEntry, configuration: esds }: StoredTrack): Facts {
-  // DecoderSpecificInfo is the only descriptor with tag 5; its length takes one byte, or four with continuation bits.
-  let at = esds.indexOf(5, 4 + 3 + 13);
-  do at++;
-  while ((esds[at] & 0x80) !== 0);
-  const config = esds.subarray(at + 1, at + 1 + esds[at]);
+/** Behind version and flags: ES_Descriptor with 3 bytes, DecoderConfigDescriptor with 13, DecoderSpecificInfo (ISO/IEC 14496-1 7.2.6). */
+function specificInfo(esds: Buffer): Buffer {
+  let at = 4;
+  let length = 0;
+  for (const fields of [3, 13, 0]) {
+    length = 0;
+    at++;
+    do length = (length << 7) | (esds[at] & 0x7f);
+    while ((esds[at++] & 0x80) !== 0);
+    at += fields;
+  }
+  return esds.subarray(at, at + length);
+}
+
+function aacFacts({ sampleEntry, configuration }: StoredTrack, made: AudioRecipe | undefined): Facts {
+  const config = specificInfo(configuration);
   const objectType = config[0] >> 3;
-  const rate = AAC_RATES[((config[0] & 7) << 1) | (config[1] >> 7)];
-  return { sampleEntry, rfc6381: `mp4a.40.${objectType}`, width: null, height: null, frameRate: null, sampleRate: rate, channels: AAC_CHANNELS[(config[1] >> 3) & 15], config: config.toString('hex'), parameterSets: [] };
+  const sampleRate = AAC_RATES[((config[0] & 7) << 1) | (config[1] >> 7)];
+  // 0: the layout is spelled out in a program_config_element.
+  const layout = (config[1] >> 3) & 15;
+  return { sampleEntry, rfc6381: `mp4a.40.${objectType}`, width: null, height: null, frameRate: null, sampleRate, channels: layout === 0 ? (made?.channels ?? null) : AAC_CHANNELS[layout], config: config.toString('hex'), parameterSets: [] };
 }
 
 function reduce(a: number, b: number): [number, number] {

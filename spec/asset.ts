@@ -42,7 +42,12 @@ export const AudioRecipe = z.strictObject({
   language: z.string().length(3),
   sampleRate: z.number().int(),
   channels: z.number().int().min(1).max(8),
-  codec: z.enum(['aac', 'eac3', 'dts', 'ac3']).default('aac'),
+  /** The first four are encoded; the others are written by corpus/bitstream, each alone in its file. */
+  codec: z.enum(['aac', 'eac3', 'dts', 'ac3', 'he-aac', 'he-aac-v2', 'eac3-71', 'eac3-joc', 'dts-lossless', 'dts-ma', 'dts-hra', 'dts-express']).default('aac'),
+  /** Of HE-AAC: how its AudioSpecificConfig tells of it (ISO/IEC 14496-3 1.6.5). */
+  signalling: z.enum(['hierarchical', 'compatible', 'implicit']).optional(),
+  /** Of DTS: the sample entry is mp4a with object type 0xA9, as ffmpeg writes it, and says nothing of the stream. */
+  unnamed: z.boolean().optional(),
   kbps: z.number().int(),
   /** Length in samples of the raw sound. */
   samples: z.number().int().positive(),

@@ -49,6 +49,8 @@ export const TruthTrack = z.strictObject({
     frameRate: z.tuple([z.number().int(), z.number().int()]).nullable(),
     sampleRate: z.number().int().nullable(),
     channels: z.number().int().nullable(),
+    /** Complexity index of joint object coding (Dolby Atmos), where it is signalled. */
+    objects: z.number().int().optional(),
     /** Hexadecimal: AudioSpecificConfig for AAC, else empty. */
     config: z.string(),
     /** Of the transfer characteristics that the stream states; absent: SDR, or sound. */
