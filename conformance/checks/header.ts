@@ -4,6 +4,7 @@ import { CMAF, type FormatCheck, type FormatContext } from '../model.ts';
 import { bodyOf, find, type Box } from '../oracle/boxes.ts';
 import { audioSpecificConfig, nalType, parameterSets } from '../oracle/codecs.ts';
 import { contentFaults, everyBox, fieldFaults, number } from '../oracle/header-rules.ts';
+import { soundOf } from '../oracle/sound.ts';
 import { readSps } from '../oracle/sps.ts';
 import { truthOfTrack } from '../oracle/truth.ts';
 import type { TrackView } from '../view.ts';
@@ -150,9 +151,14 @@ function audioFaults({ tree, tracks }: Init, track: TrackView, context: FormatCo
   if (flags.objectType !== 0x40) faults.push(`esds: objectTypeIndication 0x${flags.objectType.toString(16)}, not 0x40`);
   if (flags.stream !== 0x15) faults.push(`esds: stream type byte 0x${flags.stream.toString(16)}, not 0x15`);
   if (flags.sync !== 2) faults.push('esds: the SL configuration is not predefined 2');
-  const [objectType, rateIndex, channels] = [config[0] >> 3, ((config[0] & 7) << 1) | (config[1] >> 7), (config[1] >> 3) & 15];
-  if (objectType === 2 && rateIndex < 13 && entry.sampleRate !== AAC_RATES[rateIndex]) faults.push(`mp4a: rate ${entry.sampleRate}, AudioSpecificConfig ${AAC_RATES[rateIndex]}`);
-  if (channels > 2 ? entry.channels !== 2 && entry.channels !== channels : channels > 0 && objectType === 2 && entry.channels !== channels) faults.push(`mp4a: ${entry.channels} channels, AudioSpecificConfig ${channels}`);
+  const objectType = config[0] >> 3;
+  const core = AAC_RATES[((config[0] & 7) << 1) | (config[1] >> 7)];
+  const sound = soundOf(entry);
+  const channels = sound?.channels ?? 0;
+  // With SBR the entry may have the rate of the core or of what comes out, and with PS one channel or two.
+  const rates = [core, sound?.sampleRate ?? core];
+  if (objectType === 2 && core !== undefined && !rates.includes(entry.sampleRate)) faults.push(`mp4a: rate ${entry.sampleRate}, AudioSpecificConfig ${rates.join(' or ')}`);
+  if (channels > 2 ? entry.channels !== 2 && entry.channels !== channels : channels > 0 && entry.channels !== channels && !(entry.channels <= 2 && (sound?.codec === 'mp4a.40.29' || sound?.open === true))) faults.push(`mp4a: ${entry.channels} channels, AudioSpecificConfig ${channels}`);
   const end = esdsEnd(tree.boxes);
   if (end !== null && flags.end !== end) faults.push('esds: descriptors do not end where the box ends');
   return faults;

@@ -8,6 +8,7 @@ import { durationOf, isSync, sampleBytes } from '../oracle/fragments.ts';
 import { HLS_RULES, judgeByRule, type HlsRule } from '../oracle/hls-rules.ts';
 import { attributeOf, nanosecondsOf, type HlsDocument, type Tag } from '../oracle/m3u8.ts';
 import { hlsParserComplaint, m3u8ParserWarnings } from '../oracle/opinions.ts';
+import { soundOf } from '../oracle/sound.ts';
 import { readSps } from '../oracle/sps.ts';
 import { adtsFrames, annexBUnits } from '../oracle/ts.ts';
 import type { Exchange } from '../trace.ts';
@@ -124,12 +125,12 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
         const path = `variant/${trackName(track)}`;
         const group = attributeOf(tag, 'AUDIO');
         const renditions = view.tracks.filter(({ source }) => source.kind === 'hls' && source.media !== null && group !== null && attributeOf(source.media, 'GROUP-ID') === group);
-        const real = new Set([track, ...(track.kind === 'video' && !track.keyFrames ? renditions : [])].flatMap((each) => measuredCodecs(context, each)));
-        if (real.size === 0) return [];
+        const real = [track, ...(track.kind === 'video' && !track.keyFrames ? renditions : [])].flatMap((each) => measuredCodecs(context, each));
+        if (real.length === 0) return [];
         const told = new Set((attributeOf(tag, 'CODECS') ?? '').split(',').map((codec) => codec.toLowerCase()).filter((codec) => codec !== ''));
-        const missing = [...real].filter((codec) => !told.has(codec));
-        const extra = [...told].filter((codec) => !real.has(codec));
-        return judged(path, missing.length + extra.length === 0 ? [] : [problem(path, 'CODECS and the media differ', { wanted: [...real].join(','), actual: [...told].join(','), at: view.manifest, pointer: `line ${tag.line}` })]);
+        const missing = real.filter((names) => !names.some((name) => told.has(name)));
+        const extra = [...told].filter((codec) => !real.some((names) => names.includes(codec)));
+        return judged(path, missing.length + extra.length === 0 ? [] : [problem(path, 'CODECS and the media differ', { wanted: [...new Set(real.map((names) => names.join(' or ')))].join(','), actual: [...told].join(','), at: view.manifest, pointer: `line ${tag.line}` })]);
       });
     },
   },
@@ -349,26 +350,36 @@ function variantsOf(view: View): readonly { readonly tag: Tag; readonly track: T
   return [...hls.variants.map(({ tag, uri }) => ({ tag, track: at(uri, false) })), ...hls.keyFrameVariants.map((tag) => ({ tag, track: at(attributeOf(tag, 'URI'), true) }))].flatMap(({ tag, track }) => (track === undefined ? [] : [{ tag, track }]));
 }
 
-/** Codec strings of the media: from the sample entry, or from the parameter sets and ADTS headers of a TS segment. */
-function measuredCodecs({ reader }: FormatContext, track: TrackView): readonly string[] {
+/** Codec strings of the media: from the sample entry, or from the parameter sets and ADTS headers of a TS segment. Several: any of them. */
+function measuredCodecs({ reader }: FormatContext, track: TrackView): readonly (readonly string[])[] {
   const entry = sampleEntryOf(reader, track);
-  if (entry !== null) return [codecString(entry)].flatMap((codec) => (codec === null ? [] : [codec.toLowerCase()]));
+  if (entry !== null) {
+    const sound = soundOf(entry);
+    const codec = sound?.codec ?? codecString(entry)?.toLowerCase();
+    return codec === undefined ? [] : [sound?.open === true ? [codec, ...HIDDEN] : [codec]];
+  }
   const segment = track.segments.find(({ exchange }) => delivered(exchange));
   const transport = segment === undefined ? null : transportOf(reader, segment);
-  return (transport?.streams ?? []).flatMap((stream) => {
+  return (transport?.streams ?? []).flatMap((stream): readonly (readonly string[])[] => {
     const { pid, streamType } = stream;
     const payload = transport?.pes.find((unit) => unit.pid === pid)?.payload;
     if (payload === undefined) return [];
     if (streamType === 0x1b) {
       const sps = annexBUnits(payload).find((unit) => (unit[0] & 31) === 7);
-      return sps === undefined ? [] : [`avc1.${Buffer.from(sps.subarray(1, 4)).toString('hex')}`];
+      return sps === undefined ? [] : [[`avc1.${Buffer.from(sps.subarray(1, 4)).toString('hex')}`]];
     }
     const framed = framedCodecOf(stream);
-    if (framed !== null) return [framed === 'dts' ? dtsEntryOf(payload) : framed];
+    if (framed !== null) return [[framed === 'dts' ? dtsEntryOf(payload) : framed]];
     const frames = streamType === 0x0f ? adtsFrames(payload) : 'other';
-    return typeof frames === 'string' || frames.length === 0 ? [] : [`mp4a.40.${frames[0].objectType}`];
+    if (typeof frames === 'string' || frames.length === 0) return [];
+    const [{ objectType, rateIndex }] = frames;
+    return [[`mp4a.40.${objectType}`, ...(objectType === 2 && rateIndex >= INDEX_24K ? HIDDEN : [])]];
   });
 }
+
+/** SBR and PS, which ADTS headers and plain configurations say nothing of; a core with them runs at 24 kHz or less. sound/told knows them. */
+const HIDDEN = ['mp4a.40.5', 'mp4a.40.29'];
+const INDEX_24K = 6;
 
 /** From the first sequence parameter set of a transport stream. */
 function pictureSize({ reader }: FormatContext, track: TrackView): { readonly width: number; readonly height: number } | null {

@@ -2,6 +2,7 @@
 import { cantTell, DASH, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { expandTimeline, identifiersOf, type DashDocument, type DashRepresentation } from '../oracle/dash.ts';
 import { codecString } from '../oracle/codecs.ts';
+import { mayBeCalled, mayHaveRate, soundOf } from '../oracle/sound.ts';
 import type { EditionJudge } from '../oracle/mpd.ts';
 import { childrenOf, descendants } from '../oracle/xml.ts';
 import { allDelivered, headerTrack, initOf, sampleEntryOf } from '../media.ts';
@@ -231,20 +232,22 @@ export const MPD_CHECKS: readonly FormatCheck[] = [
   },
   mediaCheck('mpd/codecs', ['DASH-030'], 'codecs says what the sample entry says', ({ reader }, track, { codecs }) => {
     const entry = sampleEntryOf(reader, track);
-    const actual = entry === null ? null : codecString(entry);
+    const sound = entry === null ? null : soundOf(entry);
+    const actual = entry === null ? null : (sound?.codec ?? codecString(entry));
     if (actual === null) return null;
-    return codecs?.toLowerCase() === actual.toLowerCase() ? [] : [problem(`representation/${trackName(track)}`, 'codecs differs from the sample entry', { wanted: actual, actual: codecs ?? '', at: track.init?.exchange ?? null, pointer: 'moov/trak/mdia/minf/stbl/stsd' })];
+    return codecs?.toLowerCase() === actual.toLowerCase() || (sound !== null && mayBeCalled(sound, codecs ?? '')) ? [] : [problem(`representation/${trackName(track)}`, 'codecs differs from the sample entry', { wanted: actual, actual: codecs ?? '', at: track.init?.exchange ?? null, pointer: 'moov/trak/mdia/minf/stbl/stsd' })];
   }),
   mediaCheck('mpd/picture-size', ['DASH-030', 'ISO-020'], 'width, height and sampling rate are those of the sample entry', ({ reader }, track, { node, adaptationSet }) => {
     const entry = sampleEntryOf(reader, track);
     if (entry === null) return null;
+    const sound = soundOf(entry);
     return [
       ['width', entry.width],
       ['height', entry.height],
-      ['audioSamplingRate', entry.sampleRate],
+      ['audioSamplingRate', sound?.sampleRate ?? entry.sampleRate],
     ].flatMap(([name, actual]) => {
       const told = node.attributes[name] ?? adaptationSet.node.attributes[name];
-      return told === undefined || actual === 0 || Number(told) === actual ? [] : [problem(`representation/${trackName(track)}`, `${name} differs from the sample entry`, { wanted: String(actual), actual: told, at: track.init?.exchange ?? null })];
+      return told === undefined || actual === 0 || Number(told) === actual || (sound !== null && name === 'audioSamplingRate' && mayHaveRate(sound, Number(told))) ? [] : [problem(`representation/${trackName(track)}`, `${name} differs from the sample entry`, { wanted: String(actual), actual: told, at: track.init?.exchange ?? null })];
     });
   }),
   mediaCheck('mpd/media-timescale', ['DASH-025', 'ISO-003'], 'CSF media count 100 ns; CMAF media keep their own timescale', ({ reader, format, truth }, track) => {

@@ -84,7 +84,7 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
       const named = own.parameters.get('audiotrack');
       const stored = truth.tracks;
       const isAudio = stored.some(({ kind, name }) => kind === 'audio' && name === own.track);
-      const audio = isAudio ? [] : named !== undefined ? stored.filter(({ name }) => name === named).map(({ bitrate }) => bitrate) : view.tracks.filter(({ kind, source }) => kind === 'audio' && source.kind === 'hls' && source.media !== null && attributeOf(source.media, 'GROUP-ID') === group).map(({ bitrate }) => bitrate ?? 0);
+      const audio = isAudio ? [] : named !== undefined ? stored.filter(({ name }) => name === named).map(({ bitrate }) => bitrate) : groupBitrates(view, group);
       const wanted = term(own.bitrate) + (audio.length === 0 ? 0 : term(Math.max(...audio)));
       return plain(attributeOf(tag, 'BANDWIDTH') ?? '') === String(wanted) ? [] : [{ message: 'BANDWIDTH is another sum', wanted: String(wanted), actual: attributeOf(tag, 'BANDWIDTH') ?? '' }];
     }),
@@ -182,7 +182,7 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
         const isMixed = new Set(context.truth?.tracks.filter(({ kind }) => kind === 'audio').map(({ codec }) => codec.rfc6381.slice(0, 4))).size > 1;
         const faults = [
           ['NAME', shared ? told : name, told],
-          ['CHANNELS', format === 'hls-cmaf' && real.codec.channels !== null ? String(real.codec.channels) : '', attributeOf(media, 'CHANNELS') ?? ''],
+          ['CHANNELS', format === 'hls-cmaf' && real.codec.channels !== null ? (real.codec.objects === undefined ? String(real.codec.channels) : `${real.codec.objects}/JOC`) : '', attributeOf(media, 'CHANNELS') ?? ''],
           ['AUTOSELECT', attributeOf(media, 'DEFAULT') === 'YES' ? 'YES' : (attributeOf(media, 'AUTOSELECT') ?? ''), attributeOf(media, 'AUTOSELECT') ?? ''],
           ['GROUP-ID', format === 'hls-v4' && !isMixed ? 'audio' : (attributeOf(media, 'GROUP-ID') ?? ''), attributeOf(media, 'GROUP-ID') ?? ''],
         ].filter(([, wanted, actual]) => wanted !== actual);
@@ -395,6 +395,12 @@ export const ORDER_CHECK: AssetCheck = {
     });
   },
 };
+
+/** Bitrates of the renditions of a group. Groups share playlists, so this goes by what is listed. */
+function groupBitrates({ document, url }: View, group: string | null): readonly number[] {
+  if (document?.kind !== 'hls') return [];
+  return document.hls.media.filter((media) => attributeOf(media, 'GROUP-ID') === group && attributeOf(media, 'TYPE') === 'AUDIO').map((media) => readAmsUrl(absolute(attributeOf(media, 'URI') ?? '', url))?.bitrate ?? 0);
+}
 
 /** A number without zeros in front: the same value to a schema. */
 function plain(told: string): string {

@@ -1,6 +1,7 @@
 /** MPEG-2 transport streams (ISO/IEC 13818-1:2019). The reader names its faults; each check owns some of the names. */
 import { remembered, transportOf } from '../media.ts';
 import { type Finding, type FormatCheck } from '../model.ts';
+import { framedCodecOf } from '../oracle/audioframes.ts';
 import { attributeOf } from '../oracle/m3u8.ts';
 import { isAccessUnitDelimiter, nalType, startsDecoding, type NalCodec } from '../oracle/codecs.ts';
 import { adtsFrames, annexBUnits, clockDistance, joinFaults, type TsFault, type TsPes, type TsSegment } from '../oracle/ts.ts';
@@ -210,8 +211,11 @@ export const TS_CHECKS: readonly FormatCheck[] = [
         track.segments.flatMap((segment) => {
           const transport = transportOf(reader, segment);
           if (transport === null) return [];
-          const carrying = new Set(transport.pes.map(({ streamId }) => streamId & 0xf0));
-          return judged(segmentPath(track, segment), carrying.has(0xe0) && carrying.has(0xc0) ? [] : [problem(segmentPath(track, segment), 'the segment lacks audio or video', { at: segment.exchange })]);
+          // Private streams say by their descriptors that they are sound.
+          const framed = new Set(transport.streams.filter((stream) => framedCodecOf(stream) !== null).map(({ pid }) => pid));
+          const hasVideo = transport.pes.some(({ streamId }) => (streamId & 0xf0) === 0xe0);
+          const hasSound = transport.pes.some(({ pid, streamId }) => (streamId & 0xe0) === 0xc0 || framed.has(pid));
+          return judged(segmentPath(track, segment), hasVideo && hasSound ? [] : [problem(segmentPath(track, segment), 'the segment lacks audio or video', { at: segment.exchange })]);
         }),
       );
     },

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { aacEntry, avcConfiguration, fragment, fullBox, initSegment, u32, visualEntry } from '../mutants/bytes.ts';
 import { QUALITIES } from '../mutants/content.ts';
 import { readBoxes, readInit } from './boxes.ts';
+import { soundOf } from './sound.ts';
 import { audioSpecificConfig, codecString, isParameterSet, nalUnits, parameterSets } from './codecs.ts';
 import { durationOf, isSync, presentationTimes, readSegment } from './fragments.ts';
 import { normalisedHash, shortHash } from './truth.ts';
@@ -27,7 +28,7 @@ describe('initialization segments', () => {
   it('tell the AudioSpecificConfig', () => {
     const { tracks } = readInit(initSegment({ brand: 'cmfc', kind: 'audio', timescale: 48_000, language: 'und', width: 0, height: 0, entry: aacEntry(48_000, 2, Buffer.from('1190', 'hex')) }));
     const [entry] = tracks[0].entries;
-    expect([entry.channels, entry.sampleRate, codecString(entry)]).toEqual([2, 48_000, 'mp4a.40.2']);
+    expect([entry.channels, entry.sampleRate, soundOf(entry)?.codec]).toEqual([2, 48_000, 'mp4a.40.2']);
     expect(Buffer.from(audioSpecificConfig(entry) ?? []).toString('hex')).toBe('1190');
   });
 

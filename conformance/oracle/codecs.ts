@@ -1,7 +1,7 @@
 /** What a sample entry says in the words of manifests: RFC 6381 codec strings, parameter sets, AudioSpecificConfig. */
 import { hexOf, type SampleEntryFacts } from './boxes.ts';
 
-/** `codecs` parameter (RFC 6381; ISO/IEC 14496-15:2022 Annex E), lower-case hex; null when the configuration is unreadable. */
+/** `codecs` parameter (RFC 6381; ISO/IEC 14496-15:2022 Annex E), lower-case hex; null when the configuration is unreadable. AAC: sound.ts. */
 export function codecString(entry: SampleEntryFacts): string | null {
   const { type } = entry;
   if (/^avc[1-4]$/.test(type)) {
@@ -11,10 +11,6 @@ export function codecString(entry: SampleEntryFacts): string | null {
   if (type === 'hvc1' || type === 'hev1') {
     const config = entry.config('hvcC');
     return config === null || config.length < 13 ? null : `${type}.${hevcString(config)}`;
-  }
-  if (type === 'mp4a') {
-    const objectType = audioObjectType(entry);
-    return objectType === null ? null : `mp4a.40.${objectType}`;
   }
   return /^(ec-3|ac-3|dts[cehlx])$/.test(type) ? type : null;
 }
@@ -56,14 +52,6 @@ export function audioSpecificConfig(entry: SampleEntryFacts): Uint8Array | null 
   at += 13;
   const specific = header();
   return specific === null || specific.tag !== 5 || at + specific.length > esds.length ? null : esds.subarray(at, at + specific.length);
-}
-
-/** ISO/IEC 14496-3:2019 1.6.2.1. SBR signalled backwards-compatibly counts as the core's type here. */
-function audioObjectType(entry: SampleEntryFacts): number | null {
-  const config = audioSpecificConfig(entry);
-  if (config === null || config.length < 2) return null;
-  const type = config[0] >> 3;
-  return type === 31 ? 32 + (((config[0] & 7) << 3) | (config[1] >> 5)) : type;
 }
 
 export type ParameterSets = { readonly lengthSize: number; readonly units: readonly Uint8Array[] };

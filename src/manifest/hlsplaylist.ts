@@ -15,12 +15,13 @@ export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet
   const row = HLS[version];
   const sets = playableSets(presentation, set, track, row);
   const audio = row.muxed && set.kind === 'video' ? muxedAudio(sets, parameters) : null;
+  const heard = row.muxed ? heardWith(sets, set.kind === 'audio' ? set : audio) : sets;
   const isFile = set.kind === 'text' && row.webVtt;
   if (audio !== null) checkMuxedKey(track, { set: audio, track: audio.tracks[0] });
   const own = row.muxed ? withAudioTrack(parameters, audio) : parameters;
   const url = segmentUrls(set.name, own);
   const { names, first } = set.timeline;
-  return playlist(isFile ? { ...row, suffix: WEBVTT_SUFFIX } : row, sets, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container) });
+  return playlist(isFile ? { ...row, suffix: WEBVTT_SUFFIX } : row, heard, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container) });
 }
 
 const WEBVTT_SUFFIX = { segment: '.vtt', init: '' };
@@ -45,6 +46,11 @@ export function keyFramesOf({ timeline }: SwitchingSet, { samples, timescale, cu
   for (let i = 0; i < count; i++) edges[i] = toHns(samples.base + BigInt(presentationTime(samples, samples.sync?.[first + i] ?? first + i)), timescale);
   edges[count] = timeline.names[timeline.names.length - 1];
   return { edges, first };
+}
+
+/** What counts for the target duration: of the sound of muxed segments the one that is heard. */
+function heardWith(sets: readonly SwitchingSet[], audio: SwitchingSet | null): readonly SwitchingSet[] {
+  return audio === null ? sets : sets.filter((set) => set.kind !== 'audio' || set === audio);
 }
 
 /** All sets of the output, among which the playlist's must be. */
