@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Truth, type TruthTrack } from '../spec/truth.ts';
-import { decodeSound, decodeWithFfmpeg, hlsOptions, hasVlc, playWithGStreamer, playWithVlc, soundDifference, toneAmplitude } from './native.ts';
+import { decodeSound, decodeWithFfmpeg, hlsOptions, nativeVersion, playWithGStreamer, playWithVlc, soundDifference, toneAmplitude } from './native.ts';
 import { startServer, type ServerProcess } from './performance/process.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -21,7 +21,7 @@ const OUTPUTS = [
 
 /** Pictures that VLC's transcoder may leave out at the two ends together. */
 const VLC_EDGES = 2;
-const vlc = hasVlc();
+const vlc = nativeVersion('vlc');
 
 let server: ServerProcess;
 let hls: readonly string[];
@@ -96,7 +96,7 @@ describe.each(IDS)('%s', (id) => {
   });
 
   test.for(OUTPUTS)('$id: VLC shows the pictures once and in order, but for its own losses at the edges', async ({ suffix }, context) => {
-    if (!(await vlc)) context.skip('VLC is not installed');
+    if ((await vlc) === null) context.skip('VLC is not installed');
     // Of all variants the lowest would be the one without pictures.
     const [lowest] = videos.toSorted((a, b) => size(a) - size(b));
     const { counters } = await playWithVlc(manifestOf(truth, suffix.replace('m3u8-cmaf)', 'm3u8-cmaf,audio-only=false)')), { width: lowest.codec.width ?? 0, height: lowest.codec.height ?? 0 });

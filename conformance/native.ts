@@ -35,59 +35,78 @@ export async function decodeWithFfmpeg(input: string, map: string, options: read
 /** Decodes one audio stream to mono 16-bit samples. */
 export async function decodeSound(input: string, map: string, options: readonly string[] = []): Promise<Int16Array> {
   const { stdout } = await run(FFMPEG, ['-v', 'error', ...options, '-i', input, '-map', map, '-ac', '1', '-f', 's16le', '-'], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, encoding: 'buffer' });
-  return new Int16Array(stdout.buffer.slice(stdout.byteOffset, stdout.byteOffset + (stdout.byteLength & ~1)));
+  return samplesOf(stdout);
 }
 
-export type GStreamerResult = { readonly counters: readonly number[]; readonly renditions: readonly number[]; readonly sound: Int16Array; readonly soundRate: number };
+export type Played = { readonly counters: readonly number[]; readonly renditions: readonly number[]; readonly sound: Int16Array; readonly soundRate: number };
+
+/** What a client is asked to play; without sound GStreamer would wait for it for ever. */
+export type PlayOptions = { readonly sound?: boolean };
 
 const PICTURE = { width: 320, height: 180 } as const;
 const SOUND_RATE = 48_000;
+const SCALED = ['-vf', `scale=${PICTURE.width}:${PICTURE.height}`, '-pix_fmt', 'gray', '-f', 'rawvideo', '-'];
 
 /** Plays a manifest with GStreamer's adaptive demuxers as fast as it can, and reads the marks of every picture. */
-export async function playWithGStreamer(uri: string): Promise<GStreamerResult> {
+export async function playWithGStreamer(uri: string, { sound = true }: PlayOptions = {}): Promise<Played> {
   const folder = await mkdtemp(join(tmpdir(), 'isomer-gst-'));
   try {
     const video = `d. ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=50 ! videoconvert ! videoscale ! video/x-raw,format=GRAY8,width=${PICTURE.width},height=${PICTURE.height} ! filesink location=${join(folder, 'v')}`;
     const audio = `d. ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! audioconvert ! audioresample ! audio/x-raw,format=S16LE,channels=1,rate=${SOUND_RATE} ! filesink location=${join(folder, 'a')}`;
-    await run('gst-launch-1.0', ['-q', 'uridecodebin3', `uri=${uri}`, 'name=d', ...video.split(' '), ...audio.split(' ')], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS });
+    await run('gst-launch-1.0', ['-q', 'uridecodebin3', `uri=${uri}`, 'name=d', ...video.split(' '), ...(sound ? audio.split(' ') : [])], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL' });
     const marks = readMarks(await readFile(join(folder, 'v')));
-    const sound = await readFile(join(folder, 'a'));
-    return { ...marks, sound: new Int16Array(sound.buffer.slice(sound.byteOffset, sound.byteOffset + (sound.byteLength & ~1))), soundRate: SOUND_RATE };
+    return { ...marks, sound: sound ? samplesOf(await readFile(join(folder, 'a'))) : new Int16Array(0), soundRate: SOUND_RATE };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
+/** Plays the first pictures and the first sound that ffmpeg finds behind a manifest. Read apart: it stops at the end of the shorter of two. */
+export async function playWithFfmpeg(uri: string, { sound = true }: PlayOptions = {}, options: readonly string[] = []): Promise<Played> {
+  const decode = async (map: string, ...form: string[]): Promise<Buffer> => {
+    const { stdout } = await run(FFMPEG, ['-v', 'fatal', ...options, '-i', uri, '-map', map, ...form], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL', encoding: 'buffer' });
+    return stdout;
+  };
+  const pictures = await decode('0:v:0', '-fps_mode', 'passthrough', ...SCALED);
+  const heard = sound ? await decode('0:a:0', '-ac', '1', '-ar', `${SOUND_RATE}`, '-f', 's16le', '-') : Buffer.alloc(0);
+  return { ...readMarks(pictures), sound: samplesOf(heard), soundRate: SOUND_RATE };
+}
+
 /**
- * Plays a manifest with VLC, lowest quality, into raw pictures, and reads their marks. Its own transcoder leaves out a picture or two
- * at the edges of any stream, so that is no finding. The size is that of the lowest quality: what VLC writes in its file is not.
+ * Plays a manifest with VLC, lowest or highest quality, into raw pictures, and reads their marks. Its own transcoder leaves out a picture
+ * or two at the edges of any stream, so that is no finding. The size is that of the quality: what VLC writes in its file is not.
  */
-export async function playWithVlc(uri: string, { width, height }: { readonly width: number; readonly height: number }): Promise<Omit<GStreamerResult, 'sound' | 'soundRate'>> {
+export async function playWithVlc(uri: string, { width, height }: { readonly width: number; readonly height: number }, quality: 'lowest' | 'highest' = 'lowest'): Promise<Omit<Played, 'sound' | 'soundRate'>> {
   const folder = await mkdtemp(join(tmpdir(), 'isomer-vlc-'));
   try {
     await chmod(folder, 0o777);
     const file = join(folder, 'v.avi');
-    const vlc = ['cvlc', '-I', 'dummy', '--no-dbus', '--quiet', '--play-and-exit', '--adaptive-logic=lowest', uri, '--sout', `#transcode{vcodec=I420}:std{access=file,mux=avi,dst=${file}}`, 'vlc://quit'];
+    const vlc = ['cvlc', '-I', 'dummy', '--no-dbus', '--quiet', '--play-and-exit', `--adaptive-logic=${quality}`, uri, '--sout', `#transcode{vcodec=I420}:std{access=file,mux=avi,dst=${file}}`, 'vlc://quit'];
     // VLC refuses to run as root.
     const [command, ...args] = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups', ...vlc] : vlc;
     await run(command, args, { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL', env: { ...process.env, HOME: folder } });
     const raw = join(folder, 'v.yuv');
     await run(FFMPEG, ['-v', 'fatal', '-i', file, '-map', '0:v:0', '-c', 'copy', '-f', 'rawvideo', raw], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS });
-    const scaled = ['-vf', `scale=${PICTURE.width}:${PICTURE.height}`, '-pix_fmt', 'gray', '-f', 'rawvideo', '-'];
-    const { stdout } = await run(FFMPEG, ['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-video_size', `${width}x${height}`, '-i', raw, ...scaled], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, encoding: 'buffer' });
+    const { stdout } = await run(FFMPEG, ['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-video_size', `${width}x${height}`, '-i', raw, ...SCALED], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, encoding: 'buffer' });
     return readMarks(stdout);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** Whether this machine has VLC. */
-export async function hasVlc(): Promise<boolean> {
-  return run('cvlc', ['--version'], { timeout: TIME_LIMIT_MS }).then(
-    () => true,
-    // As root it says that it refuses: it is there.
-    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+function samplesOf(bytes: Buffer): Int16Array {
+  return new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.byteLength & ~1)));
+}
+
+/** What a native client says of its version; null: this machine does not have it. */
+export async function nativeVersion(client: 'ffmpeg' | 'gstreamer' | 'vlc'): Promise<string | null> {
+  const [command, pattern] = { ffmpeg: [FFMPEG, /ffmpeg version (\S+)/], gstreamer: ['gst-launch-1.0', /version (\S+)/], vlc: ['cvlc', /VLC version (\S+)/] }[client] as [string, RegExp];
+  const said = await run(command, [client === 'ffmpeg' ? '-version' : '--version'], { timeout: TIME_LIMIT_MS }).then(
+    ({ stdout }) => stdout,
+    // As root VLC says that it refuses: it is there.
+    (error: NodeJS.ErrnoException & { stdout?: string }) => (error.code === 'ENOENT' ? null : (error.stdout ?? '')),
   );
+  return said === null ? null : (pattern.exec(said)?.[1] ?? '');
 }
 
 /** Counter -1 stands for a picture whose strip cannot be read. */

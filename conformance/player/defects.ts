@@ -1,6 +1,4 @@
 /** What clients are known to get wrong with any origin. An entry never skips a replay; one that passes makes the entry wrong. */
-import type { Cell } from './plan.ts';
-
 export type Defect = {
   readonly id: string;
   readonly player: string;
@@ -16,7 +14,9 @@ export type Defect = {
 
 export const DEFECTS: readonly Defect[] = [];
 
-export function defectOf({ player, browser, target, template }: Cell, defects: readonly Defect[] = DEFECTS): Defect | null {
+type Replayed = { readonly player: { readonly name: string }; readonly browser: string; readonly target: { readonly format: string; readonly content: { readonly asset: string } }; readonly template: { readonly id: string } };
+
+export function defectOf({ player, browser, target, template }: Replayed, defects: readonly Defect[] = DEFECTS): Defect | null {
   const has = (list: readonly string[] | undefined, value: string): boolean => list === undefined || list.includes(value);
   return defects.find((each) => each.player === player.name && has(each.browsers, browser) && has(each.formats, target.format) && has(each.assets, target.content.asset) && each.templates.includes(template.id)) ?? null;
 }

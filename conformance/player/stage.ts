@@ -10,7 +10,8 @@ import { contentOf, type Content } from './content.ts';
 import { DEFECTS, defectOf } from './defects.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import type { BrowserName } from './model.ts';
-import { planReplays, type Cell } from './plan.ts';
+import { NATIVE, NATIVE_CLIENTS, playNatively, WHOLE } from './native-tier.ts';
+import { planReplays, type Cell, type PlanTarget } from './plan.ts';
 import { PLAYERS, type PlayerRow } from './players.ts';
 import { probeBrowser, type Probe } from './probe.ts';
 import { openStage, type Stage } from './serve.ts';
@@ -33,10 +34,35 @@ export type ReplayInput = ReplayOptions & {
 
 export type Replays = { readonly section: ReplaySection; readonly details: readonly ReplayDetail[]; readonly infrastructure: number };
 
+/** Browsers first, then the native clients: both want the machine for themselves. */
 export async function replayAll(input: ReplayInput): Promise<Replays> {
-  const { note } = input;
   const targets = targetsOf(input);
   if (targets.length === 0) throw new SuiteFault('usage', 'no asset with marked pictures and a truth file is among the targets: replays would have nothing to go by');
+  const isNative = (name: string): boolean => NATIVE_CLIENTS.some((client) => client.name === name);
+  const asked = { players: input.players ?? [], browsers: input.browsers ?? [], templates: input.templates ?? [] };
+  const wants = (native: boolean): boolean =>
+    [asked.players.map(isNative), asked.browsers.map((name) => name === NATIVE), asked.templates.map((id) => id === WHOLE.id)].every((kinds) => kinds.length === 0 || kinds.includes(native));
+  const rest = (list: readonly string[] | undefined, native: (name: string) => boolean): readonly string[] | undefined => list?.filter((name) => !native(name));
+  const { players: _, browsers: __, templates: ___, ...common } = input;
+  const own = { players: rest(input.players, isNative), browsers: rest(input.browsers, (name) => name === NATIVE), templates: rest(input.templates, (id) => id === WHOLE.id) };
+  const inBrowsers = wants(false) ? await replayInBrowsers({ ...common, ...Object.fromEntries(Object.entries(own).filter(([, list]) => list !== undefined)) }, targets) : null;
+  const natively = wants(true) ? await playNatively({ targets, truths: input.truths, tier: input.tier, cores: availableParallelism(), note: input.note, ...(input.players === undefined ? {} : { clients: input.players }) }) : null;
+  const section = inBrowsers?.section;
+  return {
+    section: {
+      templates: { ...section?.templates, ...(natively === null ? {} : { [WHOLE.id]: WHOLE.title }) },
+      players: { ...section?.players, ...natively?.versions },
+      browsers: { ...section?.browsers, ...(natively === null ? {} : { [NATIVE]: { version: `${process.platform} ${process.arch}`, mediaSource: {}, native: {} } }) },
+      rows: [...(section?.rows ?? []), ...(natively?.rows ?? [])].toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      staleDefects: [...(section?.staleDefects ?? []), ...(natively?.staleDefects ?? [])],
+    },
+    details: [...(inBrowsers?.details ?? []), ...(natively?.details ?? [])],
+    infrastructure: inBrowsers?.infrastructure ?? 0,
+  };
+}
+
+async function replayInBrowsers(input: ReplayInput, targets: readonly PlanTarget[]): Promise<Replays> {
+  const { note } = input;
   const modules = (input.players ?? []).filter(isModule);
   if (modules.length > 1) throw new SuiteFault('usage', 'one adapter at a time: give --player one file');
   const stage = await openStage(modules.length === 0 ? {} : { module: resolve(modules[0]) });
@@ -70,7 +96,7 @@ export async function replayAll(input: ReplayInput): Promise<Replays> {
       templates: Object.fromEntries(TEMPLATES.filter(({ id }) => rows.some(({ template }) => template === id)).map(({ id, title }) => [id, title])),
       players: Object.fromEntries([...players.map(({ name }) => [name, ''] as const), ...versions]),
       browsers: Object.fromEntries([...found].map(([name, { probe, version }]) => [name, { version, mediaSource: probe.mediaSource, native: probe.native }])),
-      rows: rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
+      rows,
       staleDefects: staleDefects(cells, new Map(rows.map(({ id, outcome }) => [id, outcome]))),
     };
     return { section, details, infrastructure: details.reduce((sum, { infrastructure }) => sum + infrastructure, 0) };

@@ -1,0 +1,143 @@
+/**
+ * Native clients as players: ffmpeg, GStreamer and VLC play every output from the first picture to the last, as fast as they can.
+ * What a browser shows in a window of seconds they show whole, and they decode what no browser does.
+ */
+import type { ReplayDetail, ReplayRow } from '../../spec/replay.ts';
+import type { FormatId } from '../../spec/requirement.ts';
+import type { Truth } from '../../spec/truth.ts';
+import { messageOf } from '../fault.ts';
+import { hlsOptions, nativeVersion, playWithFfmpeg, playWithGStreamer, playWithVlc, type Played } from '../native.ts';
+import { carriesCodec, formatRow, isRefused } from '../outputs.ts';
+import { DEFECTS, defectOf, type Defect } from './defects.ts';
+import { createGate } from './gate.ts';
+import { judgeWhole, type WholeTruth } from './whole.ts';
+import type { ManifestFormat } from './model.ts';
+import type { PlanTarget } from './plan.ts';
+
+export type NativeName = 'ffmpeg' | 'gstreamer' | 'vlc';
+type Task = { readonly url: string; readonly kind: ManifestFormat; readonly sound: boolean; readonly size: { readonly width: number; readonly height: number } };
+type NativeRow = {
+  readonly name: NativeName;
+  readonly kinds: readonly ManifestFormat[];
+  /** Pictures that its own machinery may leave out at the two ends together. */
+  readonly edges: number;
+  /** Whether what it plays can be heard. */
+  readonly hears: boolean;
+  readonly play: (task: Task) => Promise<Played>;
+};
+
+/** In reports they stand where browsers do. */
+export const NATIVE = 'native';
+export const WHOLE = { id: 'whole', title: 'a native client plays the whole as fast as it can: every picture once and in order, every second of the sound' };
+
+const SILENT = { sound: new Int16Array(0), soundRate: 1 };
+
+export const NATIVE_CLIENTS: readonly NativeRow[] = [
+  // ffmpeg has no client for Smooth Streaming.
+  { name: 'ffmpeg', kinds: ['hls', 'dash'], edges: 0, hears: true, play: async ({ url, kind, sound }) => playWithFfmpeg(url, { sound }, kind === 'hls' ? await hlsOptions() : []) },
+  { name: 'gstreamer', kinds: ['hls', 'dash', 'smooth'], edges: 0, hears: true, play: ({ url, sound }) => playWithGStreamer(url, { sound }) },
+  // Its lowest quality would be the one without pictures.
+  { name: 'vlc', kinds: ['hls', 'dash', 'smooth'], edges: 2, hears: false, play: async ({ url, size }) => ({ ...(await playWithVlc(url, size, 'highest')), ...SILENT }) },
+];
+
+/** What every player decodes; assets with anything else are always played. */
+const COMMON = /^(avc1|mp4a)$/;
+/** gst-launch loses a race at its start now and then, whatever it plays. */
+const TRIES = 3;
+
+export type NativeInput = {
+  readonly targets: readonly PlanTarget[];
+  readonly truths: ReadonlyMap<string, Truth>;
+  readonly tier: 'ci' | 'full';
+  readonly clients?: readonly string[];
+  readonly cores: number;
+  readonly defects?: readonly Defect[];
+  readonly note: (line: string) => void;
+};
+
+export type NativeReplays = { readonly rows: readonly ReplayRow[]; readonly details: readonly ReplayDetail[]; readonly versions: Readonly<Record<string, string>>; readonly staleDefects: readonly string[] };
+
+type Run = { readonly client: NativeRow; readonly target: PlanTarget; readonly truth: Truth; readonly cannot: string | null };
+
+export async function playNatively({ targets, truths, tier, clients, cores, defects = DEFECTS, note }: NativeInput): Promise<NativeReplays> {
+  const versions: Record<string, string> = {};
+  for (const { name } of NATIVE_CLIENTS.filter((client) => clients?.includes(client.name) !== false)) {
+    const version = await nativeVersion(name);
+    if (version === null) note(`this machine has no ${name}: its replays stay untested`);
+    else versions[name] = version;
+  }
+  const runs = NATIVE_CLIENTS.filter(({ name }) => Object.hasOwn(versions, name)).flatMap((client) => planWhole(client, targets, truths, tier));
+  const gate = createGate(cores);
+  const played = await Promise.all(
+    runs.map(async (run) => {
+      const result = run.cannot === null ? await gate.one(() => playWhole(run, defects)) : { row: rowOf(run, 'inapplicable', [run.cannot]), detail: null };
+      if (run.cannot === null) note(`${result.row.outcome} ${result.row.id}${result.row.messages.length === 0 ? '' : `: ${result.detail?.reasons.join('; ').slice(0, 300)}`}`);
+      return result;
+    }),
+  );
+  return {
+    rows: played.map(({ row }) => row),
+    details: played.flatMap(({ detail }) => (detail === null ? [] : [detail])),
+    versions,
+    staleDefects: played.flatMap(({ row }, i) => {
+      const defect = row.outcome === 'pass' ? defectOf(cellOf(runs[i]), defects) : null;
+      return defect === null ? [] : [`${defect.id}: ${row.id} passes`];
+    }),
+  };
+}
+
+/** In a short run one asset stands for those of plain codecs: the one with most pictures, since it has most to lose. */
+export function planWhole(client: NativeRow, targets: readonly PlanTarget[], truths: ReadonlyMap<string, Truth>, tier: 'ci' | 'full'): readonly Run[] {
+  const known = targets.flatMap((target) => {
+    const truth = truths.get(target.content.asset);
+    return truth === undefined || !client.kinds.includes(formatRow(target.format).kind) ? [] : [{ client, target, truth, cannot: isRefused(target.format, truth.tracks) ? 'this output carries none of the pictures or none of the sound' : null }];
+  });
+  if (tier === 'full') return known;
+  const plain = ({ target: { content } }: Run): boolean => content.sampleEntries.every((entry) => COMMON.test(entry));
+  const standing = new Map<FormatId, string>();
+  for (const { target } of known.filter(plain).toSorted((a, b) => a.target.content.truth.frames - b.target.content.truth.frames)) standing.set(target.format, target.content.asset);
+  return known.filter((run) => !plain(run) || standing.get(run.target.format) === run.target.content.asset);
+}
+
+async function playWhole(run: Run, defects: readonly Defect[]): Promise<{ readonly row: ReplayRow; readonly detail: ReplayDetail }> {
+  const { client, target, truth } = run;
+  const began = performance.now();
+  const whole = wholeTruth(run);
+  const largest = truth.tracks.filter(({ kind }) => kind === 'video').toSorted((a, b) => (b.bitrate ?? 0) - (a.bitrate ?? 0))[0].codec;
+  const task: Task = { url: target.url, kind: formatRow(target.format).kind, sound: whole.audioSeconds > 0, size: { width: largest.width ?? 0, height: largest.height ?? 0 } };
+  let judged: ReturnType<typeof judgeWhole> | { readonly reasons: readonly string[]; readonly observation: null } = { reasons: [], observation: null };
+  let attempts = 0;
+  do {
+    attempts++;
+    judged = await client.play(task).then(
+      (played) => judgeWhole(played, whole),
+      (error: unknown) => ({ reasons: [`the client failed: ${firstLines(messageOf(error))}`], observation: null }),
+    );
+  } while (judged.observation === null && attempts < TRIES);
+  const defect = judged.reasons.length > 0 ? defectOf(cellOf(run), defects) : null;
+  const row = rowOf(run, judged.reasons.length === 0 ? 'pass' : defect === null ? 'fail' : 'warn', judged.reasons.map((reason) => reason.replace(/-?\d+(?:\.\d+)?(?:(?:-|, )-?\d+(?:\.\d+)?)*/g, 'n')));
+  return {
+    row: defect === null ? row : { ...row, known: { reason: defect.statement, bug: defect.reference } },
+    detail: { id: row.id, milliseconds: Math.round(performance.now() - began), attempts, infrastructure: 0, reasons: [...judged.reasons], observation: judged.observation },
+  };
+}
+
+function wholeTruth({ client, target, truth }: Run): WholeTruth {
+  const replay = target.content.truth;
+  const first = truth.tracks.find(({ kind, pictures }) => kind === 'video' && pictures !== null)?.pictures?.first ?? 0;
+  const heard = client.hears ? truth.tracks.filter(({ kind, pilot, codec }) => kind === 'audio' && pilot !== null && carriesCodec(target.format, codec.rfc6381)) : [];
+  const lengths = heard.map(({ samples, timescale }) => (samples.pt[samples.pt.length - 1] - Math.max(0, samples.pt[0])) / timescale);
+  return { first, count: replay.frames - first, renditions: replay.renditions, pilots: [...new Set(heard.map(({ pilot }) => pilot ?? 0))], audioSeconds: lengths.length === 0 ? 0 : Math.min(...lengths), tones: replay.secondTones, edges: client.edges };
+}
+
+const cellOf = ({ client, target }: Run) => ({ player: client, browser: NATIVE, target, template: WHOLE });
+
+function rowOf({ client, target }: Run, outcome: ReplayRow['outcome'], messages: readonly string[]): ReplayRow {
+  return { id: `${WHOLE.id} ${target.content.asset}/${target.format} ${client.name} ${NATIVE}`, template: WHOLE.id, asset: target.content.asset, format: target.format, player: client.name, browser: NATIVE, outcome, messages: [...messages] };
+}
+
+/** Without the command line, which names this machine's places. */
+function firstLines(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Command failed'));
+  return (lines.slice(0, 3).join(' ') || 'no end in time').slice(0, 250);
+}
