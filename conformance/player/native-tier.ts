@@ -23,27 +23,37 @@ type NativeRow = {
   readonly edges: number;
   /** Whether what it plays can be heard. */
   readonly hears: boolean;
+  /** Why the client cannot play such content in such an output at all. */
+  readonly cannot: (kind: ManifestFormat, sampleEntries: readonly string[]) => string | null;
   readonly play: (task: Task) => Promise<Played>;
 };
+
+/** [MS-SSTR] 2.2.2.5 names H264 and WVC1; these clients know no other FourCC for pictures. */
+function hevcInSmooth(kind: ManifestFormat, sampleEntries: readonly string[]): string | null {
+  return kind === 'smooth' && sampleEntries.some((entry) => /^h(vc|ev)1$/.test(entry)) ? 'the client knows no FourCC of HEVC in Smooth Streaming' : null;
+}
 
 /** In reports they stand where browsers do. */
 export const NATIVE = 'native';
 export const WHOLE = { id: 'whole', title: 'a native client plays the whole as fast as it can: every picture once and in order, every second of the sound' };
 
+const never = (): null => null;
 const SILENT = { sound: new Int16Array(0), soundRate: 1 };
 
 export const NATIVE_CLIENTS: readonly NativeRow[] = [
   // ffmpeg has no client for Smooth Streaming.
-  { name: 'ffmpeg', kinds: ['hls', 'dash'], edges: 0, hears: true, play: async ({ url, kind, sound }) => playWithFfmpeg(url, { sound }, kind === 'hls' ? await hlsOptions() : []) },
-  { name: 'gstreamer', kinds: ['hls', 'dash', 'smooth'], edges: 0, hears: true, play: ({ url, sound }) => playWithGStreamer(url, { sound }) },
+  { name: 'ffmpeg', kinds: ['hls', 'dash'], edges: 0, hears: true, cannot: never, play: async ({ url, kind, sound }) => playWithFfmpeg(url, { sound }, kind === 'hls' ? await hlsOptions() : []) },
+  { name: 'gstreamer', kinds: ['hls', 'dash', 'smooth'], edges: 0, hears: true, cannot: hevcInSmooth, play: ({ url, sound }) => playWithGStreamer(url, { sound }) },
   // Its lowest quality would be the one without pictures.
-  { name: 'vlc', kinds: ['hls', 'dash', 'smooth'], edges: 2, hears: false, play: async ({ url, size }) => ({ ...(await playWithVlc(url, size, 'highest')), ...SILENT }) },
+  { name: 'vlc', kinds: ['hls', 'dash', 'smooth'], edges: 2, hears: false, cannot: hevcInSmooth, play: async ({ url, size }) => ({ ...(await playWithVlc(url, size, 'highest')), ...SILENT }) },
 ];
 
 /** What every player decodes; assets with anything else are always played. */
 const COMMON = /^(avc1|mp4a)$/;
 /** gst-launch loses a race at its start now and then, whatever it plays. */
 const TRIES = 3;
+/** What fails later has not failed at its start. */
+const LOSES_NO_RACE_MS = 15_000;
 
 export type NativeInput = {
   readonly targets: readonly PlanTarget[];
@@ -90,13 +100,17 @@ export async function playNatively({ targets, truths, tier, clients, cores, defe
 export function planWhole(client: NativeRow, targets: readonly PlanTarget[], truths: ReadonlyMap<string, Truth>, tier: 'ci' | 'full'): readonly Run[] {
   const known = targets.flatMap((target) => {
     const truth = truths.get(target.content.asset);
-    return truth === undefined || !client.kinds.includes(formatRow(target.format).kind) ? [] : [{ client, target, truth, cannot: isRefused(target.format, truth.tracks) ? 'this output carries none of the pictures or none of the sound' : null }];
+    return truth === undefined || !client.kinds.includes(formatRow(target.format).kind) ? [] : [{ client, target, truth, cannot: cannotWhole(client, target, truth) }];
   });
   if (tier === 'full') return known;
   const plain = ({ target: { content } }: Run): boolean => content.sampleEntries.every((entry) => COMMON.test(entry));
   const standing = new Map<FormatId, string>();
   for (const { target } of known.filter(plain).toSorted((a, b) => a.target.content.truth.frames - b.target.content.truth.frames)) standing.set(target.format, target.content.asset);
   return known.filter((run) => !plain(run) || standing.get(run.target.format) === run.target.content.asset);
+}
+
+function cannotWhole({ cannot }: NativeRow, { format, content }: PlanTarget, { tracks }: Truth): string | null {
+  return isRefused(format, tracks) ? 'this output carries none of the pictures or none of the sound' : cannot(formatRow(format).kind, content.sampleEntries);
 }
 
 async function playWhole(run: Run, defects: readonly Defect[]): Promise<{ readonly row: ReplayRow; readonly detail: ReplayDetail }> {
@@ -113,12 +127,12 @@ async function playWhole(run: Run, defects: readonly Defect[]): Promise<{ readon
       (played) => judgeWhole(played, whole),
       (error: unknown) => ({ reasons: [`the client failed: ${firstLines(messageOf(error))}`], observation: null }),
     );
-  } while (judged.observation === null && attempts < TRIES);
+  } while (judged.observation === null && attempts < TRIES && performance.now() - began < LOSES_NO_RACE_MS);
   const defect = judged.reasons.length > 0 ? defectOf(cellOf(run), defects) : null;
   const row = rowOf(run, judged.reasons.length === 0 ? 'pass' : defect === null ? 'fail' : 'warn', judged.reasons.map((reason) => reason.replace(/-?\d+(?:\.\d+)?(?:(?:-|, )-?\d+(?:\.\d+)?)*/g, 'n')));
   return {
     row: defect === null ? row : { ...row, known: { reason: defect.statement, bug: defect.reference } },
-    detail: { id: row.id, milliseconds: Math.round(performance.now() - began), attempts, infrastructure: 0, reasons: [...judged.reasons], observation: judged.observation },
+    detail: { id: row.id, milliseconds: Math.round(performance.now() - began), attempts, infrastructure: 0, reasons: [...judged.reasons], observation: judged.observation, evidence: null },
   };
 }
 
