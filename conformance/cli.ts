@@ -65,6 +65,7 @@ function program(): Command {
     });
   withTier(withReplay(withSubject(root.command('replay').description('play a subject with real players in real browsers, and judge the pictures and sounds'), DEFAULT_ENTRY)), 'ci: every player in every output once, the rest sampled; full: everything')
     .option('--truth <dir>', 'folder with one folder per asset, each with truth.json; default: --root')
+    .option('--expectations <file...>', 'known failures (replay/TEMPLATE); the last entry that matches wins')
     .addHelpText('after', REPLAY_EXAMPLES)
     .action(async (options: ReplayCommandOptions) => {
       process.exitCode = await replaySubject(options);

@@ -47,11 +47,18 @@ export function nameOf({ check, requirement, subject }: Expectation): string {
   return `${check ?? requirement ?? ''} ${subject}`;
 }
 
-type Matched = Pick<Result, 'id' | 'check' | 'requirements'>;
+export type Matched = Pick<Result, 'id' | 'check' | 'requirements'>;
+/** Results of checks, and replays in the same shape. */
+export type Reviewable = Matched & Pick<Result, 'outcome'>;
+
+/** What a result is about: its id without its check. */
+export function subjectOf({ id, check }: Matched): string {
+  return id.slice(check.length + 1);
+}
 
 export function covers({ check, requirement, subject }: Expectation, result: Matched): boolean {
   if (check !== undefined ? check !== result.check : !result.requirements.includes(requirement ?? '')) return false;
-  return globMatches(subject, result.id.slice(result.check.length + 1));
+  return globMatches(subject, subjectOf(result));
 }
 
 /** The last entry that matches. */
@@ -64,12 +71,12 @@ export function isKnowable({ outcome }: Pick<Result, 'outcome'>): boolean {
   return outcome === 'fail' || outcome === 'warn';
 }
 
-export type Review = {
+export type Review<T extends Reviewable> = {
   readonly entry: Expectation;
   /** Results that the entry is right about. */
-  readonly failing: readonly Result[];
+  readonly failing: readonly T[];
   /** Results that pass although the entry covers them. */
-  readonly passing: readonly Result[];
+  readonly passing: readonly T[];
   /** Null when the entry may stay. */
   readonly fault: string | null;
 };
@@ -78,8 +85,8 @@ export type Review = {
  * Every entry against what happened. A result without a verdict proves nothing about its entry; an inapplicable one is not
  * a failure.
  */
-export function reviewExpectations(results: readonly Result[], entries: readonly Expectation[]): readonly Review[] {
-  const owned = new Map<Expectation, Result[]>(entries.map((entry) => [entry, []]));
+export function reviewExpectations<T extends Reviewable>(results: readonly T[], entries: readonly Expectation[]): readonly Review<T>[] {
+  const owned = new Map<Expectation, T[]>(entries.map((entry) => [entry, []]));
   for (const result of results) {
     const entry = expectationOf(result, entries);
     if (entry !== null) owned.get(entry)?.push(result);
@@ -92,11 +99,21 @@ export function reviewExpectations(results: readonly Result[], entries: readonly
   });
 }
 
-function faultOf(entry: Expectation, { own, failing, passing }: { readonly own: readonly Result[]; readonly failing: readonly Result[]; readonly passing: readonly Result[] }, results: readonly Result[]): string | null {
+function faultOf(entry: Expectation, { own, failing, passing }: Readonly<Record<'own' | 'failing' | 'passing', readonly Reviewable[]>>, results: readonly Matched[]): string | null {
   if (own.length === 0) return results.some((result) => covers(entry, result)) ? 'later entries cover all that it matches, delete the entry' : 'matches no result';
   if (passing.length === 0) return null;
   if (failing.length === 0) return 'no longer fails, delete the entry';
-  return `no longer fails in ${passing.map(({ subject }) => `${subject.asset}/${subject.format}`).join(', ')}, narrow the entry`;
+  return `no longer fails in ${passing.map(subjectOf).join(', ')}, narrow the entry`;
+}
+
+/** `nameOf: fault` of every entry that has to be mended. */
+export function staleEntries(results: readonly Reviewable[], entries: readonly Expectation[]): string[] {
+  return reviewExpectations(results, entries).flatMap(({ entry, fault }) => (fault === null ? [] : [`${nameOf(entry)}: ${fault}`]));
+}
+
+/** Entries about replays are for runs that replay, all others for runs that judge. */
+export function isAboutReplays({ check }: Expectation): boolean {
+  return check?.startsWith('replay/') === true;
 }
 
 /** Names of entries that are past their date. */

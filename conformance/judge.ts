@@ -1,7 +1,7 @@
 /** Judges a trace: every check on every subject, rolled up into results. Offline and deterministic. */
 import type { FormatId, Requirement } from '../spec/requirement.ts';
 import { OUTCOMES, REPORT_SCHEMA, type Outcome, type Report, type Result, type Run } from '../spec/report.ts';
-import { expectationOf, isKnowable, nameOf, reviewExpectations, type Expectation } from './expectations.ts';
+import { expectationOf, isAboutReplays, isKnowable, staleEntries, type Expectation } from './expectations.ts';
 import { Locked, messageOf } from './fault.ts';
 import type { Check, Context, Finding } from './model.ts';
 import { NO_KEYS, type KeyRing } from './oracle/keys.ts';
@@ -137,15 +137,11 @@ function reportOf(results: readonly Result[], { checks, requirements, judges, ex
     totals,
     requirements: Object.fromEntries([...worst].toSorted(([a], [b]) => (a < b ? -1 : 1))),
     results: [...results],
-    staleExpectations: staleExpectations(results, expectations),
+    staleExpectations: staleEntries(results, expectations.filter((entry) => !isAboutReplays(entry))),
     footer: { results: results.length },
   };
 }
 
 function emptyCounts(): Record<Outcome, number> {
   return Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
-}
-
-function staleExpectations(results: readonly Result[], expectations: readonly Expectation[]): string[] {
-  return reviewExpectations(results, expectations).flatMap(({ entry, fault }) => (fault === null ? [] : [`${nameOf(entry)}: ${fault}`]));
 }

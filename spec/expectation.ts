@@ -9,10 +9,10 @@ export const UNFILLED = '?';
 
 export const expectationEntrySchema = z
   .strictObject({
-    /** A check's id, or `requirement` instead. */
+    /** A check's id or, for a replay, `replay/` and its template; or `requirement` instead. */
     check: z.string().min(1).optional(),
     requirement: z.string().min(1).optional(),
-    /** `asset/format`, with * for any run of characters. */
+    /** `asset/format`, for a replay `asset/format player browser`, with * for any run of characters. */
     subject: z.string().min(1),
     reason: z.string(),
     /** Where the fault is tracked. */

@@ -16,6 +16,9 @@ export const replayRowSchema = z.strictObject({
   outcome: z.enum(REPLAY_OUTCOMES),
   /** Why not, in kinds and words without measured values; empty when the outcome is `pass`. */
   messages: z.array(z.string()),
+  /** Expectations list this replay as a known failure of the product. */
+  expected: z.literal(true).optional(),
+  /** What they say about it, or what is known of the client. */
   known: z.strictObject({ reason: z.string(), bug: z.string() }).optional(),
 });
 export type ReplayRow = z.infer<typeof replayRowSchema>;

@@ -1,11 +1,16 @@
 /** `replay`, and the replay stage of `run`: real players on what an origin serves. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ReplayRow } from '../../spec/replay.ts';
 import { Truth } from '../../spec/truth.ts';
 import { OUTCOMES, REPORT_SCHEMA, RUN_SCHEMA, type Report, type Run } from '../../spec/report.ts';
+import { expiredEntries, isAboutReplays, loadExpectations, type Expectation } from '../expectations.ts';
 import { EXIT_CODES, messageOf, SuiteFault } from '../fault.ts';
 import { serveDevice } from '../player/device.ts';
+import { expectReplays } from '../player/known.ts';
 import { planForDevice, replayAll, type ReplayOptions, type Replays } from '../player/stage.ts';
+import { THRESHOLDS } from '../player/thresholds.ts';
+import { annotations } from '../report/annotations.ts';
 import { CHECKS, loadRequirements, registryHash } from '../registry.ts';
 import { writeReport } from '../report/write.ts';
 import { checkHosts, expandOrigin } from '../subject/origin.ts';
@@ -15,18 +20,23 @@ import type { ChoiceOptions, SubjectOptions } from './options.ts';
 import { note, print } from './output.ts';
 import { chosen, suiteVersion } from './target.ts';
 
-export type ReplayCommandOptions = SubjectOptions & ReplayOptions & { readonly truth?: string };
+export type ReplayCommandOptions = SubjectOptions & ReplayOptions & { readonly truth?: string; readonly expectations?: readonly string[] };
 
 export async function replaySubject(options: ReplayCommandOptions): Promise<number> {
   const started = Date.now();
-  const stage = await replayStage(options);
-  writeReplays(options.out, stage, started);
-  printReplays(stage.replays);
-  return replayExitCode(stage.replays);
+  const expectations = loadExpectations(options.expectations ?? []);
+  const { replays: played, manifests, kind } = await replayStage(options);
+  const { replays, stale } = withExpectations(played, expectations);
+  const expired = expiredEntries(expectations.filter(isAboutReplays), new Date(started).toISOString().slice(0, 10));
+  const { report, run } = writeReplays(options.out, { replays, manifests, kind, stale, expired }, started);
+  printReplays(replays);
+  for (const entry of [...stale, ...expired]) print(`stale expectation ${entry}`);
+  if ((process.env['GITHUB_ACTIONS'] ?? '') !== '') for (const line of annotations({ report, run })) print(line);
+  return replayExitCode(replays, [...stale, ...expired]);
 }
 
 /** A report of its own, without checks. */
-function writeReplays(out: string, { replays, manifests, kind }: Stage, started: number): void {
+function writeReplays(out: string, { replays, manifests, kind, stale, expired }: Stage & { readonly stale: readonly string[]; readonly expired: readonly string[] }, started: number): { readonly report: Report; readonly run: Run } {
   const none = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Report['totals']['must'];
   const requirements = loadRequirements();
   const report: Report = {
@@ -37,7 +47,7 @@ function writeReplays(out: string, { replays, manifests, kind }: Stage, started:
     totals: { must: none, should: none },
     requirements: {},
     results: [],
-    staleExpectations: [],
+    staleExpectations: [...stale],
     replay: replays.section,
     footer: { results: 0 },
   };
@@ -53,8 +63,10 @@ function writeReplays(out: string, { replays, manifests, kind }: Stage, started:
     details: [],
     omitted: 0,
     replays: [...replays.details],
+    expired: [...expired],
   };
   writeReport(out, { report, run, checks: [], requirements: [] }, null);
+  return { report, run };
 }
 
 type Stage = { readonly replays: Replays; readonly manifests: readonly ManifestTarget[]; readonly kind: 'self' | 'origin' };
@@ -99,7 +111,7 @@ function truthsIn(folder: string, manifests: readonly ManifestTarget[]): Readonl
 export function printReplays({ section, infrastructure }: Replays): void {
   const counts = OUTCOMES.map((outcome) => [outcome, section.rows.filter((row) => row.outcome === outcome).length] as const).filter(([, count]) => count > 0);
   print(`replays: ${counts.map(([outcome, count]) => `${count} ${outcome}`).join(', ')}${infrastructure > 0 ? `; ${infrastructure} attempts lost to the machinery` : ''}`);
-  for (const { id, outcome, messages } of section.rows) if (outcome === 'fail') print(`fail ${id}: ${messages.join('; ')}`);
+  for (const row of section.rows) if (isNewReplayFailure(row)) print(`fail ${row.id}: ${row.messages.join('; ')}`);
   for (const stale of section.staleDefects) print(`stale defect ${stale}`);
 }
 
@@ -109,6 +121,7 @@ export async function replayOnDevice(options: ReplayCommandOptions & { readonly 
   checkHosts(options.origin, options.allowHost ?? []);
   const { manifests } = await expandOrigin(options.origin, { timeoutMs: options.timeout, maxBytes: options.maxBody });
   const truths = truthsIn(options.truth, manifests);
+  const started = Date.now();
   const cells = planForDevice({ ...options, manifests: chosen(manifests, options), truths, note });
   const server = await serveDevice({ cells, host: options.host, port: options.port, name: options.name, progress: note });
   try {
@@ -123,17 +136,33 @@ export async function replayOnDevice(options: ReplayCommandOptions & { readonly 
     };
     const replays: Replays = { section, details: [], infrastructure: 0 };
     printReplays(replays);
-    writeReplays(options.out, { replays, manifests, kind: 'origin' }, Date.now());
+    writeReplays(options.out, { replays, manifests, kind: 'origin', stale: [], expired: [] }, started);
     return replayExitCode(replays);
   } finally {
     await server.close();
   }
 }
 
-/** What was starved came to no verdict and is counted as that; what was lost to the machinery must not end as if all were well. */
-export function replayExitCode({ section: { rows, staleDefects }, details }: Replays): number {
-  const some = (outcome: string): boolean => rows.some((row) => row.outcome === outcome);
-  if (some('fail')) return EXIT_CODES.failed;
-  if (details.some(({ observation }) => observation === null) || some('untested') || !some('pass')) return EXIT_CODES.harness;
-  return staleDefects.length > 0 ? EXIT_CODES.stale : EXIT_CODES.ok;
+/**
+ * What was starved came to no verdict and is counted as that, as long as it is little; what was lost to the machinery, and a
+ * run in which nothing passes, must not end as if all were well.
+ */
+export function replayExitCode({ section: { rows, staleDefects }, details }: Pick<Replays, 'section' | 'details'>, stale: readonly string[] = []): number {
+  const count = (...outcomes: readonly string[]): number => rows.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  if (rows.some(isNewReplayFailure)) return EXIT_CODES.failed;
+  const open = count('cantTell');
+  const known = rows.some(({ expected }) => expected === true) || count('warn') > 0;
+  if (details.some(({ observation }) => observation === null) || count('untested') > 0 || (count('pass') === 0 && !known)) return EXIT_CODES.harness;
+  if (open > (rows.length - count('inapplicable')) * THRESHOLDS.openShare.value) return EXIT_CODES.harness;
+  return staleDefects.length + stale.length > 0 ? EXIT_CODES.stale : EXIT_CODES.ok;
+}
+
+function isNewReplayFailure({ outcome, expected }: ReplayRow): boolean {
+  return outcome === 'fail' && expected !== true;
+}
+
+/** Marks what expectations know, and says which of them are no longer right. */
+export function withExpectations(replays: Replays, expectations: readonly Expectation[]): { readonly replays: Replays; readonly stale: readonly string[] } {
+  const { rows, stale } = expectReplays(replays.section.rows, expectations);
+  return { replays: { ...replays, section: { ...replays.section, rows } }, stale };
 }

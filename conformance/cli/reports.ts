@@ -6,6 +6,7 @@ import { readExpectations } from '../expectations.ts';
 import { EXIT_CODES } from '../fault.ts';
 import { CHECKS, loadRequirements } from '../registry.ts';
 import { diffMarkdown, diffReports, diffText } from '../report/diff.ts';
+import { reportedResults } from '../report/model.ts';
 import { readReport, readRun } from '../report/read.ts';
 import { writeDerived } from '../report/write.ts';
 import { note, print } from './output.ts';
@@ -35,7 +36,7 @@ export type BaselineOptions = { readonly expectations: string; readonly reason?:
 
 export function rewriteBaseline(path: string, { expectations: file, dryRun = false, ...words }: BaselineOptions): void {
   const entries = existsSync(file) ? readExpectations(file) : [];
-  const { entries: next, added, removed, kept, open } = updateBaseline(readReport(path).results, entries, { ...words, today: new Date().toISOString().slice(0, 10) });
+  const { entries: next, added, removed, kept, open } = updateBaseline(reportedResults(readReport(path)), entries, { ...words, today: new Date().toISOString().slice(0, 10) });
   if (!dryRun) writeFileSync(file, `${JSON.stringify(next, null, 2)}\n`);
   for (const name of removed) print(`- ${name}`);
   for (const name of added) print(`+ ${name}`);

@@ -24,7 +24,7 @@ import type { ManifestTarget, TraceReader } from '../trace.ts';
 import type { Replays } from '../player/stage.ts';
 import type { ChoiceOptions, JudgeOptions, SubjectOptions } from './options.ts';
 import { note, print, showProgress } from './output.ts';
-import { printReplays, replayExitCode, replayStage } from './replay.ts';
+import { printReplays, replayExitCode, replayStage, withExpectations } from './replay.ts';
 import { chosen, suiteVersion } from './target.ts';
 
 const TYPESCRIPT = import.meta.url.endsWith('.ts');
@@ -101,7 +101,8 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
     await replay?.stop();
   }
   const { details, examined, omitted, faults } = verdicts;
-  const report = replays === null ? verdicts.report : { ...verdicts.report, replay: replays.section };
+  const played = replays === null ? null : withExpectations(replays, expectations);
+  const report = played === null ? verdicts.report : { ...verdicts.report, staleExpectations: [...verdicts.report.staleExpectations, ...played.stale], replay: played.replays.section };
   const run: Run = {
     schema: RUN_SCHEMA,
     startedAt: new Date(started).toISOString(),
@@ -123,9 +124,9 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
   for (const fault of faults) note(`fault of the suite: ${fault}`);
   printVerdicts(report, run);
   if (options.annotations === true || (process.env['GITHUB_ACTIONS'] ?? '') !== '') for (const line of annotations({ report, run })) print(line);
-  if (replays !== null) printReplays(replays);
+  if (played !== null) printReplays(played.replays);
   const judged = exitCodeOf({ report, faults, expired: run.expired ?? [] }, { strict: options.strict === true, minCoverage: options.minCoverage ?? 0 });
-  return worstCode(judged, replays === null ? EXIT_CODES.ok : replayExitCode(replays));
+  return worstCode(judged, played === null ? EXIT_CODES.ok : replayExitCode(played.replays, played.stale));
 }
 
 function printVerdicts(report: Report, run: Run): void {

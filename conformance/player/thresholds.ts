@@ -19,5 +19,6 @@ export const THRESHOLDS = {
   leastPictures: { value: 10, unit: 'pictures', reason: 'no shorter window than half a second is asked for; fewer pictures show no order and no offset' },
   leastSounds: { value: 10, unit: 'readings', reason: 'sound is read every 40 ms: less than half a second of it tells no language with certainty' },
   syncSeconds: { value: 2, unit: 's', reason: 'a window of this length holds at least one change of the tone of the second' },
+  openShare: { value: 0.1, unit: 'of the replays', reason: 'a single starved replay is bad luck; where so many came to no verdict, the machine is no judge of anything' },
   cell: { value: 90_000, unit: 'ms', reason: 'no replay plays more than 12 s; what takes longer hangs' },
 } as const satisfies Readonly<Record<string, Threshold>>;

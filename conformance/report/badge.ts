@@ -20,6 +20,15 @@ export function badge(level: Requirement['level'], reporting: Pick<Reporting, 'r
   return badgeSvg(level.toUpperCase(), judged === 0 ? 'not judged' : `${held}/${judged}`, colour);
 }
 
+/** How many of the replays that came to a verdict play as they should; what was not played or not seen counts for nothing. */
+export function playersBadge({ report: { replay } }: Pick<Reporting, 'report'>): string {
+  const rows = replay?.rows ?? [];
+  const count = (...outcomes: readonly string[]): number => rows.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  const decided = count('pass', 'fail', 'warn');
+  const colour = decided === 0 ? COLOURS.none : count('fail') > 0 ? COLOURS.bad : count('warn', 'cantTell', 'untested') > 0 ? COLOURS.open : COLOURS.good;
+  return badgeSvg('PLAYERS', decided === 0 ? 'not judged' : `${count('pass')}/${decided}`, colour);
+}
+
 const HEIGHT = 20;
 const PADDING = 7;
 

@@ -1,6 +1,6 @@
 /** Two reports side by side: what fails now and did not, what was mended, what is new and what is gone. */
-import type { Outcome, Report, Result } from '../../spec/report.ts';
-import { isNewFailure } from './model.ts';
+import type { Outcome, Report } from '../../spec/report.ts';
+import { isNewFailure, reportedResults, type Reported } from './model.ts';
 
 export const DIFF_SCHEMA = 'isomer-conformance-diff/1';
 
@@ -32,23 +32,24 @@ export type ReportDiff = {
 const HOLDS: ReadonlySet<Outcome> = new Set(['pass', 'warn', 'inapplicable']);
 
 export function diffReports(before: Report, after: Report): ReportDiff {
-  const old = new Map(before.results.map((result) => [result.id, result]));
-  const now = new Map(after.results.map((result) => [result.id, result]));
-  const oldChecks = new Set(before.results.map(({ check }) => check));
+  const [was, is] = [reportedResults(before), reportedResults(after)];
+  const old = new Map(was.map((result) => [result.id, result]));
+  const now = new Set(is.map(({ id }) => id));
+  const oldChecks = new Set(was.map(({ check }) => check));
   const lists = { failing: [] as Change[], mended: [] as Change[], changed: [] as Change[], added: [] as Change[] };
   let unchanged = 0;
-  for (const result of after.results) {
-    const was = old.get(result.id) ?? null;
-    const into = classOf(was, result);
+  for (const result of is) {
+    const earlier = old.get(result.id) ?? null;
+    const into = classOf(earlier, result);
     if (into === null) unchanged++;
-    else lists[into].push({ id: result.id, before: was?.outcome ?? null, after: result.outcome, requirements: result.requirements, messages: result.messages, checkIsNew: !oldChecks.has(result.check) });
+    else lists[into].push({ id: result.id, before: earlier?.outcome ?? null, after: result.outcome, requirements: result.requirements, messages: result.messages, checkIsNew: !oldChecks.has(result.check) });
   }
-  const gone = before.results.filter(({ id }) => !now.has(id)).map(({ id, outcome, requirements, messages }) => ({ id, before: outcome, after: null, requirements, messages, checkIsNew: false }));
+  const gone = was.filter(({ id }) => !now.has(id)).map(({ id, outcome, requirements, messages }) => ({ id, before: outcome, after: null, requirements, messages, checkIsNew: false }));
   return { schema: DIFF_SCHEMA, caveats: caveatsOf(before, after), ...lists, gone, unchanged };
 }
 
 /** A known failure that nobody expects any more is a new failure, too. */
-function classOf(was: Result | null, now: Result): 'failing' | 'mended' | 'changed' | 'added' | null {
+function classOf(was: Reported | null, now: Reported): 'failing' | 'mended' | 'changed' | 'added' | null {
   if (isNewFailure(now) && (was === null || !isNewFailure(was))) return 'failing';
   if (was === null) return 'added';
   if (was.outcome === now.outcome) return null;
@@ -61,7 +62,17 @@ function caveatsOf(before: Report, after: Report): readonly string[] {
     ...(before.suite.registryHash === after.suite.registryHash ? [] : ['the checks or requirements of the suite differ']),
     ...(before.target.profile === after.target.profile ? [] : [`the profiles differ: ${before.target.profile}, ${after.target.profile}`]),
     ...(judges.length === 0 ? [] : [`not the same judges were there: ${judges.join(', ')}`]),
+    ...clientCaveats(before, after),
   ];
+}
+
+/** Another version of a client is another client: what changed may be its doing. */
+function clientCaveats({ replay: before }: Report, { replay: after }: Report): readonly string[] {
+  if (before === undefined || after === undefined) return before === after ? [] : ['only one of the two has replays'];
+  const versions = ({ players, browsers }: typeof before): Readonly<Record<string, string>> => ({ ...players, ...Object.fromEntries(Object.entries(browsers).map(([name, { version }]) => [name, version])) });
+  const [was, is] = [versions(before), versions(after)];
+  const other = Object.keys(is).filter((name) => Object.hasOwn(was, name) && was[name] !== is[name]);
+  return other.length === 0 ? [] : [`clients differ: ${other.map((name) => `${name} ${was[name]} → ${is[name]}`).join(', ')}`];
 }
 
 const SECTIONS: readonly { readonly key: 'failing' | 'mended' | 'changed' | 'added' | 'gone'; readonly title: string; readonly shown: number }[] = [

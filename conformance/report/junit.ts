@@ -1,33 +1,44 @@
-/** JUnit XML: a suite per asset and format, a case per check; expectations that are no longer true fail in a suite of their own. */
-import type { Report, Result, Run } from '../../spec/report.ts';
-import { isNewFailure } from './model.ts';
+/**
+ * JUnit XML: a suite per asset and format with a case per check, and a suite per player and browser with a case per replay;
+ * expectations that are no longer true, and client defects that no longer show, fail in a suite of their own.
+ */
+import type { Report, Run } from '../../spec/report.ts';
+import { subjectOf } from '../expectations.ts';
+import { isNewFailure, replayReasons, replayResult, type Reported } from './model.ts';
 
-export function junitXml({ results, staleExpectations }: Report, run: Run): string {
-  const stale = [...staleExpectations, ...(run.expired ?? [])];
-  const suites = new Map<string, Result[]>();
-  for (const result of results) {
-    const name = `${result.subject.asset}/${result.subject.format}`;
-    suites.set(name, [...(suites.get(name) ?? []), result]);
-  }
-  const body = [...suites].map(([name, cases]) => {
-    const failures = cases.filter(isNewFailure).length;
-    const skipped = cases.filter(isSkipped).length;
-    return `<testsuite name="${escape(name)}" tests="${cases.length}" failures="${failures}" skipped="${skipped}">\n${cases.map((result) => testCase(result, name, run)).join('\n')}\n</testsuite>`;
+type Case = { readonly suite: string; readonly name: string; readonly result: Reported; readonly text: string };
+
+export function junitXml({ results, replay, staleExpectations }: Report, run: Run): string {
+  const stale = [...staleExpectations, ...(run.expired ?? []), ...(replay?.staleDefects ?? [])];
+  const details = Map.groupBy(run.details, ({ result }) => result);
+  const reasons = replayReasons(run);
+  const cases: Case[] = [
+    ...results.map((result) => ({
+      suite: `${result.subject.asset}/${result.subject.format}`,
+      name: result.check,
+      result,
+      text: (details.get(result.id) ?? []).map(({ path, message, wanted = '', actual = '' }) => `${path}: ${message}${wanted === '' ? '' : `; wanted ${wanted}`}${actual === '' ? '' : `; found ${actual}`}`).join('\n'),
+    })),
+    ...(replay?.rows ?? []).map((row) => {
+      const result = replayResult(row);
+      return { suite: `${row.player} ${row.browser}`, name: `${result.check} ${subjectOf(result).split(' ', 1)[0]}`, result, text: reasons.get(result.id) ?? '' };
+    }),
+  ];
+  const body = [...Map.groupBy(cases, ({ suite }) => suite)].map(([name, own]) => {
+    const failures = own.filter(({ result }) => isNewFailure(result)).length;
+    const skipped = own.filter(({ result }) => isSkipped(result)).length;
+    return `<testsuite name="${escape(name)}" tests="${own.length}" failures="${failures}" skipped="${skipped}">\n${own.map(testCase).join('\n')}\n</testsuite>`;
   });
   if (stale.length > 0) body.push(`<testsuite name="expectations" tests="${stale.length}" failures="${stale.length}" skipped="0">\n${stale.map((entry) => `<testcase classname="expectations" name="${escape(entry)}"><failure message="${escape(entry)}"/></testcase>`).join('\n')}\n</testsuite>`);
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="isomer-conformance" tests="${results.length + stale.length}" failures="${results.filter(isNewFailure).length + stale.length}">\n${body.join('\n')}\n</testsuites>\n`;
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="isomer-conformance" tests="${cases.length + stale.length}" failures="${cases.filter(({ result }) => isNewFailure(result)).length + stale.length}">\n${body.join('\n')}\n</testsuites>\n`;
 }
 
-function isSkipped({ outcome, expected }: Result): boolean {
+function isSkipped({ outcome, expected }: Reported): boolean {
   return outcome === 'inapplicable' || outcome === 'cantTell' || outcome === 'untested' || (outcome === 'fail' && expected);
 }
 
-function testCase(result: Result, suite: string, run: Run): string {
-  const head = `<testcase classname="${escape(suite)}" name="${escape(result.check)}"`;
-  const text = run.details
-    .filter((detail) => detail.result === result.id)
-    .map(({ path, message, wanted = '', actual = '' }) => `${path}: ${message}${wanted === '' ? '' : `; wanted ${wanted}`}${actual === '' ? '' : `; found ${actual}`}`)
-    .join('\n');
+function testCase({ suite, name, result, text }: Case): string {
+  const head = `<testcase classname="${escape(suite)}" name="${escape(name)}"`;
   if (isNewFailure(result)) return `${head}><failure message="${escape(result.messages.join('; '))}">${escape(text)}</failure></testcase>`;
   if (isSkipped(result)) return `${head}><skipped message="${escape(`${result.known === undefined ? result.outcome : `known, ${result.known.reason} (${result.known.bug})`}: ${result.messages.join('; ')}`)}"/></testcase>`;
   return result.outcome === 'warn' ? `${head}><system-out>${escape(text)}</system-out></testcase>` : `${head}/>`;

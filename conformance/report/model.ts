@@ -1,5 +1,6 @@
 /** What every report format is made from, and the questions that several of them ask. */
 import type { Requirement } from '../../spec/requirement.ts';
+import type { ReplayRow } from '../../spec/replay.ts';
 import type { Outcome, Report, Result, Run } from '../../spec/report.ts';
 import type { Check } from '../model.ts';
 
@@ -23,6 +24,23 @@ export function worstOf(outcomes: readonly Outcome[]): Outcome | null {
 /** A failure that expectations do not list. */
 export function isNewFailure({ outcome, expected }: Pick<Result, 'outcome' | 'expected'>): boolean {
   return outcome === 'fail' && !expected;
+}
+
+/** What the formats for machines tell of a result: of a check, or of a replay in the same shape. */
+export type Reported = Pick<Result, 'id' | 'check' | 'requirements' | 'level' | 'outcome' | 'expected' | 'messages' | 'known'>;
+
+/** A replay is the check `replay/TEMPLATE` on `asset/format player browser`. What it asks is asked of every player, so it is a MUST. */
+export function replayResult({ id, template, outcome, messages, expected, known }: ReplayRow): Reported {
+  return { id: `replay/${id}`, check: `replay/${template}`, requirements: [], level: 'must', outcome, expected: expected === true, messages, ...(known === undefined ? {} : { known }) };
+}
+
+export function reportedResults({ results, replay }: Pick<Report, 'results' | 'replay'>): readonly Reported[] {
+  return [...results, ...(replay?.rows ?? []).map(replayResult)];
+}
+
+/** By the id of the result: why, with the values of this run. */
+export function replayReasons({ replays = [] }: Pick<Run, 'replays'>): ReadonlyMap<string, string> {
+  return new Map(replays.map(({ id, reasons }) => [`replay/${id}`, reasons.join('; ')]));
 }
 
 export type Coverage = { readonly decided: number; readonly all: number; readonly percent: number };

@@ -3,8 +3,9 @@
  * counted in the run's properties; thousands of them would only hide the rest.
  */
 import { createHash } from 'node:crypto';
-import type { Detail, Evidence, Outcome, Result } from '../../spec/report.ts';
-import { areaOf, clauseOf, type Reporting } from './model.ts';
+import type { Detail, Evidence, Outcome } from '../../spec/report.ts';
+import { subjectOf } from '../expectations.ts';
+import { areaOf, clauseOf, replayReasons, replayResult, type Reported, type Reporting } from './model.ts';
 import { readPointer } from './pointer.ts';
 
 const SCHEMA = 'https://docs.oasis-open.org/sarif/sarif/v2.1.0/os/schemas/sarif-schema-2.1.0.json';
@@ -31,14 +32,23 @@ export function sarifLog(reporting: Reporting): string {
 function sarifOf({ report, run, checks: all, requirements }: Reporting): unknown {
   const ran = new Set(report.results.map(({ check }) => check));
   const checks = all.filter(({ id }) => ran.has(id));
-  const ruleIndex = new Map(checks.map(({ id }, index) => [id, index]));
+  const templates = Object.entries(report.replay?.templates ?? {});
+  const rules = [...checks.map((check) => ruleOf(check, requirements)), ...templates.map(templateRule)];
+  const ruleIndex = new Map([...checks.map(({ id }) => id), ...templates.map(([id]) => `replay/${id}`)].map((id, index) => [id, index]));
   const results = new Map(report.results.map((result) => [result.id, result]));
   const artifacts = new Map<string, { readonly index: number; readonly evidence: Evidence }>();
   const found = run.details.flatMap((detail) => {
     const result = results.get(detail.result);
     if (result === undefined || detail.outcome === 'inapplicable' || detail.outcome === 'pass') return [];
     for (const evidence of detail.evidence) if (!artifacts.has(artifactKey(evidence))) artifacts.set(artifactKey(evidence), { index: artifacts.size, evidence });
-    return [{ detail, result }];
+    return [{ detail, result, lasting: detail.message }];
+  });
+  const reasons = replayReasons(run);
+  const replayed = (report.replay?.rows ?? []).flatMap((row) => {
+    if (row.outcome === 'pass' || row.outcome === 'inapplicable') return [];
+    const result = replayResult(row);
+    const lasting = row.messages.join('; ');
+    return [{ result, lasting, detail: { result: result.id, outcome: row.outcome, path: '', message: reasons.get(result.id) ?? lasting, evidence: [] } }];
   });
   return {
     $schema: SCHEMA,
@@ -49,14 +59,14 @@ function sarifOf({ report, run, checks: all, requirements }: Reporting): unknown
           driver: {
             name: 'isomer-conformance',
             version: report.suite.version,
-            rules: checks.map((check) => ruleOf(check, requirements)),
+            rules,
           },
         },
         automationDetails: { id: `isomer-conformance/${report.target.kind}/` },
         invocations: [{ executionSuccessful: true, ...(run.startedAt === '' ? {} : { startTimeUtc: run.startedAt }) }],
         originalUriBaseIds: { [BASE]: { description: { text: 'the origin that was judged' } } },
         artifacts: [...artifacts.values()].map(({ evidence }) => artifactOf(evidence)),
-        results: found.map(({ detail, result }) => ({ ruleIndex: ruleIndex.get(result.check) ?? -1, ...resultOf(detail, result, (evidence) => artifacts.get(artifactKey(evidence))?.index ?? -1) })),
+        results: [...found, ...replayed].map(({ detail, result, lasting }) => ({ ruleIndex: ruleIndex.get(result.check) ?? -1, ...resultOf(detail, result, lasting, (evidence) => artifacts.get(artifactKey(evidence))?.index ?? -1) })),
         properties: { registryHash: report.suite.registryHash, totals: report.totals, staleExpectations: report.staleExpectations },
       },
     ],
@@ -77,9 +87,24 @@ function ruleOf({ id, title, level, requirements: covered }: Reporting['checks']
   };
 }
 
-function resultOf({ outcome, path, message, wanted, actual, evidence }: Detail, { id, check, requirements, subject, expected, known }: Result, artifactIndex: (evidence: Evidence) => number): object {
+/** What a template asks is what it is called. */
+function templateRule([id, title]: readonly [string, string]): unknown {
+  return {
+    id: `replay/${id}`,
+    name: `Replay${id.replace(/(?:^|-)([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())}`,
+    shortDescription: { text: title },
+    fullDescription: { text: `A real player ${title}.` },
+    help: { text: title, markdown: title },
+    defaultConfiguration: { level: 'error' },
+    properties: { tags: ['replay', 'must'], requirements: [] },
+  };
+}
+
+/** `lasting`: the message without the values of this run. */
+function resultOf({ outcome, path, message, wanted, actual, evidence }: Detail, result: Reported, lasting: string, artifactIndex: (evidence: Evidence) => number): object {
+  const { id, check, requirements, expected, known } = result;
   const values = `${wanted === undefined ? '' : ` Wanted: ${wanted}.`}${actual === undefined ? '' : ` Found: ${actual}.`}`;
-  const place = `${subject.asset}/${subject.format}${path === '' ? '' : `/${path}`}`;
+  const place = `${subjectOf(result)}${path === '' ? '' : `/${path}`}`;
   return {
     ruleId: check,
     ...KINDS[outcome],
@@ -92,7 +117,7 @@ function resultOf({ outcome, path, message, wanted, actual, evidence }: Detail, 
     ],
     ...(evidence.length > 1 ? { relatedLocations: evidence.slice(1).map((each) => physicalLocation(each, artifactIndex)) } : {}),
     // What it is about, without values: the same fault of another run has the same print.
-    partialFingerprints: { 'isomerResult/v1': createHash('sha256').update(JSON.stringify([id, path, message])).digest('hex').slice(0, 32) },
+    partialFingerprints: { 'isomerResult/v1': createHash('sha256').update(JSON.stringify([id, path, lasting])).digest('hex').slice(0, 32) },
     ...(expected ? { suppressions: [{ kind: 'external', status: 'accepted', ...(known === undefined ? {} : { justification: `${known.reason} (${known.bug})` }) }] } : {}),
     properties: { requirements: [...requirements], outcome, ...(evidence[0] === undefined || evidence[0].pointer === '' ? {} : { pointer: evidence[0].pointer }) },
   };

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OUTCOMES, type Report } from '../../spec/report.ts';
 import type { Material } from './assemble.ts';
-import { badge } from './badge.ts';
+import { badge, playersBadge } from './badge.ts';
 import { compatJson, compatPage, replayPage } from './compat.ts';
 import { coveragePage } from './coverage.ts';
 import { htmlReport } from './html.ts';
@@ -31,6 +31,7 @@ const DERIVED: readonly ReportFile[] = [
   { name: 'replays.md', text: ({ report, run }) => replayPage(report, run), replay: true },
   { name: 'badge-must.svg', text: (reporting) => badge('must', reporting) },
   { name: 'badge-should.svg', text: (reporting) => badge('should', reporting) },
+  { name: 'badge-players.svg', text: playersBadge, replay: true },
 ];
 
 export function writeReport(folder: string, reporting: Reporting, material: Material): void {
