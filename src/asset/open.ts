@@ -9,6 +9,7 @@ import { buildPresentation, measuredBitrate, type TrackInput } from '../model/se
 import { joinPath } from '../storage/paths.ts';
 import type { Source, Storage } from '../storage/storage.ts';
 import { MAX_TEXT_BYTES } from '../text/document.ts';
+import { resolveAac } from './aac.ts';
 import { ARCHIVE_FORMATS, openArchiveTrack } from './archive.ts';
 import { resolveDts, type Stored } from './dts.ts';
 import { findTracks, kindOf } from './folder.ts';
@@ -257,6 +258,7 @@ class Opening {
   async #resolve(codec: Codec, sampleEntry: Uint8Array, track: MovieTrack, source: Source | undefined): Promise<Stored<Codec> & { readonly inBandSets: boolean; readonly accessPoint?: 2 | 3 }> {
     if (codec.kind === 'video') return { sampleEntry, ...(await resolveVideo(codec, track, source)) };
     if (codec.kind === 'audio' && codec.family === 'dts') return { inBandSets: false, ...(await resolveDts({ codec, sampleEntry }, track, source)) };
+    if (codec.kind === 'audio' && codec.family === 'aac') return { codec: await resolveAac(codec, track, source), sampleEntry, inBandSets: false };
     return { codec, sampleEntry, inBandSets: false };
   }
 

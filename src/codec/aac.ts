@@ -9,6 +9,8 @@ export type AacConfiguration = {
   readonly signalledObjectType: number;
   readonly sbr: boolean;
   readonly ps: boolean;
+  /** The configuration does not say whether there is SBR: only the payload can tell (1.6.5.2, implicit signalling). */
+  readonly open: boolean;
   /** Of the core coder, in Hz. */
   readonly coreSampleRate: number;
   /** After SBR. */
@@ -30,6 +32,8 @@ const SBR = 5;
 const PS = 29;
 /** Object types whose configuration is a GASpecificConfig (1.6.2.1). */
 const GENERAL_AUDIO: ReadonlySet<number> = new Set([1, 2, 3, 4, 6, 7, 17, 19, 20, 21, 22, 23]);
+/** Of the core below SBR in the levels that are in use (table 1.13): the output has twice the rate. */
+const MAX_CORE_RATE = 24000;
 const SYNC_EXTENSION_SBR = 0x2b7;
 const SYNC_EXTENSION_PS = 0x548;
 
@@ -53,9 +57,11 @@ export function readAacConfiguration(bytes: Uint8Array, where = 'AudioSpecificCo
     throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { where, expected: 'AAC', found: `MPEG-4 audio object type ${audioObjectType}` });
   }
   const { frameLength, channels } = readGeneralAudio(bits, audioObjectType, channelConfiguration);
+  let told = sbr;
   // The sync extension, which decoders that know no SBR pass over (1.6.6).
   if (!sbr && bits.left >= 16 && bits.u(11) === SYNC_EXTENSION_SBR) {
     if (readObjectType(bits) === SBR) {
+      told = true;
       sbr = bits.flag();
       if (sbr) {
         sampleRate = readFrequency(bits);
@@ -68,6 +74,7 @@ export function readAacConfiguration(bytes: Uint8Array, where = 'AudioSpecificCo
     signalledObjectType: signalled(audioObjectType, sbr, ps),
     sbr,
     ps,
+    open: !told && audioObjectType === 2 && frameLength === 1024 && coreSampleRate <= MAX_CORE_RATE,
     coreSampleRate,
     sampleRate,
     channelConfiguration,
@@ -79,6 +86,16 @@ export function readAacConfiguration(bytes: Uint8Array, where = 'AudioSpecificCo
 /** RFC 6381 3.3: object type indication 0x40, then the audio object type. */
 export function aacCodecString(configuration: AacConfiguration): string {
   return `mp4a.40.${configuration.signalledObjectType}`;
+}
+
+/**
+ * The configuration of a stream whose payload has SBR, though nothing says so. A core of one channel may have parametric stereo as well,
+ * now or later, so decoders put out two channels.
+ */
+export function withImplicitSbr(configuration: AacConfiguration): AacConfiguration {
+  const { audioObjectType, coreSampleRate, channels } = configuration;
+  const ps = channels === 1;
+  return { ...configuration, sbr: true, ps, open: false, signalledObjectType: signalled(audioObjectType, true, ps), sampleRate: 2 * coreSampleRate, channels: ps ? 2 : channels };
 }
 
 function signalled(audioObjectType: number, sbr: boolean, ps: boolean): number {
