@@ -56,6 +56,8 @@ const RECIPES: readonly Recipe[] = [
   { id: 'aes-keys', asset: 'elst-delay', ism: 'delay.ism', policy: 'envelopeOfEach', keys: ['pictures', 'sound'], outputs: outputs(['hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cbc') },
   { id: 'cenc', asset: 'h264-multiaudio', ism: 'multiaudio.ism', policy: 'Predefined_MultiDrmCencStreaming', keys: ['cencKeyDefault'], outputs: outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc') },
   { id: 'cenc-keys', asset: 'elst-delay', ism: 'delay.ism', policy: 'keyOfEach', keys: ['pictures', 'sound'], outputs: outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc') },
+  { id: 'cenc-one', asset: 'elst-delay', ism: 'delay.ism', policy: 'Predefined_MultiDrmCencStreaming', keys: ['cencKeyDefault'], outputs: outputs(['dash-cmaf'], 'encryption=cenc') },
+  { id: 'elst-clear', asset: 'elst-delay', ism: 'delay.ism', policy: 'Predefined_ClearStreamingOnly', keys: [], outputs: outputs(['dash-csf']) },
   { id: 'cenc-clear-sound', asset: 'fps25', ism: 'fps25.ism', policy: 'clearSound', keys: ['one'], outputs: outputs(['hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cenc') },
   { id: 'cenc-hevc', asset: 'hevc-hvc1', ism: 'hevc-hvc1.ism', policy: 'Predefined_MultiDrmStreaming', keys: ['cencKeyDefault', 'cbcsKeyDefault'], outputs: { ...outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc'), ...outputs(['hls-cmaf'], 'encryption=cbcs-aapl') } },
   { id: 'piff', asset: 'muxed-mbr', ism: 'muxed.ism', policy: 'Predefined_MultiDrmCencStreaming', keys: ['cencKeyDefault'], outputs: outputs(['smooth'], 'encryption=piff') },

@@ -32,7 +32,7 @@ function hlsSealing({ format }: View, { source }: TrackView, part: number | 'ini
   const sequence = Number(document.tags.find(({ name }) => name === 'EXT-X-MEDIA-SEQUENCE')?.value ?? '0');
   const vector = (key: Tag): Uint8Array | null => vectorOf(attributeOf(key, 'IV')) ?? (part === 'init' ? null : vectorOfSequence(sequence + part));
   if (envelope !== undefined) return { kind: 'envelope', uri: resolved(attributeOf(envelope, 'URI') ?? '', source.kind === 'hls' ? source.playlist.url : ''), iv: vector(envelope) };
-  if (keys.length === 0 && (part === 'init' ? segment.keys.length === 0 : true)) return null;
+  if (keys.length === 0) return null;
   if (formatRow(format).container === 'fmp4') return { kind: 'samples', keyIds: [] };
   return { kind: 'sample-aes', uris: keys.map((key) => attributeOf(key, 'URI') ?? ''), iv: vector(keys[0]) };
 }

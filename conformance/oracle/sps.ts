@@ -25,7 +25,7 @@ export type SpsFacts = {
 export type ColourFacts = { readonly points: readonly [number, number, number]; readonly fullRange: boolean };
 
 /** Profiles whose parameter sets carry the chroma format. */
-const WITH_CHROMA = new Set([44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244]);
+export const WITH_CHROMA = new Set([44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244]);
 /** Table E-1, from aspect_ratio_idc 1. */
 const SHAPES: readonly (readonly [number, number])[] = [[1, 1], [12, 11], [10, 11], [16, 11], [40, 33], [24, 11], [20, 11], [32, 11], [80, 33], [18, 11], [15, 11], [64, 33], [160, 99], [4, 3], [3, 2], [2, 1]];
 const EXTENDED_SHAPE = 255;
@@ -110,7 +110,7 @@ export function readPictureFacts({ u, ue }: Bits): Pick<SpsFacts, 'pixelShape' |
 }
 
 /** 7.3.2.1.1.1 */
-function skipScalingList(size: number, se: () => number): void {
+export function skipScalingList(size: number, se: () => number): void {
   let [last, next] = [8, 8];
   for (let i = 0; i < size; i++) {
     if (next !== 0) next = (last + se() + 256) % 256;
