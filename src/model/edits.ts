@@ -98,6 +98,9 @@ function videoStart(track: EditedTrack, table: SampleTable): { first: number; ba
   for (let k = 0; k < count; k++) {
     const sample = table.sync === null ? k : table.sync[k];
     const time = unclampedTime(table, sample);
+    if (k > 0 && time <= -back) {
+      throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'presentation times of key frames', where: track.file, expected: 'ascending', found: `sample ${sample + 1} is not after sample ${first + 1}` });
+    }
     if (time > 0) break;
     first = sample;
     back = -time;

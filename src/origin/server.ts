@@ -4,9 +4,10 @@ import { STATUS_CODES, type IncomingMessage, type ServerResponse } from 'node:ht
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import fastify, { type FastifyInstance } from 'fastify';
+import { IsomerError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { sendBody, type Sink } from './body.ts';
-import { handle, isPlan, type HandlerDeps, type Reply } from './handler.ts';
+import { handle, isPlan, replyToError, type HandlerDeps, type Reply } from './handler.ts';
 import type { Meter } from './metrics.ts';
 import { withoutQuery } from './url.ts';
 
@@ -141,8 +142,13 @@ async function answer(request: Incoming, response: Outgoing, deps: HandlerDeps, 
   meter?.begin();
   const method = request.method ?? 'GET';
   const path = originForm(request.url ?? '/');
-  const reply = await handle({ method, path, headers: request.headers, id }, deps);
-  const failure = await send(reply, response, deps);
+  let reply = await handle({ method, path, headers: request.headers, id }, deps);
+  let failure = await send(reply, response, deps);
+  // Stored content that only its first bytes show to be damaged.
+  if (failure instanceof IsomerError && !response.headersSent) {
+    reply = replyToError(failure, { id, method, path }, deps);
+    failure = await send(reply, response, deps);
+  }
   const bytes = method === 'HEAD' ? 0 : Number(reply.headers['Content-Length'] ?? 0);
   const served = { method, path: withoutQuery(path), id, status: reply.status, bytes, ms: now() - started, failure };
   meter?.end({ ...served, aborted: failure !== null });
@@ -169,16 +175,23 @@ async function send(reply: Reply, response: Outgoing, deps: HandlerDeps): Promis
   try {
     if (isGone(response)) throw new ClientGone();
     const over = new Promise<void>((resolve) => void response.once('close', resolve));
-    writeHead(reply, response);
+    const begin = (): void => {
+      if (!response.headersSent) writeHead(reply, response);
+    };
     if (isPlan(reply.body)) {
-      await sendBody(reply.body, sinkOf(response), deps.pool);
+      await sendBody(reply.body, sinkOf(response, begin), deps.pool);
+      begin();
       response.end();
-    } else if (reply.body === null) response.end();
+      await over;
+      return response.writableFinished ? null : new ClientGone();
+    }
+    begin();
+    if (reply.body === null) response.end();
     else response.end(reply.body);
     await over;
     return response.writableFinished ? null : new ClientGone();
   } catch (error) {
-    abort(response);
+    if (response.headersSent || !(error instanceof IsomerError)) abort(response);
     if (isPlan(reply.body)) reply.body.release();
     return error;
   }
@@ -200,8 +213,8 @@ function abort(response: Outgoing): void {
   else if (!isGone(response)) response.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
 }
 
-/** Writes resolve when the kernel has the bytes, so a buffer is not reused before. */
-function sinkOf(response: Outgoing): Sink {
+/** Writes resolve when the kernel has the bytes, so a buffer is not reused before. `begin` sends the head, with the first bytes. */
+function sinkOf(response: Outgoing, begin: () => void): Sink {
   return {
     write: (chunk) =>
       new Promise((resolve, reject) => {
@@ -209,6 +222,7 @@ function sinkOf(response: Outgoing): Sink {
           reject(new ClientGone());
           return;
         }
+        begin();
         const gone = (): void => reject(new ClientGone());
         response.once('close', gone);
         const done = (error?: Error | null): void => {
@@ -219,7 +233,9 @@ function sinkOf(response: Outgoing): Sink {
         if (isHttp2(response)) response.stream.write(chunk, done);
         else response.write(chunk, done);
       }),
-    abort: () => abort(response),
+    abort: () => {
+      if (response.headersSent) abort(response);
+    },
   };
 }
 
