@@ -19,7 +19,7 @@ const featureSchema = z.strictObject({ description: z.string(), support: z.recor
 
 export const compatSchema = z.strictObject({
   schema: z.literal(COMPAT_SCHEMA),
-  /** Output → template → feature. */
+  /** Output → template, or `codec-` and a sample entry (RFC 6381) → feature. */
   features: z.record(z.string(), z.record(z.string(), featureSchema)),
 });
 export type Compat = z.infer<typeof compatSchema>;

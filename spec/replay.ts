@@ -12,6 +12,8 @@ export const replayRowSchema = z.strictObject({
   format: z.string(),
   player: z.string(),
   browser: z.string(),
+  /** Sample entries of the asset. */
+  codecs: z.array(z.string()).optional(),
   /** `warn`: fails, and the client is known for it. */
   outcome: z.enum(REPLAY_OUTCOMES),
   /** Why not, in kinds and words without measured values; empty when the outcome is `pass`. */

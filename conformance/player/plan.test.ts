@@ -58,6 +58,22 @@ describe('the plan', () => {
     expect(native.map(({ cannot }) => cannot)).toContain('firefox says that it does not play application/vnd.apple.mpegurl by itself');
   });
 
+  test('of a short run has every codec once, where somebody can play it, and once with the reason where nobody can', () => {
+    const hevc = content('hevc', { sampleEntries: ['hvc1', 'mp4a'], mostPixels: 1e6 });
+    const dts = content('dts', { sampleEntries: ['avc1', 'dtsc'], mostPixels: 1e6 });
+    const type = (name: string, value: boolean) => ({ [name]: value });
+    const probes = new Map<BrowserName, Probe>([
+      ['chromium', probe({ mediaSource: { ...probe().mediaSource, ...type('audio/mp4; codecs="dtsc"', false) } })],
+      ['firefox', probe({ mediaSource: { ...probe().mediaSource, 'video/mp4; codecs="hvc1.1.6.L93.B0"': true, ...type('audio/mp4; codecs="dtsc"', false) } })],
+    ]);
+    const cells = planReplays({ targets: targets(content('a'), hevc, dts), players: PLAYERS, probes, tier: 'ci' });
+    const of = (asset: string) => cells.filter(({ target }) => target.content.asset === asset);
+    expect(of('hevc').map(({ browser, cannot }) => ({ browser, cannot }))).toEqual([{ browser: 'firefox', cannot: null }]);
+    expect(of('dts')).toHaveLength(1);
+    expect(of('dts')[0].cannot).toMatch(/does not decode .*dtsc/);
+    expect(new Set(cells.map(({ id }) => id)).size).toBe(cells.length);
+  });
+
   test('takes the lightest asset that a template can be tried on', () => {
     const cells = plan('ci', content('heavy', { mostPixels: 1e6 }), content('light'), content('single', { qualities: [1], mostPixels: 1 }));
     expect(new Set(cells.map(({ target }) => target.content.asset))).toEqual(new Set(['light']));

@@ -45,15 +45,33 @@ export function planReplays({ targets, players, probes, templates, tier }: PlanI
         const own = tier === 'full' && wide ? legal : canonical(legal, template, player);
         // The newest output of each protocol stands for the others in a short run.
         const some = tier === 'full' || wide ? own : [...Map.groupBy(own, ({ format }) => formatRow(format).kind).values()].map((list) => list[list.length - 1]);
-        for (const target of some) {
-          const format = formatRow(target.format);
-          const cannot = cannotPlay(player, format, target.content.sampleEntries, browser, probe) ?? template.cannot(target.content, format, player);
-          cells.push({ id: `${template.id} ${target.content.asset}/${target.format} ${player.name} ${browser}`, target, format, player, browser, template, cannot });
-        }
+        for (const target of some) cells.push(cellOf(target, player, browser, probe, template));
       }
     }
   }
-  return cells;
+  return tier === 'full' ? cells : [...cells, ...codecCells(cells, chosen, { targets, players, probes })];
+}
+
+function cellOf(target: PlanTarget, player: PlayerRow, browser: BrowserName, probe: Probe, template: Template): Cell {
+  const format = formatRow(target.format);
+  const cannot = cannotPlay(player, format, target.content.sampleEntries, browser, probe) ?? template.cannot(target.content, format, player);
+  return { id: `${template.id} ${target.content.asset}/${target.format} ${player.name} ${browser}`, target, format, player, browser, template, cannot };
+}
+
+/** What the canonical assets leave out: each sample entry once, where somebody can play it; where nobody can, once with the reason. */
+function codecCells(planned: readonly Cell[], templates: readonly Template[], { targets, players, probes }: Pick<PlanInput, 'targets' | 'players' | 'probes'>): readonly Cell[] {
+  const template = templates.find(({ breadth }) => breadth === 'always');
+  if (template === undefined) return [];
+  const added: Cell[] = [];
+  const plays = ({ template: own, cannot }: Cell): boolean => own === template && cannot === null;
+  for (const entry of [...new Set(targets.flatMap(({ content }) => content.sampleEntries))].toSorted()) {
+    if ([...planned, ...added].some((cell) => plays(cell) && cell.target.content.sampleEntries.includes(entry))) continue;
+    const having = targets.filter(({ content }) => content.sampleEntries.includes(entry));
+    const possible = having.flatMap((target) => [...probes].flatMap(([browser, probe]) => players.filter(({ kinds }) => kinds.includes(formatRow(target.format).kind)).map((player) => cellOf(target, player, browser, probe, template))));
+    const fresh = possible.filter(({ id }) => ![...planned, ...added].some((cell) => cell.id === id)).toSorted((x, y) => Number(x.cannot !== null) - Number(y.cannot !== null) || x.target.content.mostPixels - y.target.content.mostPixels || (x.id < y.id ? -1 : 1));
+    if (fresh.length > 0) added.push(fresh[0]);
+  }
+  return added;
 }
 
 /** One asset for each output: of those that the template can be tried on the one with most to choose from, then the lightest. */

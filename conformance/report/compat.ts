@@ -2,19 +2,27 @@
 import { COMPAT_SCHEMA, type Compat, type Support } from '../../spec/compat.ts';
 import type { ReplayDetail, ReplayRow, ReplaySection } from '../../spec/replay.ts';
 import type { Report, Run } from '../../spec/report.ts';
-import { FORMAT_IDS } from '../../spec/requirement.ts';
+import { FORMAT_IDS, type FormatId } from '../../spec/requirement.ts';
 
 const MAX_RANGES = 5;
+/** The template that plays and seeks, with nothing special about it. */
+const PLAIN = 'sequential';
 const NONE: ReplaySection = { templates: {}, players: {}, browsers: {}, rows: [], staleDefects: [] };
 
 export function compatOf({ templates, players, browsers, rows }: ReplaySection): Compat {
   const features: Compat['features'] = {};
+  const codecs = [...new Set(rows.flatMap(({ codecs: own = [] }) => own))].toSorted();
+  const asked: readonly (readonly [id: string, description: string, has: (row: ReplayRow) => boolean])[] = [
+    ...Object.entries(templates).map(([id, description]) => [id, description, ({ template }: ReplayRow) => template === id] as const),
+    ...codecs.map((codec) => [`codec-${codec}`, `plays content with ${codec}`, ({ template, codecs: own = [] }: ReplayRow) => template === PLAIN && own.includes(codec)] as const),
+  ];
   for (const format of FORMAT_IDS) {
-    for (const [template, description] of Object.entries(templates)) {
-      const own = rows.filter((row) => row.format === format && row.template === template);
+    for (const [id, description, has] of asked) {
+      const own = rows.filter((row) => row.format === format && has(row));
       if (own.length === 0) continue;
-      const support = Object.fromEntries([...Map.groupBy(own, clientOf)].map(([client, list]) => [client, { version: players[list[0].player] ?? '', browserVersion: browsers[list[0].browser]?.version ?? '', ...supportOf(list) }]));
-      (features[format] ??= {})[template] = { description, support };
+      const clients = [...Map.groupBy(own, clientOf)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+      const support = Object.fromEntries(clients.map(([client, list]) => [client, { version: players[list[0].player] ?? '', browserVersion: browsers[list[0].browser]?.version ?? '', ...supportOf(list) }]));
+      (features[format] ??= {})[id] = { description, support };
     }
   }
   return { schema: COMPAT_SCHEMA, features };
@@ -22,12 +30,11 @@ export function compatOf({ templates, players, browsers, rows }: ReplaySection):
 
 const clientOf = ({ player, browser }: ReplayRow): string => `${player}@${browser}`;
 
-/** All pass: supported. Some do, or a defect is known: partial. What the browser or the player rules out is no support. */
+/** All that came to a verdict pass: supported. Some do not, or a defect is known: partial. Nothing but what browser or player rule out is no support. */
 function supportOf(rows: readonly ReplayRow[]): Pick<Support, 'support' | 'notes' | 'results'> {
-  const passed = rows.filter(({ outcome }) => outcome === 'pass').length;
-  const bad = rows.filter(({ outcome }) => outcome === 'fail' || outcome === 'warn').length;
-  const ruledOut = rows.filter(({ outcome }) => outcome === 'inapplicable').length;
-  const support = passed > 0 ? (bad > 0 || ruledOut > 0 ? 'partial' : 'supported') : bad > 0 || ruledOut > 0 ? 'no' : 'unknown';
+  const count = (...outcomes: readonly string[]): number => rows.filter(({ outcome }) => outcomes.includes(outcome)).length;
+  const bad = count('fail', 'warn');
+  const support = count('pass') > 0 ? (bad > 0 ? 'partial' : 'supported') : bad > 0 || count('inapplicable') === rows.length ? 'no' : 'unknown';
   const notes = rows.flatMap(({ outcome, asset, messages, known }) => (outcome === 'pass' ? [] : [`${asset}: ${known === undefined ? messages.join('; ') : `${known.reason} (${known.bug})`}`]));
   return { support, notes: [...new Set(notes)], results: rows.map(({ id }) => id) };
 }
@@ -36,34 +43,57 @@ export function compatJson({ replay = NONE }: Report): string {
   return `${JSON.stringify(compatOf(replay), null, 1)}\n`;
 }
 
-const WORDS: Readonly<Record<Support['support'], string>> = { supported: 'yes', partial: '**partly**', no: 'no', unknown: '?' };
-
-/** Without measured values, so that it can be committed. */
 export function compatPage({ replay = NONE }: Report): string {
-  const { features } = compatOf(replay);
-  const clients = [...new Set(replay.rows.map(clientOf))].toSorted();
+  return compatMarkdown(compatOf(replay));
+}
+
+const WORDS: Readonly<Record<Support['support'], string>> = { supported: 'yes', partial: '**partly**', no: 'no', unknown: '?' };
+const NAMES: Readonly<Record<FormatId, string>> = { 'hls-v3': 'HLS v3', 'hls-v4': 'HLS v4', 'hls-cmaf': 'HLS CMAF', 'dash-csf': 'DASH CSF', 'dash-cmaf': 'DASH CMAF', smooth: 'Smooth Streaming' };
+const NOTES_IN_A_CELL = 3;
+
+/** The page that visitors read: from compat.json alone, so that anybody can prove that the two belong together. No measured values. */
+export function compatMarkdown({ features }: Compat): string {
+  const supports = Object.values(features).flatMap((own) => Object.values(own).flatMap(({ support }) => Object.entries(support)));
+  const clients = [...new Set(supports.map(([client]) => client))].toSorted();
   const notes: string[] = [];
   const mark = (text: string): string => {
     const at = notes.indexOf(text);
     return `<sup>${at < 0 ? notes.push(text) : at + 1}</sup>`;
   };
-  const cell = (support: Support | undefined): string => (support === undefined ? '' : `${WORDS[support.support]}${support.notes.slice(0, 3).map(mark).join(' ')}`);
-  const table = Object.entries(features).flatMap(([format, own]) => Object.entries(own).map(([template, { support }]) => `| ${format} | ${template} | ${clients.map((client) => cell(support[client])).join(' | ')} |`));
-  const version = (name: string): string => (replay.players[name] ?? '') === '' ? name : `${name} ${replay.players[name]}`;
+  const cell = (support: Support | undefined): string => {
+    if (support === undefined) return '';
+    const more = support.notes.length > NOTES_IN_A_CELL ? '<sup>…</sup>' : '';
+    return `${WORDS[support.support]}${support.notes.slice(0, NOTES_IN_A_CELL).map(mark).join(' ')}${more}`;
+  };
+  const measured = new Map(supports.map(([client, { version, browserVersion }]) => [client, `${version === '' ? 'its own' : version} | ${browserVersion}`]));
+  const tables = FORMAT_IDS.flatMap((format) => {
+    const own = Object.entries(features[format] ?? {});
+    const tried = clients.filter((client) => own.some(([, { support }]) => support[client] !== undefined));
+    if (tried.length === 0) return [];
+    const rows = own.map(([id, { support }]) => `| ${id} | ${tried.map((client) => cell(support[client])).join(' | ')} |`);
+    return ['', `## ${NAMES[format]}`, '', `| what | ${tried.map((client) => client.replace('@', ' in ')).join(' | ')} |`, `|---|${tried.map(() => '---').join('|')}|`, ...rows];
+  });
+  const described = new Map(Object.values(features).flatMap((own) => Object.entries(own).map(([id, { description }]) => [id, description] as const)));
   return [
     '# What plays where',
     '',
-    'Real players in real browsers, judged by the pictures and sounds that came out, not by what the players say. An empty field was not tried.',
+    'Real players in real browsers, judged by the pictures and sounds that came out, not by what the players say. **partly**: some contents or a known defect',
+    'of the client; `no`: not at all, or ruled out by what browser or player say of themselves; `?`: no replay came to a verdict; an empty field was not tried.',
+    'Numbers lead to the notes. The same as data, with every replay that a cell rests on: [compat.json](compat.json).',
     '',
-    `Players: ${Object.keys(replay.players).map(version).join(', ')}. Browsers: ${Object.values(replay.browsers).map(({ version: named }) => named).join(', ')}.`,
+    'Beside it: [conformance](conformance.md) of manifests and segments, [coverage](coverage.md) of the requirements, and [mutants](mutants.md), which say what the checks see.',
+    ...tables,
     '',
-    `| output | what | ${clients.join(' | ')} |`,
-    `|---|---|${clients.map(() => '---').join('|')}|`,
-    ...table,
+    '## Measured with',
     '',
-    ...Object.entries(replay.templates).map(([id, title]) => `- **${id}**: ${title}`),
+    '| client | player | browser |',
+    '|---|---|---|',
+    ...clients.map((client) => `| ${client.replace('@', ' in ')} | ${measured.get(client) ?? ''} |`),
+    '',
+    '## What was done',
+    '',
+    ...[...described].map(([id, title]) => `- **${id}**: ${title}`),
     ...(notes.length === 0 ? [] : ['', '## Notes', '', ...notes.map((text, i) => `${i + 1}. ${text}`)]),
-    ...(replay.staleDefects.length === 0 ? [] : ['', '## Known defects that did not show', '', ...replay.staleDefects.map((each) => `- ${each}`)]),
     '',
   ].join('\n');
 }
