@@ -5,6 +5,7 @@ import { fragmentHeadSize, writeFragmentHead, type FragmentHead } from '../isobm
 import { writeInit, type Init } from '../isobmff/init.ts';
 import { cmafSampleEntry } from '../isobmff/sampleentry.ts';
 import type { SegmentPlan } from '../formats.ts';
+import { movieLanguage } from '../model/languages.ts';
 import type { SwitchingSet, Track } from '../model/presentation.ts';
 import { endOf, isSync, payloadBytes, presentationTime } from '../model/samples.ts';
 import { extent } from '../model/timeline.ts';
@@ -116,10 +117,11 @@ export function writeCmafInit(set: SwitchingSet, track: Track): Uint8Array {
   return writeInit({ brand: 'cmfc', timescale: track.timescale, sampleEntry: cmafSampleEntry(track.sampleEntry, track.codec), ...common(set, track) });
 }
 
-function common({ kind, language }: SwitchingSet, track: Track): Pick<Init, 'kind' | 'language' | 'width' | 'height' | 'encryption' | 'systems'> {
+function common({ kind, language }: SwitchingSet, track: Track): Pick<Init, 'kind' | 'language' | 'extendedLanguage' | 'width' | 'height' | 'encryption' | 'systems'> {
   const { codec } = track;
   const { width, height } = codec.kind === 'video' ? codec : { width: 0, height: 0 };
   const protection = sampleProtection(track);
   const encrypted = protection === null ? {} : { encryption: trackEncryption(protection, codec.kind), systems: protectionSystemBoxes(protection) };
-  return { kind, language: language === '' ? 'und' : language, width, height, ...encrypted };
+  const { code, extended } = movieLanguage(language);
+  return { kind, language: code, ...(extended === null ? {} : { extendedLanguage: extended }), width, height, ...encrypted };
 }

@@ -20,7 +20,7 @@ const INITS: readonly (readonly [string, Init])[] = [
   ['init-cmfc-audio', { ...audio, brand: 'cmfc', timescale: 48000 }],
   ['init-ccff-video', { ...video, brand: 'ccff', timescale: 10_000_000, duration: 703_035_666n }],
   ['init-ccff-audio', audio],
-  ['init-cmfc-stpp', { ...video, kind: 'text', timescale: 1000, language: 'pt-BR', sampleEntry: subtitles, width: 0, height: 0 }],
+  ['init-cmfc-stpp', { ...video, kind: 'text', timescale: 1000, language: 'por', extendedLanguage: 'pt-BR', sampleEntry: subtitles, width: 0, height: 0 }],
   ['init-cmfc-video-cenc', { ...video, encryption: cenc, systems: [Buffer.from('0000003470737368010000001077efecc0b24d02ace33c1e52e2fb4b00000001000102030405060708090a0b0c0d0e0f00000000', 'hex')] }],
   ['init-cmfc-video-cbcs', { ...video, encryption: { ...cenc, scheme: 'cbcs', ivBytes: 0, constantIv: KEY_ID, pattern: { crypt: 1, skip: 9 } } }],
   ['init-ccff-audio-cenc', { ...audio, encryption: cenc }],

@@ -17,8 +17,10 @@ export type Init = {
   readonly brand: InitBrand;
   readonly kind: 'video' | 'audio' | 'text';
   readonly timescale: number;
-  /** ISO 639-2/T; other tags of RFC 5646 go into an extended language box. */
+  /** ISO 639-2/T. */
   readonly language: string;
+  /** Tag of RFC 5646 that says more. */
+  readonly extendedLanguage?: string;
   /** Whole sample entry box. */
   readonly sampleEntry: Uint8Array;
   /** Pixels; 0 for audio. */
@@ -38,6 +40,9 @@ const BRANDS: Readonly<Record<InitBrand, { readonly fileType: Ftyp; readonly wid
   ccff: { fileType: { major_brand: 'ccff', minor_version: 1, compatible_brands: ['iso6'] }, wide: true },
   cmfc: { fileType: { major_brand: 'cmfc', minor_version: 0, compatible_brands: ['iso6', 'cmfc'] }, wide: false },
 };
+
+/** 23000-19:2020 11.3.3: TTML of the IMSC1 text profile. */
+const IMSC_TEXT = 'im1t';
 
 type Media = { readonly handler_type: string; readonly name: string; readonly header: Box; readonly volume: number };
 
@@ -59,7 +64,7 @@ const ISO_639_2 = /^[a-z]{3}$/;
 const NO_DATES = { creation_time: 0n, modification_time: 0n };
 
 export function writeInit(init: Init): Uint8Array {
-  const { brand, kind, timescale, language, width, height, trackId = 1, encryption, systems = [] } = init;
+  const { brand, kind, timescale, language, extendedLanguage, width, height, trackId = 1, encryption, systems = [] } = init;
   const sampleEntry = encryption === undefined || kind === 'text' ? init.sampleEntry : protectSampleEntry(init.sampleEntry, kind, encryption);
   const { fileType, wide } = BRANDS[brand];
   const version = wide ? 1 : 0;
@@ -77,7 +82,7 @@ export function writeInit(init: Init): Uint8Array {
   const media = container(MDIA, [
     box(MDHD, { ...NO_DATES, timescale, duration, language: packLanguage(language) }, { version }),
     box(HDLR, { pre_defined: 0, handler_type, name }),
-    ...(ISO_639_2.test(language) || language === '' ? [] : [box(ELNG, { extended_language: language })]),
+    ...(extendedLanguage === undefined ? [] : [box(ELNG, { extended_language: extendedLanguage })]),
     container(MINF, [header, container(DINF, [dataReference]), sampleTable]),
   ]);
   const track = container(TRAK, [
@@ -94,7 +99,8 @@ export function writeInit(init: Init): Uint8Array {
     extend,
     ...systems.map((system) => verbatim(system)),
   ]);
-  return writeBoxes([box(FTYP, fileType), movie]);
+  const extraBrands = brand === 'cmfc' && fourccAt(init.sampleEntry, 4) === 'stpp' ? [IMSC_TEXT] : [];
+  return writeBoxes([box(FTYP, { ...fileType, compatible_brands: [...fileType.compatible_brands, ...extraBrands] }), movie]);
 }
 
 /** Three letters of 5 bits (14496-12:2022 8.4.2.3). */

@@ -26,6 +26,9 @@ const SHORTEST: ReadonlyMap<string, string> = new Map(
     }),
 );
 
+/** From two letters to the terminological code. */
+const LONGEST: ReadonlyMap<string, string> = new Map([...SHORTEST].toReversed().map(([three, two]) => [two, three] as const));
+
 /** RFC 5646 2.1, reduced to what XML's xs:language accepts. */
 const LANGUAGE_TAG = /^[a-z]{2,8}(-[a-z0-9]{1,8})*$/i;
 
@@ -35,7 +38,21 @@ export function languageTag(stored: string): string | undefined {
   if (!LANGUAGE_TAG.test(stored)) return 'und';
   const [primary, ...subtags] = stored.split('-');
   const language = primary.toLowerCase();
-  return [SHORTEST.get(language) ?? language, ...subtags].join('-');
+  return [SHORTEST.get(language) ?? language, ...subtags.map(canonicalSubtag)].join('-');
+}
+
+/** A tag as movie headers hold it: the code of three letters, and the tag itself where it says more. */
+export function movieLanguage(tag: string): { readonly code: string; readonly extended: string | null } {
+  const [primary, ...subtags] = tag.toLowerCase().split('-');
+  const code = LONGEST.get(primary) ?? (/^[a-z]{3}$/.test(primary) ? primary : 'und');
+  return { code, extended: subtags.length > 0 || (code === 'und' && primary !== 'und' && primary !== '') ? tag : null };
+}
+
+/** RFC 5646 2.1.1: regions in capitals, scripts with one, the rest small. */
+function canonicalSubtag(subtag: string): string {
+  const small = subtag.toLowerCase();
+  if (small.length === 2) return small.toUpperCase();
+  return /^[a-z]{4}$/.test(small) ? small[0].toUpperCase() + small.slice(1) : small;
 }
 
 export function isLanguageTag(text: string): boolean {

@@ -52,10 +52,16 @@ describe('WebVTT', () => {
     ['line:50%,center', '0% 0%', '100% 100%', 'center'],
     ['line:90%,end size:30%', '35% 0%', '30% 90%', 'after'],
     ['vertical:rl line:20%', '20% 0%', '80% 100%', 'before'],
+    ['align:start position:40%,line-right size:40%', '0% 5%', '40% 90%', 'after'],
     ['nonsense:: line:200% size:-1%', '0% 5%', '100% 90%', 'after'],
   ])('places %s', (settings, origin, extent, display) => {
     const document = vtt(`WEBVTT\n\n00:00.000 --> 00:01.000 ${settings}\nx\n`);
     expect(document.writeTtml([0], 'en')).toContain(`tts:origin="${origin}" tts:extent="${extent}" tts:displayAlign="${display}"`);
+  });
+
+  it('places words from right to left by their own side', () => {
+    const document = vtt('WEBVTT\n\n00:00.000 --> 00:01.000 align:start position:80% size:50%\n\u05e9\n\n00:00.000 --> 00:01.000 align:start position:80% size:50%\na\n');
+    expect([...document.writeTtml([0], 'en').matchAll(/tts:origin="([^"]*)" tts:extent="([^"]*)"/g)].map(([, origin, extent]) => `${origin} ${extent}`)).toEqual(['30% 5% 50% 90%', '80% 5% 20% 90%']);
   });
 
   it('refuses what is no WebVTT, and more than it wants to hold', () => {
@@ -106,9 +112,20 @@ describe('TTML', () => {
     );
   });
 
+  it('says the colours that WebVTT has names for, inherited ones too', () => {
+    const document = ttml('<body tts:color="#FFFF00"><div><p begin="1s" end="2s">a <span tts:color="aqua">b</span> <span tts:backgroundColor="red" tts:color="#123456">c</span></p></div></body>');
+    expect(document.writeWebVtt([0], [])).toContain('\n<c.yellow>a <c.cyan>b</c> <c.white.bg_red>c</c></c>\n');
+  });
+
+  it('keeps the direction of words, and the edge that goes with it', () => {
+    const head = '<layout><region xml:id="r" tts:origin="5% 20%" tts:extent="40% 20%" tts:textAlign="start"/></layout>';
+    const document = ttml('<body region="r"><div tts:direction="rtl"><p begin="1s" end="2s">\u05e9\u05dc\u05d5\u05dd</p><p begin="2s" end="3s">ABC 1</p></div></body>', head);
+    expect(document.writeWebVtt([0, 1], [])).toContain('00:00:02.000 line:20% position:45% size:40% align:start\n\u05e9\u05dc\u05d5\u05dd\n\n00:00:02.000 --> 00:00:03.000 line:20% position:45% size:40% align:start\n&rlm;ABC 1\n');
+  });
+
   it('takes the namespaces of the drafts for what they became', () => {
     const draft = utf8('<tt xmlns="http://www.w3.org/2006/10/ttaf1" xmlns:tts="http://www.w3.org/2006/10/ttaf1#style" xml:lang="en"><body><div><p begin="1s" end="2s" tts:color="red">a</p></div></body></tt>');
-    expect(readTextFile('ttml', draft, 'a').writeTtml([0], 'fr')).toContain('<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="en"><body>');
+    expect(readTextFile('ttml', draft, 'a').writeTtml([0], 'fr')).toContain('<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="en" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:profile="http://www.w3.org/ns/ttml/profile/imsc1/text"><body>');
   });
 
   it('refuses entities, foreign roots, other clocks and impossible times', () => {

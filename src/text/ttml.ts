@@ -4,11 +4,13 @@
  */
 import { IsomerError } from '../errors.ts';
 import { clockText, MAX_CUES, textLimit, type Interval, type Milliseconds } from './document.ts';
-import { parseTime, timeBaseOf, type TimeBase } from './ttmltime.ts';
+import { parseTime, timeBaseOf, TTML_PARAMETER, type TimeBase } from './ttmltime.ts';
 import { elementsOf, readXmlTree, startTag, valueOf, writeXml, type XmlAttribute, type XmlElement } from './xmltree.ts';
 
 export const TTML = 'http://www.w3.org/ns/ttml';
 export const XML = 'http://www.w3.org/XML/1998/namespace';
+export const IMSC1_TEXT = 'http://www.w3.org/ns/ttml/profile/imsc1/text';
+const XMLNS = 'http://www.w3.org/2000/xmlns/';
 
 export type TtmlCue = Interval & {
   readonly paragraph: XmlElement;
@@ -102,7 +104,7 @@ function shownInterval(paragraph: XmlElement, own: Interval, base: TimeBase, whe
 /** The document with some of its paragraphs, their times made absolute; a paragraph with inner times keeps where these count from. */
 export function writeTtml({ root, head }: Pick<TtmlFile, 'root' | 'head'>, cues: readonly TtmlCue[], language: string): string {
   const hasLanguage = valueOf(root, 'lang', XML) !== null;
-  const attributes = hasLanguage ? root.attributes : [...root.attributes, { name: 'xml:lang', local: 'lang', uri: XML, value: language }];
+  const attributes = [...root.attributes, ...(hasLanguage ? [] : [{ name: 'xml:lang', local: 'lang', uri: XML, value: language }]), ...profileOf(root)];
   const parts = ['<?xml version="1.0" encoding="UTF-8"?>', startTag({ name: root.name, attributes })];
   if (head !== null) parts.push(writeXml(head));
   let open: readonly XmlElement[] = [];
@@ -121,6 +123,14 @@ export function writeTtml({ root, head }: Pick<TtmlFile, 'root' | 'head'>, cues:
   if (cues.length === 0) parts.push(`<${prefix}body/>`);
   parts.push(`</${root.name}>`);
   return parts.join('');
+}
+
+/** Sample entries call all TTML IMSC1 text; a document that names no profile says so too (IMSC1 6.9). */
+function profileOf({ attributes }: XmlElement): readonly XmlAttribute[] {
+  if (attributes.some(({ uri, local }) => uri === TTML_PARAMETER && (local === 'profile' || local === 'contentProfiles'))) return [];
+  const prefix = attributes.find(({ name, value }) => name.startsWith('xmlns:') && value === TTML_PARAMETER)?.name.slice('xmlns:'.length);
+  const declared = prefix === undefined ? [{ name: 'xmlns:ttp', local: 'ttp', uri: XMLNS, value: TTML_PARAMETER }] : [];
+  return [...declared, { name: `${prefix ?? 'ttp'}:profile`, local: 'profile', uri: TTML_PARAMETER, value: IMSC1_TEXT }];
 }
 
 export function hasInnerTimes(element: XmlElement): boolean {

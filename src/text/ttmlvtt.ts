@@ -1,6 +1,6 @@
 /** TTML paragraphs as WebVTT cues: words, the simple styles that tags can say, and the place of the region. */
 import { textLimit, type Interval, type Milliseconds } from './document.ts';
-import { escapeCue } from './cuetext.ts';
+import { escapeCue, isRightToLeft, plainText, parseCueText } from './cuetext.ts';
 import { childIntervals, TTML, XML, type TtmlCue, type TtmlFile } from './ttml.ts';
 import { elementsOf, valueOf, type XmlElement } from './xmltree.ts';
 import type { VttCue } from './webvtt.ts';
@@ -24,10 +24,10 @@ export function cuesOfTtml(file: TtmlFile, where: string): (cue: TtmlCue) => rea
     const regionId = chain.map((element) => valueOf(element, 'region')).findLast((id) => id !== null);
     const region = regionId === undefined || regionId === null ? undefined : named.get(regionId);
     const inherited = new Map([...(region === undefined ? [] : [region, ...elementsOf(region)]), ...chain].flatMap((element) => [...stylesOf(element, named)]));
-    const settings = settingsOf(region === undefined ? new Map() : stylesOf(region, named), inherited);
     const steps = stepsOf(cue, file, where);
     return steps.flatMap(({ start, end }) => {
-      const payload = linesOf(content(cue.paragraph, { start: cue.origin, end: cue.end }, start, new Map(), file, named, where));
+      const payload = directed(linesOf(content(cue.paragraph, { start: cue.origin, end: cue.end }, start, { outer: new Map(), inherited }, file, named, where)), inherited.get('direction'));
+      const settings = settingsOf(region === undefined ? new Map() : stylesOf(region, named), inherited, isRightToLeft(wordsOf(payload)));
       return payload === '' ? [] : [{ start, end, id: valueOf(cue.paragraph, 'id', XML) ?? '', settings, payload }];
     });
   };
@@ -67,9 +67,37 @@ const TAGS: readonly (readonly [style: string, test: RegExp, tag: string])[] = [
   ['textDecoration', /\bunderline\b/, 'u'],
 ];
 
+/** The eight colours that WebVTT has classes for (5.1); TTML knows them by these names and numbers (TTML2 8.3.10). */
+const COLOURS: ReadonlyMap<string, string> = new Map(
+  [
+    ['white', '#ffffff'],
+    ['lime', '#00ff00'],
+    ['cyan', '#00ffff', 'aqua'],
+    ['red', '#ff0000'],
+    ['yellow', '#ffff00'],
+    ['magenta', '#ff00ff', 'fuchsia'],
+    ['blue', '#0000ff'],
+    ['black', '#000000'],
+  ].flatMap((names) => names.flatMap((name) => [[name, names[0]] as const, [`${name}ff`, names[0]] as const])),
+);
+
+function colourOf(styles: Styles, name: string): string | undefined {
+  return COLOURS.get((styles.get(name) ?? '').trim().toLowerCase());
+}
+
+/** Classes for what is seen of colours: white words on black are what players show by themselves. */
+function classesOf(styles: Styles, outer: Styles): string {
+  const colour = colourOf(styles, 'color') ?? 'white';
+  const background = colourOf(styles, 'backgroundColor') ?? 'black';
+  return (colour === (colourOf(outer, 'color') ?? 'white') ? '' : `.${colour}`) + (background === (colourOf(outer, 'backgroundColor') ?? 'black') ? '' : `.bg_${background}`);
+}
+
+/** `outer`: what tags around it say already; `inherited`: what holds for the paragraph as a whole. */
+type Around = { readonly outer: Styles; readonly inherited: Styles };
+
 /** What shows at `time`. */
-function content(element: XmlElement, own: Interval, time: Milliseconds, outer: Styles, file: TtmlFile, named: ReadonlyMap<string, XmlElement>, where: string): string {
-  const styles = new Map([...outer, ...stylesOf(element, named)]);
+function content(element: XmlElement, own: Interval, time: Milliseconds, { outer, inherited }: Around, file: TtmlFile, named: ReadonlyMap<string, XmlElement>, where: string): string {
+  const styles = new Map([...inherited, ...stylesOf(element, named)]);
   const intervals = new Map(childIntervals(element, own, file.base, where).map(({ child, interval }) => [child, interval]));
   let inner = '';
   for (const child of element.children) {
@@ -77,12 +105,14 @@ function content(element: XmlElement, own: Interval, time: Milliseconds, outer: 
     else if (child.uri === TTML && child.local === 'br') inner += '\n';
     else {
       const interval = intervals.get(child);
-      if (interval !== undefined && interval.start <= time && time < interval.end) inner += content(child, interval, time, styles, file, named, where);
+      if (interval !== undefined && interval.start <= time && time < interval.end) inner += content(child, interval, time, { outer: styles, inherited: styles }, file, named, where);
     }
   }
   if (inner.trim() === '') return inner;
   const language = element.local === 'span' ? valueOf(element, 'lang', XML) : null;
-  const tagged = TAGS.reduce((text, [style, test, tag]) => (test.test(styles.get(style) ?? '') && !test.test(outer.get(style) ?? '') ? `<${tag}>${text}</${tag}>` : text), inner);
+  const simple = TAGS.reduce((text, [style, test, tag]) => (test.test(styles.get(style) ?? '') && !test.test(outer.get(style) ?? '') ? `<${tag}>${text}</${tag}>` : text), inner);
+  const classes = classesOf(styles, outer);
+  const tagged = classes === '' ? simple : `<c${classes}>${simple}</c>`;
   return language === null || !/^[\w-]{1,35}$/.test(language) ? tagged : `<lang ${language}>${tagged}</lang>`;
 }
 
@@ -95,8 +125,19 @@ function linesOf(text: string): string {
     .join('\n');
 }
 
+function wordsOf(payload: string): string {
+  return plainText(parseCueText(payload));
+}
+
+/** WebVTT takes the direction of a line from its first strong letter: where a paragraph says another, an invisible mark stands in front. */
+function directed(payload: string, direction: string | undefined): string {
+  if (direction !== 'rtl' && direction !== 'ltr') return payload;
+  const isRight = (line: string): boolean => !/\p{L}/u.test(wordsOf(line)) || isRightToLeft(wordsOf(line)) === (direction === 'rtl');
+  return payload.split('\n').map((line) => (isRight(line) ? line : `${direction === 'rtl' ? '&rlm;' : '&lrm;'}${line}`)).join('\n');
+}
+
 /** Place and alignment (WebVTT 4.4) of a region in percent; other units have no meaning without the video's size. */
-function settingsOf(region: Styles, inherited: Styles): string {
+function settingsOf(region: Styles, inherited: Styles, rightToLeft: boolean): string {
   const align = { left: 'left', right: 'right', start: 'start', end: 'end', center: 'center' }[inherited.get('textAlign') ?? 'start'] ?? 'start';
   const [x, y] = percents(region.get('origin'));
   const [width, height] = percents(region.get('extent'));
@@ -108,7 +149,9 @@ function settingsOf(region: Styles, inherited: Styles): string {
     // The automatic place is above the lower edge.
     else if (y + height < 80) parts.push(`line:${round(y + height)}%,end`);
   }
-  if (x !== null && width !== null && align !== 'center') parts.push(`position:${round(align === 'end' || align === 'right' ? Math.min(100, x + width) : x)}%`);
+  // The edge that a position counts from follows the direction of the words (6.1, computed position alignment).
+  const isAtRight = align === 'right' || align === (rightToLeft ? 'start' : 'end');
+  if (x !== null && width !== null && align !== 'center') parts.push(`position:${round(isAtRight ? Math.min(100, x + width) : x)}%`);
   if (x !== null && width !== null && align === 'center' && Math.abs(x + width / 2 - 50) > 1) parts.push(`position:${round(Math.min(100, x + width / 2))}%`);
   if (width !== null && width < 100) parts.push(`size:${round(width)}%`);
   if (align !== 'center') parts.push(`align:${align}`);

@@ -1,10 +1,10 @@
 /** WebVTT as IMSC1 text profile (W3C TTML Profiles for Internet Media Subtitles and Captions 1.1): positions become regions, tags spans. */
 import { isRightToLeft, parseCueText, plainText, type CueNode } from './cuetext.ts';
 import { clockText, textLimit } from './document.ts';
+import { IMSC1_TEXT } from './ttml.ts';
 import type { VttCue } from './webvtt.ts';
 import { attributeText, escapeXml } from './xmltree.ts';
 
-const PROFILE = 'http://www.w3.org/ns/ttml/profile/imsc1/text';
 /** The eight colours that WebVTT defines classes for (5.1), all of them named colours of TTML. */
 const COLOURS = new Set(['white', 'lime', 'cyan', 'red', 'yellow', 'magenta', 'blue', 'black']);
 const TAG_STYLES: Readonly<Record<string, string>> = { i: ' tts:fontStyle="italic"', b: ' tts:fontWeight="bold"', u: ' tts:textDecoration="underline"' };
@@ -18,21 +18,29 @@ const MAX_REGIONS = 200;
 export function ttmlWriter(file: readonly VttCue[]): (cues: readonly VttCue[], language: string) => string {
   const regions = new Map<string, string>();
   const regionOf = new Map<string, string>();
-  for (const { settings } of file) {
-    if (regionOf.has(settings)) continue;
-    const style = regionStyle(settings);
+  for (const cue of file) {
+    const key = placeKey(cue);
+    if (regionOf.has(key)) continue;
+    const style = regionStyle(cue.settings, key.startsWith(RIGHT_TO_LEFT));
     if (!regions.has(style) && regions.size >= MAX_REGIONS) throw textLimit('places of cues', 'cue settings', MAX_REGIONS, 'more');
     if (!regions.has(style)) regions.set(style, `r${regions.size + 1}`);
-    regionOf.set(settings, regions.get(style) ?? '');
+    regionOf.set(key, regions.get(style) ?? '');
   }
   const layout = [...regions].map(([style, id]) => `<region xml:id="${id}"${style}/>`).join('');
   return (cues, language) => documentText(cues, language, layout, regionOf);
 }
 
+const RIGHT_TO_LEFT = 'rtl ';
+
+/** What decides a cue's region: its settings, and the direction of its words, which start and end follow. */
+function placeKey({ settings, payload }: VttCue): string {
+  return isRightToLeft(plainText(parseCueText(payload))) ? `${RIGHT_TO_LEFT}${settings}` : settings;
+}
+
 function documentText(cues: readonly VttCue[], language: string, layout: string, regionOf: ReadonlyMap<string, string>): string {
   const ids = new Set<string>();
   const paragraphs = cues.map((cue) => {
-    const region = regionOf.get(cue.settings) ?? '';
+    const region = regionOf.get(placeKey(cue)) ?? '';
     const nodes = parseCueText(cue.payload);
     // Players show the words of metadata inside a paragraph.
     const id = /^[\w.-]{1,100}$/.test(cue.id) && !ids.has(cue.id) ? attributeText('xml:id', `cue_${cue.id}`) : '';
@@ -42,7 +50,7 @@ function documentText(cues: readonly VttCue[], language: string, layout: string,
   });
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:tts="http://www.w3.org/ns/ttml#styling"${attributeText('xml:lang', language)} xml:space="preserve" ttp:timeBase="media" ttp:cellResolution="32 15" ttp:profile="${PROFILE}">`,
+    `<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:tts="http://www.w3.org/ns/ttml#styling"${attributeText('xml:lang', language)} xml:space="preserve" ttp:timeBase="media" ttp:cellResolution="32 15" ttp:profile="${IMSC1_TEXT}">`,
     '<head><styling><style xml:id="s1" tts:color="white" tts:backgroundColor="transparent" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%" tts:lineHeight="normal"/></styling>',
     `<layout>${layout}</layout></head>`,
     `<body style="s1"><div>${paragraphs.join('')}</div></body>`,
@@ -73,8 +81,8 @@ function spanText(node: CueNode): string {
 type Box = { readonly align: string; readonly x: number; readonly width: number; readonly y: number; readonly height: number; readonly display: string; readonly writing: string };
 
 /** Styles of the region that a cue's settings describe (W3C WebVTT 7.2 step 11 ff., in whole rows instead of measured lines). */
-function regionStyle(settings: string): string {
-  const { align, x, width, y, height, display, writing } = boxOf(new Map(settings.split(/[ \t]+/).map((setting) => [setting.slice(0, setting.indexOf(':')), setting.slice(setting.indexOf(':') + 1)])));
+function regionStyle(settings: string, rightToLeft: boolean): string {
+  const { align, x, width, y, height, display, writing } = boxOf(new Map(settings.split(/[ \t]+/).map((setting) => [setting.slice(0, setting.indexOf(':')), setting.slice(setting.indexOf(':') + 1)])), rightToLeft);
   const percent = (a: number, b: number): string => `${round(a)}% ${round(b)}%`;
   return [
     attributeText('tts:origin', percent(x, y)),
@@ -86,10 +94,13 @@ function regionStyle(settings: string): string {
   ].join('');
 }
 
-function boxOf(settings: ReadonlyMap<string, string>): Box {
+function boxOf(settings: ReadonlyMap<string, string>, rightToLeft: boolean): Box {
   const align = ['start', 'end', 'left', 'right', 'center'].find((value) => value === settings.get('align')) ?? 'center';
-  const from = align === 'start' || align === 'left' ? 0 : align === 'end' || align === 'right' ? 100 : 50;
-  const position = percentOf(settings.get('position')?.split(',')[0]) ?? from;
+  const [told, side] = (settings.get('position') ?? '').split(',');
+  const isLeft = align === 'left' || align === (rightToLeft ? 'end' : 'start');
+  // 6.1: the computed position alignment.
+  const from = SIDES[side ?? ''] ?? (align === 'center' ? 50 : isLeft ? 0 : 100);
+  const position = percentOf(told) ?? from;
   const room = from === 0 ? 100 - position : from === 100 ? position : 2 * Math.min(position, 100 - position);
   const size = Math.min(percentOf(settings.get('size')) ?? 100, room);
   const along = position - (size * from) / 100;
@@ -98,6 +109,8 @@ function boxOf(settings: ReadonlyMap<string, string>): Box {
   if (writing !== '') return { align, x: across.start, width: across.length, y: along, height: size, display: across.display, writing };
   return { align, x: along, width: size, y: across.start, height: across.length, display: across.display, writing };
 }
+
+const SIDES: Readonly<Record<string, number | undefined>> = { 'line-left': 0, center: 50, 'line-right': 100 };
 
 /** Where the lines stack: from `start`, before or after. The automatic place is the last rows above a margin of 5 %. */
 function acrossOf(line: string): { readonly start: number; readonly length: number; readonly display: string } {
