@@ -48,9 +48,14 @@ export function segmentOf(reader: TraceReader, track: TrackView, segment: Segmen
   return remembered(known, exchange, () => ({ ...readSegment(reader.body(exchange), init?.defaults), locked: reader.isLocked?.(exchange) === true }));
 }
 
+/** Files of text stand beside transport streams (RFC 8216 3.5). */
+function isWebVtt({ headers }: Exchange): boolean {
+  return /^text\/vtt\b/i.test(headers['content-type'] ?? '');
+}
+
 export function transportOf(reader: TraceReader, segment: SegmentView): TsSegment | null {
   const { exchange } = segment;
-  if (!delivered(exchange)) return null;
+  if (!delivered(exchange) || isWebVtt(exchange)) return null;
   return remembered(transports, exchange, () => {
     const sent = readTs(reader.body(exchange));
     return reader.openTransport?.(exchange, sent) ?? sent;

@@ -10,13 +10,14 @@ import { encodeFile, FFMPEG } from './encode.ts';
 import { writeClientManifest, writeServerManifest } from './manifest.ts';
 import { writeSeedAsset } from './seed.ts';
 import { splitArchive } from './archive.ts';
+import { writeText, textTruth } from './text.ts';
 import { writeTruth } from './truth.ts';
 
 const HERE = import.meta.dirname;
 const ASSETS = join(HERE, 'assets');
 export const BUILT = resolve(process.env['ISOMER_CORPUS_DIR'] ?? join(HERE, '.assets'));
 /** Files whose content decides what is built, beside the recipe and ffmpeg's version. */
-const SOURCES = ['make.ts', 'archive.ts', 'encode.ts', 'marker.ts', 'manifest.ts', 'movie.ts', 'mp4.ts', 'seed.ts', ...['bits', 'dts', 'eac3', 'heaac', 'write'].map((name) => `bitstream/${name}.ts`), 'truth.ts', '../spec/marks.ts', '../spec/truth.ts', '../spec/asset.ts'];
+const SOURCES = ['make.ts', 'archive.ts', 'encode.ts', 'marker.ts', 'manifest.ts', 'movie.ts', 'mp4.ts', 'seed.ts', 'text.ts', 'cues.ts', 'ttml.ts', 'webvtt.ts', ...['bits', 'dts', 'eac3', 'heaac', 'stpp', 'textmovie', 'write', 'wvtt'].map((name) => `bitstream/${name}.ts`), 'truth.ts', '../spec/marks.ts', '../spec/truth.ts', '../spec/asset.ts'];
 const STALE_LOCK_MS = 10 * 60 * 1000;
 
 export async function readRecipes(): Promise<readonly AssetRecipe[]> {
@@ -97,7 +98,8 @@ async function build(recipe: AssetRecipe, digest: string, tell: (line: string, f
   if (recipe.maker === 'seed') await writeSeedAsset(recipe, work);
   for (const [i, file] of recipe.files.entries()) await encodeFile(file, work, (share) => tell(`${recipe.id}: ${file.file} (${i + 1} of ${recipe.files.length}) ${Math.floor(share * 100)} %`, false));
   const elements: readonly ElementRecipe[] = recipe.elements;
-  const truth = Truth.parse(await writeTruth(recipe, work, elements));
+  for (const text of recipe.texts) await writeText(text, work);
+  const truth = Truth.parse({ ...(await writeTruth(recipe, work, elements)), texts: recipe.texts.map(textTruth) });
   if (recipe.archive) for (const { file } of recipe.files) await splitArchive(work, file);
   const manifest = writeServerManifest(recipe, elements);
   if (manifest !== null) await writeFile(join(work, `${recipe.name}.ism`), manifest);

@@ -1,7 +1,7 @@
 /** Server and client manifests of assets, in the forms that real files have. */
-import type { AssetRecipe, ElementRecipe } from '../spec/asset.ts';
+import type { AssetRecipe, ElementRecipe, TextRecipe } from '../spec/asset.ts';
 
-export function writeServerManifest({ ism, name, archive }: AssetRecipe, elements: readonly ElementRecipe[]): string | null {
+export function writeServerManifest({ ism, name, archive, texts }: AssetRecipe, elements: readonly ElementRecipe[]): string | null {
   if (ism === 'none') return null;
   if (ism === 'bare') return `<?xml version="1.0" encoding="utf-8"?>\n<smil xmlns="http://www.w3.org/2001/SMIL20/Language"><body><switch>\n${elements.map(({ kind, src }) => `  <${kind} src="${src}"/>`).join('\n')}\n</switch></body></smil>\n`;
   const metas = ism === 'classic' ? `<meta name="clientManifestRelativePath" content="${name}.ismc" />` : `<meta name="clientManifestRelativePath" content="${name}.ismc" />\n    <meta name="formats" content="${archive ? 'vod-fmp4' : 'mp4-v3'}" />`;
@@ -13,7 +13,7 @@ export function writeServerManifest({ ism, name, archive }: AssetRecipe, element
   </head>
   <body>
     <switch>
-${elements.map((element) => (ism === 'classic' ? classicElement(element) : encoderElement(element))).join('\n')}
+${[...elements.map((element) => (ism === 'classic' ? classicElement(element) : encoderElement(element))), ...texts.map(textElement)].join('\n')}
     </switch>
   </body>
 </smil>
@@ -42,6 +42,20 @@ function encoderElement({ kind, src, bitrate, trackId, trackName, title, languag
     ...roles.map((value) => param('role', value)),
   ];
   return `      <${kind} ${attributes.join(' ')}>\n${params.join('\n')}\n      </${kind}>`;
+}
+
+/** As the old service wrote late-bound text tracks. */
+function textElement({ file, bitrate, language, tells, trackName, displayName, isDefault, characteristics, roles }: TextRecipe): string {
+  const params = [
+    param('systemBitrate', bitrate),
+    ...(trackName === undefined ? [] : [param('trackName', trackName)]),
+    ...(tells === 'manifest' ? [param('systemLanguage', language)] : []),
+    ...(displayName === undefined ? [] : [param('textDisplayName', displayName)]),
+    ...(isDefault ? [param('textIsDefault', 'TRUE')] : []),
+    ...(characteristics === undefined ? [] : [param('textHlsCharacteristic', characteristics)]),
+    ...roles.map((value) => param('role', value)),
+  ];
+  return `      <textstream src="${file}" systemBitrate="${bitrate}" systemLanguage="${tells === 'manifest' ? language : ''}">\n${params.join('\n')}\n      </textstream>`;
 }
 
 /** A client manifest of the old kind: names and languages count, its chunk list is deliberately not the one that is served. */

@@ -17,7 +17,11 @@ export function box(type: string, ...parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat([u32(8 + body.length), Buffer.from(type, 'latin1'), body]);
 }
 
-const MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);
+export function fullBox(type: string, version: number, flags: number, ...parts: readonly Uint8Array[]): Buffer {
+  return box(type, u32(version * 0x1000000 + flags), ...parts);
+}
+
+export const MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);
 
 export type Track = {
   /** Width and height of pictures; null: sound. */

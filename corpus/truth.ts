@@ -12,7 +12,7 @@ import { readTracks, type StoredTrack } from './mp4.ts';
 
 const run = promisify(execFile);
 
-export async function writeTruth(recipe: AssetRecipe, folder: string, elements: readonly ElementRecipe[]): Promise<Truth> {
+export async function writeTruth(recipe: AssetRecipe, folder: string, elements: readonly ElementRecipe[]): Promise<Omit<Truth, 'texts'>> {
   const files = new Map<string, Buffer>();
   // An archive's elements name folders that are cut from files afterwards.
   const fileOf = (src: string): string => recipe.files.find(({ file }) => recipe.archive && file.startsWith(`${src}.`))?.file ?? src;

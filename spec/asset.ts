@@ -1,6 +1,6 @@
 /** Recipe of a corpus asset: corpus/assets/ID/asset.json. */
 import { z } from 'zod';
-import { HonestyClass } from './truth.ts';
+import { HonestyClass, TextPlace } from './truth.ts';
 
 const Rate = z.tuple([z.number().int().positive(), z.number().int().positive()]);
 
@@ -80,6 +80,44 @@ export const ElementRecipe = z.strictObject({
 });
 export type ElementRecipe = z.infer<typeof ElementRecipe>;
 
+/** A cue as it is meant, whatever it is written in. Times in milliseconds. */
+export const CueRecipe = z.strictObject({
+  id: z.string().default(''),
+  start: z.number().int().nonnegative(),
+  end: z.number().int().positive(),
+  /** WebVTT cue text with i, b, u and the classes of colours; lines apart by \n. */
+  text: z.string().min(1),
+  place: TextPlace.optional(),
+});
+export type CueRecipe = z.infer<typeof CueRecipe>;
+
+/** One text track: a file, and its element of the server manifest. */
+export const TextRecipe = z.strictObject({
+  file: z.string(),
+  form: z.enum(['webvtt', 'ttml', 'stpp', 'wvtt']),
+  /** TTML: how times are written. `nested`: relative to containers, and pretty-printed. */
+  times: z.enum(['clock', 'frames', 'ticks', 'offset', 'nested']).default('clock'),
+  /** TTML: in the namespaces of the 2006 draft. */
+  draft: z.boolean().default(false),
+  /** stpp and wvtt: samples per movie fragment, or one movie. */
+  perFragment: z.number().int().positive().optional(),
+  /** stpp: milliseconds from sample to sample. */
+  step: z.number().int().positive().default(4000),
+  /** stpp and wvtt: milliseconds to the end of the last sample. */
+  duration: z.number().int().positive().optional(),
+  language: z.string(),
+  /** Where the language is told. */
+  tells: z.enum(['manifest', 'file']).default('manifest'),
+  bitrate: z.number().int().positive(),
+  trackName: z.string().optional(),
+  displayName: z.string().optional(),
+  isDefault: z.boolean().default(false),
+  characteristics: z.string().optional(),
+  roles: z.array(z.string()).default([]),
+  cues: z.array(CueRecipe),
+});
+export type TextRecipe = z.infer<typeof TextRecipe>;
+
 export const AssetRecipe = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/),
   title: z.string(),
@@ -95,5 +133,6 @@ export const AssetRecipe = z.strictObject({
   /** Each file becomes a folder of its base name: a header and one file per fragment, as live archives are stored. */
   archive: z.boolean().default(false),
   elements: z.array(ElementRecipe).default([]),
+  texts: z.array(TextRecipe).default([]),
 });
 export type AssetRecipe = z.infer<typeof AssetRecipe>;

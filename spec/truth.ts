@@ -71,6 +71,55 @@ export const TruthTrack = z.strictObject({
 });
 export type TruthTrack = z.infer<typeof TruthTrack>;
 
+/** Where a cue stands, in percent of the picture. */
+export const TextPlace = z.strictObject({
+  /** Of the edge, or the middle, that `anchor` names: lines grow away from it. */
+  line: z.number().min(0).max(100),
+  anchor: z.enum(['start', 'center', 'end']),
+  /** Left edge and width of the lines' room. */
+  x: z.number().min(0).max(100),
+  width: z.number().positive().max(100),
+  /** Of the lines in their room; start and end follow the direction of the text. */
+  align: z.enum(['start', 'center', 'end']),
+});
+export type TextPlace = z.infer<typeof TextPlace>;
+
+/** What both WebVTT and TTML can say of words: three styles, and the eight colours that WebVTT has names for. */
+export const TextStyle = z.enum(['italic', 'bold', 'underline', 'white', 'lime', 'cyan', 'red', 'yellow', 'magenta', 'blue', 'black']);
+export type TextStyle = z.infer<typeof TextStyle>;
+
+export const TruthCue = z.strictObject({
+  /** Empty without one. */
+  id: z.string(),
+  /** Milliseconds on the presentation's timeline. */
+  start: z.number().int().nonnegative(),
+  end: z.number().int().positive(),
+  /** What is read, lines apart by \n. */
+  text: z.string().min(1),
+  styled: z.array(z.strictObject({ style: TextStyle, words: z.string().min(1) })),
+  rightToLeft: z.boolean(),
+  /** Null: nothing is said, so the lines stand at the lower edge, in the middle. */
+  place: TextPlace.nullable(),
+});
+export type TruthCue = z.infer<typeof TruthCue>;
+
+export const TruthText = z.strictObject({
+  file: z.string(),
+  form: z.enum(['webvtt', 'ttml', 'stpp', 'wvtt']),
+  /** Name and number that URLs must carry. */
+  name: z.string(),
+  bitrate: z.number().int(),
+  /** As stored; empty when nothing says. */
+  language: z.string(),
+  label: z.string().nullable(),
+  roles: z.array(z.string()),
+  isDefault: z.boolean(),
+  characteristics: z.string().nullable(),
+  /** In order of start, each once. */
+  cues: z.array(TruthCue),
+});
+export type TruthText = z.infer<typeof TruthText>;
+
 export const Truth = z.strictObject({
   schema: z.literal('isomer-truth/1'),
   asset: z.string(),
@@ -80,5 +129,7 @@ export const Truth = z.strictObject({
   manifest: z.string(),
   /** In the order of the server manifest. */
   tracks: z.array(TruthTrack).min(1),
+  /** Absent: none. */
+  texts: z.array(TruthText).optional(),
 });
 export type Truth = z.infer<typeof Truth>;

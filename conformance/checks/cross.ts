@@ -53,7 +53,7 @@ export const CROSS_CHECKS: readonly AssetCheck[] = [
     amsOnly: true,
     scope: 'asset',
     run: (context) =>
-      eachTrackPair(context, ({ kind }) => kind === 'audio', (a, b, path) => {
+      eachTrackPair(context, ({ kind }) => kind !== 'video', (a, b, path) => {
         // An audio-only variant without rendition says no language.
         if (b.source.kind === 'hls' && b.source.media === null) return null;
         if (a.source.kind === 'hls' && a.source.media === null) return null;
@@ -186,8 +186,8 @@ function sameTrack(view: View, track: TrackView): TrackView | undefined {
   return fullTracks(view).find(({ set, bitrate }) => set === track.set && bitrate === track.bitrate);
 }
 
-/** Audio samples are the same in all fMP4 outputs; video where the sample form is. */
+/** Samples of sound and text are the same in all fMP4 outputs; video where the sample form is. */
 function comparable(a: View, b: View, { kind }: TrackView): boolean {
   const [x, y] = [formatRow(a.format), formatRow(b.format)];
-  return x.container === 'fmp4' && y.container === 'fmp4' && (kind === 'audio' || x.samples === y.samples);
+  return x.container === 'fmp4' && y.container === 'fmp4' && (kind !== 'video' || x.samples === y.samples);
 }

@@ -2,8 +2,9 @@
 import { fail, pass, type Finding, type FormatContext } from '../model.ts';
 import type { Evidence } from '../../spec/report.ts';
 import type { Exchange, Role } from '../trace.ts';
-import { fullTracks, segmentPath, trackName, type TrackView } from '../view.ts';
+import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
 import { mediaSegments, type MediaSegment } from '../media.ts';
+import { attributeOf, type Tag } from '../oracle/m3u8.ts';
 
 const KINDS: Readonly<Record<Role['kind'], Evidence['kind']>> = { manifest: 'manifest', playlist: 'playlist', init: 'init', segment: 'segment', keyframe: 'segment', probe: 'http' };
 
@@ -54,6 +55,14 @@ export function eachTrack(context: FormatContext, judge: (track: TrackView) => r
   return fullTracks(context.view).flatMap((track) => {
     const problems = judge(track);
     return problems === null ? [] : judged(trackPath(track), problems);
+  });
+}
+
+/** Renditions that may be played beside a variant, sound and text apart: of each a client takes one. */
+export function renditionGroups({ tracks }: View, variant: Tag): readonly (readonly TrackView[])[] {
+  return ['AUDIO', 'SUBTITLES'].map((type) => {
+    const group = attributeOf(variant, type);
+    return group === null ? [] : tracks.filter(({ source }) => source.kind === 'hls' && source.media !== null && attributeOf(source.media, 'TYPE') === type && attributeOf(source.media, 'GROUP-ID') === group);
   });
 }
 

@@ -11,10 +11,11 @@ import { hlsParserComplaint, m3u8ParserWarnings } from '../oracle/opinions.ts';
 import { soundOf } from '../oracle/sound.ts';
 import { readSps } from '../oracle/sps.ts';
 import { adtsFrames, annexBUnits } from '../oracle/ts.ts';
+import { subtitleEntry } from '../text.ts';
 import type { Exchange } from '../trace.ts';
 import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
 import { hasOpenGops } from './video.ts';
-import { canonicalLanguage, eachTrack, exchangePath, judged, problem, trackPath } from './helpers.ts';
+import { canonicalLanguage, eachTrack, exchangePath, judged, problem, renditionGroups, trackPath } from './helpers.ts';
 
 const WITH_RENDITIONS = ['hls-v4', 'hls-cmaf'] as const;
 const NANOSECONDS = 1_000_000_000n;
@@ -123,9 +124,8 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
       const { view } = context;
       return variantsOf(view).flatMap(({ tag, track }) => {
         const path = `variant/${trackName(track)}`;
-        const group = attributeOf(tag, 'AUDIO');
-        const renditions = view.tracks.filter(({ source }) => source.kind === 'hls' && source.media !== null && group !== null && attributeOf(source.media, 'GROUP-ID') === group);
-        const real = [track, ...(track.kind === 'video' && !track.keyFrames ? renditions : [])].flatMap((each) => measuredCodecs(context, each));
+        const [audio, text] = renditionGroups(view, tag);
+        const real = [track, ...(track.keyFrames ? [] : text), ...(track.kind === 'video' && !track.keyFrames ? audio : [])].flatMap((each) => measuredCodecs(context, each));
         if (real.length === 0) return [];
         const told = new Set((attributeOf(tag, 'CODECS') ?? '').split(',').map((codec) => codec.toLowerCase()).filter((codec) => codec !== ''));
         const missing = real.filter((names) => !names.some((name) => told.has(name)));
@@ -353,6 +353,7 @@ function variantsOf(view: View): readonly { readonly tag: Tag; readonly track: T
 /** Codec strings of the media: from the sample entry, or from the parameter sets and ADTS headers of a TS segment. Several: any of them. */
 function measuredCodecs({ reader }: FormatContext, track: TrackView): readonly (readonly string[])[] {
   const entry = sampleEntryOf(reader, track);
+  if (entry?.type === 'stpp') return [[`stpp.ttml.${/codecs=(\w+)/.exec(subtitleEntry(reader, track)?.mime ?? '')?.[1] ?? ''}`]];
   if (entry !== null) {
     const sound = soundOf(entry);
     const codec = sound?.codec ?? codecString(entry)?.toLowerCase();
@@ -397,12 +398,12 @@ function bandwidths(context: FormatContext, judge: (told: number, rates: Rates) 
   const { view } = context;
   const findings = variantsOf(view).flatMap(({ tag, track }) => {
     if (!allDelivered(track)) return [];
-    const group = attributeOf(tag, 'AUDIO');
-    const renditions = track.keyFrames || track.kind === 'audio' ? [] : view.tracks.filter(({ source }) => source.kind === 'hls' && source.media !== null && group !== null && attributeOf(source.media, 'GROUP-ID') === group);
-    if (!renditions.every(allDelivered)) return [];
+    const [audio, text] = renditionGroups(view, tag);
+    const groups = track.keyFrames ? [] : [track.kind === 'audio' ? [] : audio, text];
+    if (!groups.flat().every(allDelivered)) return [];
     const own = ratesOf(track);
-    const others = renditions.map(ratesOf);
-    const add = (name: 'peak' | 'average'): number => own[name] + Math.max(0, ...others.map((rates) => rates[name]));
+    const others = groups.map((group) => group.map(ratesOf));
+    const add = (name: 'peak' | 'average'): number => others.reduce((sum, group) => sum + Math.max(0, ...group.map((rates) => rates[name])), own[name]);
     const path = `variant/${trackName(track)}`;
     const told = Number(attributeOf(tag, 'BANDWIDTH') ?? '0');
     const fault = judge(told, { peak: Math.ceil(add('peak')), average: Math.ceil(add('average')), tag });

@@ -2,11 +2,13 @@
 import { formatRow, isRefused } from '../outputs.ts';
 import { delivered } from '../media.ts';
 import { ALL, HLS, inapplicable, pass, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
+import { isTextFile } from '../text.ts';
 import type { Exchange, ProbeKind } from '../trace.ts';
 import { exchangePath, exchangesOf, judged, probesOf, problem } from './helpers.ts';
 
 const MEDIA_TYPES = { video: ['video/mp4'], audio: ['audio/mp4', 'video/mp4'], text: ['application/mp4'], other: [] } as const;
 const TS_TYPES = ['video/mp2t'];
+const TEXT_TYPES = ['text/vtt'];
 
 /** Three days: what the old service gave fragments and on-demand manifests. A day is the least that makes a shared cache useful. */
 const LEAST_MAX_AGE = 86_400;
@@ -196,8 +198,9 @@ function differentHeaders(answer: Exchange, original: Exchange): ProbeFault | nu
 function typesOf({ format, view }: FormatContext, { role, url }: Exchange): readonly string[] {
   const { manifestTypes, container } = formatRow(format);
   if (role.kind === 'manifest' || role.kind === 'playlist') return manifestTypes;
-  if (container === 'ts') return TS_TYPES;
   const track = view.tracks.find(({ init, segments }) => init?.url === url || segments.some((segment) => segment.url === url));
+  if (track !== undefined && isTextFile(track)) return TEXT_TYPES;
+  if (container === 'ts') return TS_TYPES;
   return MEDIA_TYPES[track?.kind ?? 'other'];
 }
 

@@ -175,11 +175,16 @@ export const MEDIA_CHECKS: readonly FormatCheck[] = [
   },
 ];
 
+/** Tracks whose samples are stored ones: text is made of cues, and has checks of its own. */
+function storedTracks(view: View): readonly TrackView[] {
+  return fullTracks(view).filter(({ kind }) => kind !== 'text');
+}
+
 /** One verdict per track whose truth is known. */
 function eachTruth(context: FormatContext, judge: (track: TrackView, truth: TruthTrackView) => readonly Finding[]): readonly Finding[] {
   const { truth, view } = context;
   if (truth === null) return [inapplicable('tracks', 'the content is unknown')];
-  return fullTracks(view).flatMap((track) => {
+  return storedTracks(view).flatMap((track) => {
     const real = truthOfTrack(truth, track, context.profile);
     return real === null ? [stranger(context, track)] : judged(trackPath(track), judge(track, real));
   });
@@ -199,7 +204,7 @@ function stranger({ profile }: FormatContext, track: TrackView): Finding {
 function eachTransport(context: FormatContext, judge: (track: TrackView, truth: TruthTrackView, served: readonly TransportSample[]) => readonly Finding[]): readonly Finding[] {
   const { truth, view, reader } = context;
   if (truth === null) return [inapplicable('tracks', 'the content is unknown')];
-  return fullTracks(view).flatMap((track) => {
+  return storedTracks(view).flatMap((track) => {
     if (!allDelivered(track)) return [cantTell(trackPath(track), 'not all segments were captured')];
     return transportSamples(reader, track).flatMap(({ kind, name, samples, fault }) => {
       const path = `${trackPath(track)}/${kind}`;

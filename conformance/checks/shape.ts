@@ -11,7 +11,7 @@ import { readSps } from '../oracle/sps.ts';
 import { truthOfTrack, type TruthTrackView } from '../oracle/truth.ts';
 import { childrenOf, type XmlNode } from '../oracle/xml.ts';
 import { fullTracks, trackName, type TrackView, type View } from '../view.ts';
-import { exchangePath, judged, problem, trackPath } from './helpers.ts';
+import { exchangePath, judged, problem, renditionGroups, trackPath } from './helpers.ts';
 
 const HNS = 10_000_000n;
 const ROLE_SCHEME = 'urn:mpeg:dash:role:2011';
@@ -100,9 +100,9 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
     run: ({ view }) => eachVariant(view, (tag, url) => {
       const track = view.tracks.find(({ source, keyFrames }) => source.kind === 'hls' && source.playlist.url === url && keyFrames === (tag.name === 'EXT-X-I-FRAME-STREAM-INF'));
       if (track === undefined || !allDelivered(track)) return null;
-      const group = attributeOf(tag, 'AUDIO');
-      const audio = track.kind === 'audio' || track.keyFrames ? [] : view.tracks.filter(({ source }) => source.kind === 'hls' && source.media !== null && attributeOf(source.media, 'GROUP-ID') === group);
-      const wanted = averageOf(track) + Math.max(0, ...audio.map(averageOf));
+      const [audio, text] = renditionGroups(view, tag);
+      const groups = track.keyFrames ? [] : [track.kind === 'audio' ? [] : audio, text];
+      const wanted = groups.reduce((sum, group) => sum + Math.max(0, ...group.map(averageOf)), averageOf(track));
       const actual = Number(attributeOf(tag, 'AVERAGE-BANDWIDTH') ?? '0');
       return Math.abs(actual - wanted) <= wanted / 1000 + 2 ? [] : [{ message: 'AVERAGE-BANDWIDTH is not the measured average', wanted: wanted.toFixed(0), actual: String(actual) }];
     }),
@@ -310,7 +310,7 @@ export const SHAPE_CHECKS: readonly FormatCheck[] = [
         const members = view.tracks.filter(({ source }) => source.kind === 'dash' && source.representation.adaptationSet === set);
         const name = members[0]?.set ?? '';
         const real = members[0] === undefined ? null : realOf(context, members[0]);
-        const [group, letter] = set.kind === 'audio' ? ['5', 'A'] : ['1', 'V'];
+        const [group, letter] = { audio: ['5', 'A'], text: ['3', 'T'], video: ['1', 'V'], other: ['', ''] }[set.kind];
         const csf = format === 'dash-csf';
         const wanted: [string, string, string][] = [['@id', String(index + 1), set.node.attributes['id'] ?? '']];
         if (csf) wanted.push(['@group', group, set.node.attributes['group'] ?? ''], ['@profiles', 'ccff', set.node.attributes['profiles'] ?? '']);
@@ -386,7 +386,7 @@ export const ORDER_CHECK: AssetCheck = {
   scope: 'asset',
   run({ truth, views }) {
     if (truth === null) return [inapplicable('all', 'the content is unknown')];
-    const stored = [...new Set(truth.tracks.map(({ name }) => name))];
+    const stored = [...new Set([...truth.tracks, ...truth.texts].map(({ name }) => name))];
     return [...views.values()].flatMap((view) => {
       if (view.document === null || view.document.kind === 'hls') return [];
       const listed = [...new Set(view.tracks.map(({ set }) => set))];

@@ -31,18 +31,18 @@ export function fullBox(type: string, version: number, flags: number, ...content
 
 const MATRIX = u32(0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000);
 
-export type HeaderFacts = { readonly brand: string; readonly kind: 'video' | 'audio'; readonly timescale: number; readonly language: string; readonly width: number; readonly height: number; readonly entry: Buffer };
+export type HeaderFacts = { readonly brand: string; readonly kind: 'video' | 'audio' | 'text'; readonly timescale: number; readonly language: string; readonly width: number; readonly height: number; readonly entry: Buffer };
 
 /** ftyp and moov of one fragmented track. */
 export function initSegment({ brand, kind, timescale, language, width, height, entry }: HeaderFacts): Buffer {
   const packed = [...language].reduce((code, letter) => (code << 5) | (letter.charCodeAt(0) - 0x60), 0);
   const tkhd = fullBox('tkhd', 0, 7, u32(0, 0, 1, 0, 0, 0, 0), u16(0), u16(0), u16(kind === 'audio' ? 0x100 : 0), u16(0), MATRIX, u32(width * 65536, height * 65536));
-  const mediaHeader = kind === 'video' ? fullBox('vmhd', 0, 1, Buffer.alloc(8)) : fullBox('smhd', 0, 0, Buffer.alloc(4));
+  const mediaHeader = { video: fullBox('vmhd', 0, 1, Buffer.alloc(8)), audio: fullBox('smhd', 0, 0, Buffer.alloc(4)), text: fullBox('sthd', 0, 0) }[kind];
   const tables = box('stbl', fullBox('stsd', 0, 0, u32(1), entry), fullBox('stts', 0, 0, u32(0)), fullBox('stsc', 0, 0, u32(0)), fullBox('stsz', 0, 0, u32(0, 0)), fullBox('stco', 0, 0, u32(0)));
   const minf = box('minf', mediaHeader, box('dinf', fullBox('dref', 0, 0, u32(1), fullBox('url ', 0, 1))), tables);
-  const mdia = box('mdia', fullBox('mdhd', 0, 0, u32(0, 0, timescale, 0), u16(packed), u16(0)), fullBox('hdlr', 0, 0, u32(0), Buffer.from(kind === 'video' ? 'vide' : 'soun'), Buffer.alloc(13)), minf);
+  const mdia = box('mdia', fullBox('mdhd', 0, 0, u32(0, 0, timescale, 0), u16(packed), u16(0)), fullBox('hdlr', 0, 0, u32(0), Buffer.from({ video: 'vide', audio: 'soun', text: 'subt' }[kind]), Buffer.alloc(13)), minf);
   const mvhd = fullBox('mvhd', 0, 0, u32(0, 0, timescale, 0, 0x10000), u16(0x100), Buffer.alloc(10), MATRIX, Buffer.alloc(24), u32(2));
-  return Buffer.concat([box('ftyp', Buffer.from(brand), u32(0), Buffer.from(brand), Buffer.from('iso6')), box('moov', mvhd, box('trak', tkhd, mdia), box('mvex', fullBox('trex', 0, 0, u32(1, 1, 0, 0, 0))))]);
+  return Buffer.concat([box('ftyp', Buffer.from(brand), u32(0), Buffer.from(brand), Buffer.from('iso6'), Buffer.from(kind === 'text' && brand === 'cmfc' ? 'im1t' : '')), box('moov', mvhd, box('trak', tkhd, mdia), box('mvex', fullBox('trex', 0, 0, u32(1, 1, 0, 0, 0))))]);
 }
 
 export function visualEntry(type: string, width: number, height: number, config: Buffer): Buffer {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Truth } from '../../spec/truth.ts';
 import { normalisedHash, shortHash, truthView, type TruthView } from '../oracle/truth.ts';
 import { nalSample, u8 } from './bytes.ts';
+import { TEXT_TRUTH } from './text.ts';
 
 export const ASSET = 'specimen';
 export const VIDEO_TIMESCALE = 30_000;
@@ -92,7 +93,7 @@ export function specimenTruth(): TruthView {
     sync: null,
     editedOut: PRIMING,
   };
-  return truthView({ schema: 'isomer-truth/1', asset: ASSET, title: 'Specimen', class: 'bitstream-written', manifest: 'specimen.ism', tracks: [audio, ...video] }, '/');
+  return truthView({ schema: 'isomer-truth/1', asset: ASSET, title: 'Specimen', class: 'bitstream-written', manifest: 'specimen.ism', tracks: [audio, ...video], texts: [TEXT_TRUTH] }, '/');
 }
 
 function columns(samples: readonly Sample[], normalised: ((sample: Sample) => string) | null): Truth['tracks'][number]['samples'] {

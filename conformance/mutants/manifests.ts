@@ -1,5 +1,6 @@
 /** The specimen's manifests, written as text: nobody's writer is trusted here. */
 import { AUDIO_BITRATE, AUDIO_NAME, AUDIO_RATE, QUALITIES } from './content.ts';
+import { TEXT_BITRATE, TEXT_NAME, TEXT_TRUTH } from './text.ts';
 
 export type Listing = {
   /** Segment names and the end, 100-ns units. */
@@ -56,6 +57,14 @@ ${timeline(listing.videoNames)}
 </SegmentTemplate>
 ${QUALITIES.map(({ bitrate, width, height, sps }, i) => `<Representation id="1_V_video_${i + 1}" bandwidth="${bitrate}" codecs="avc1.${sps.toString('hex', 1, 4).toUpperCase()}" width="${width}" height="${height}" frameRate="30000/1001" sar="1:1"/>`).join('\n')}
 </AdaptationSet>
+<AdaptationSet id="3" group="3" profiles="ccff" bitstreamSwitching="false" segmentAlignment="true" contentType="text" mimeType="application/mp4" codecs="stpp.ttml.im1t" lang="en">
+<Label>English</Label>
+<Role schemeIdUri="urn:mpeg:dash:role:2011" value="caption"/>
+<SegmentTemplate timescale="10000000" ${template(TEXT_NAME)}>
+${timeline(listing.videoNames)}
+</SegmentTemplate>
+<Representation id="3_T_${TEXT_NAME}_1" bandwidth="${TEXT_BITRATE}"/>
+</AdaptationSet>
 </Period>
 </MPD>
 `;
@@ -82,6 +91,14 @@ ${timeline(listing.videoNames)}
 </SegmentTemplate>
 ${QUALITIES.map(({ bitrate, width, height, sps }) => `<Representation id="video_${bitrate}" bandwidth="${rate(bitrate, 'video', listing.videoNames)}" codecs="avc1.${sps.toString('hex', 1, 4)}" width="${width}" height="${height}" frameRate="30000/1001" sar="1:1">${template(bitrate, 'video')}</Representation>`).join('\n')}
 </AdaptationSet>
+<AdaptationSet id="3" contentType="text" mimeType="application/mp4" codecs="stpp.ttml.im1t" lang="en" segmentAlignment="true" startWithSAP="1">
+<Label>English</Label>
+<Role schemeIdUri="urn:mpeg:dash:role:2011" value="caption"/>
+<SegmentTemplate timescale="10000000">
+${timeline(listing.videoNames)}
+</SegmentTemplate>
+<Representation id="${TEXT_NAME}_${TEXT_BITRATE}" bandwidth="${rate(TEXT_BITRATE, TEXT_NAME, listing.videoNames)}">${template(TEXT_BITRATE, TEXT_NAME)}</Representation>
+</AdaptationSet>
 </Period>
 </MPD>
 `;
@@ -102,6 +119,10 @@ ${chunks(listing.audioNames)}
 </StreamIndex>
 <StreamIndex Chunks="${listing.videoNames.length - 1}" Type="video" Url="QualityLevels({bitrate})/Fragments(video={start time})" QualityLevels="2" Name="video">
 ${QUALITIES.map(({ bitrate, width, height, sps, pps }, i) => `<QualityLevel Index="${i}" Bitrate="${bitrate}" FourCC="H264" MaxWidth="${width}" MaxHeight="${height}" CodecPrivateData="00000001${sps.toString('hex').toUpperCase()}00000001${pps.toString('hex').toUpperCase()}"/>`).join('\n')}
+${chunks(listing.videoNames)}
+</StreamIndex>
+<StreamIndex Chunks="${listing.videoNames.length - 1}" Type="text" Url="QualityLevels({bitrate})/Fragments(${TEXT_NAME}={start time})" QualityLevels="1" Language="eng" Subtype="CAPT" Role="caption" Name="${TEXT_NAME}">
+<QualityLevel Index="0" Bitrate="${TEXT_BITRATE}" FourCC="TTML" CodecPrivateData=""/>
 ${chunks(listing.videoNames)}
 </StreamIndex>
 </SmoothStreamingMedia>
@@ -130,28 +151,33 @@ export function multivariant(listing: Listing, format: HlsFormat): string {
   const measured = format === 'm3u8-cmaf';
   const audio = peak(listing, listing.audioNames, (time) => `QualityLevels(${AUDIO_BITRATE})/Fragments(${AUDIO_NAME}=${time},format=${format})`);
   const range = measured ? ',VIDEO-RANGE=SDR' : '';
+  const text = measured ? peak(listing, listing.videoNames, (time) => `QualityLevels(${TEXT_BITRATE})/Fragments(${TEXT_NAME}=${time},format=${format})`) : { peak: 0, average: 0 };
+  const textCodec = measured ? ',stpp.ttml.im1t' : '';
+  const subtitles = ',SUBTITLES="subs",CLOSED-CAPTIONS=NONE';
   // Versions 3 and 4 write the sum of the original service, whatever the media need.
   const literal = (...bitrates: readonly number[]): number => bitrates.reduce((sum, bitrate) => sum + Math.floor((bitrate * 1022) / 1000) + 8160, 0);
   const rates = (told: { readonly peak: number; readonly average: number }, ...bitrates: readonly number[]): string => (measured ? `BANDWIDTH=${told.peak},AVERAGE-BANDWIDTH=${told.average}` : `BANDWIDTH=${literal(...bitrates)}`);
   const lines = ['#EXTM3U', `#EXT-X-VERSION:${VERSIONS[format]}`];
   if (format === 'm3u8-cmaf') lines.push('#EXT-X-INDEPENDENT-SEGMENTS');
   if (!muxed) lines.push(`#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="${AUDIO_NAME}",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHARACTERISTICS="public.accessibility.describes-video",${format === 'm3u8-cmaf' ? 'CHANNELS="2",' : ''}URI="${audioUri}"`);
+  lines.push(`#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="subs",NAME="${TEXT_TRUTH.label}",LANGUAGE="en",DEFAULT=YES,AUTOSELECT=YES,CHARACTERISTICS="${TEXT_TRUTH.characteristics}",URI="QualityLevels(${TEXT_BITRATE})/Manifest(${TEXT_NAME},format=${format})"`);
   for (const { bitrate, width, height, sps } of [...QUALITIES].toReversed()) {
     const codec = `avc1.${sps.toString('hex', 1, 4)}`;
     const own = peak(listing, listing.videoNames, (time) => `QualityLevels(${bitrate})/Fragments(video=${time},format=${format}${suffix})`);
-    const total = muxed ? own : { peak: own.peak + audio.peak, average: own.average + audio.average };
-    lines.push(`#EXT-X-STREAM-INF:${rates(total, bitrate, AUDIO_BITRATE)},RESOLUTION=${width}x${height},${measured ? 'FRAME-RATE=29.970,' : ''}CODECS="${codec},mp4a.40.2"${range}${muxed ? '' : ',AUDIO="audio"'}`, `QualityLevels(${bitrate})/Manifest(video,format=${format}${suffix})`);
+    const total = muxed ? own : { peak: own.peak + audio.peak + text.peak, average: own.average + audio.average + text.average };
+    lines.push(`#EXT-X-STREAM-INF:${rates(total, bitrate, AUDIO_BITRATE)},RESOLUTION=${width}x${height},${measured ? 'FRAME-RATE=29.970,' : ''}CODECS="${codec},mp4a.40.2${textCodec}"${range}${muxed ? '' : ',AUDIO="audio"'}${subtitles}`, `QualityLevels(${bitrate})/Manifest(video,format=${format}${suffix})`);
     if (muxed) continue;
     const key = peak(listing, listing.videoNames, (time) => `QualityLevels(${bitrate})/KeyFrames(video=${time},format=${format})`);
     lines.push(`#EXT-X-I-FRAME-STREAM-INF:${rates(key, bitrate, AUDIO_BITRATE)},RESOLUTION=${width}x${height},CODECS="${codec}"${range},URI="QualityLevels(${bitrate})/Manifest(video,format=${format},type=keyframes)"`);
   }
-  lines.push(`#EXT-X-STREAM-INF:${rates(audio, AUDIO_BITRATE)},CODECS="mp4a.40.2"${muxed ? '' : ',AUDIO="audio"'}`, audioUri);
+  const sound = { peak: audio.peak + text.peak, average: audio.average + text.average };
+  lines.push(`#EXT-X-STREAM-INF:${rates(sound, AUDIO_BITRATE)},CODECS="mp4a.40.2${textCodec}"${muxed ? '' : ',AUDIO="audio"'}${subtitles}`, audioUri);
   return `${lines.join('\n')}\n`;
 }
 
-export function mediaPlaylist({ videoNames, audioNames }: Listing, format: HlsFormat, kind: 'video' | 'audio'): string {
-  const names = kind === 'video' ? videoNames : audioNames;
-  const track = kind === 'video' ? 'video' : AUDIO_NAME;
+export function mediaPlaylist({ videoNames, audioNames }: Listing, format: HlsFormat, kind: 'video' | 'audio' | 'text'): string {
+  const names = kind === 'audio' ? audioNames : videoNames;
+  const track = { video: 'video', audio: AUDIO_NAME, text: TEXT_NAME }[kind];
   const suffix = format === 'm3u8-aapl-v3' && kind === 'video' ? `,audiotrack=${AUDIO_NAME}` : '';
   const entries = durations(names).flatMap((duration, i) => [`#EXTINF:${seconds(duration)},no-desc`, `Fragments(${track}=${names[i]},format=${format}${suffix})`]);
   return playlist(format, track, entries, []);

@@ -2,6 +2,7 @@
 import { DOCUMENT_MUTANTS } from './documents.ts';
 import { MEDIA_MUTANTS } from './media.ts';
 import { STRICT_MUTANTS } from './strict.ts';
+import { TEXT_MUTANTS } from './texts.ts';
 import { VIDEO_MUTANTS } from './video.ts';
 import type { Origin } from './origin.ts';
 
@@ -13,4 +14,4 @@ export type Mutant = {
   readonly warns?: boolean;
 };
 
-export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...STRICT_MUTANTS, ...VIDEO_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...STRICT_MUTANTS, ...TEXT_MUTANTS, ...VIDEO_MUTANTS];

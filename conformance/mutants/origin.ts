@@ -23,6 +23,7 @@ import {
   type Sample,
 } from './content.ts';
 import { mpdCmaf, mpdCsf, multivariant, mediaPlaylist, keyFramePlaylist, smoothManifest, type Listing } from './manifests.ts';
+import { TEXT_BITRATE, TEXT_NAME, textFragment, textHeader, webVttSegment } from './text.ts';
 import { audioTransport, keyFrameTransport, muxedTransport, videoTransport } from './streams.ts';
 
 export type Resource = { body: Buffer; headers: Record<string, string>; status: number };
@@ -72,6 +73,7 @@ export function goodOrigin(): Origin {
 
   for (const { quality, samples } of videos) putTrack(put, 'video', quality.bitrate, VIDEO_TIMESCALE, cut(samples, FRAMES_PER_SEGMENT), 'video', quality);
   putTrack(put, AUDIO_NAME, AUDIO_BITRATE, AUDIO_RATE, audioCuts, 'audio', null);
+  putText(put, videoNames);
 
   const size = (path: string): number => resources.get(path)?.body.length ?? 0;
   const listing: Listing = { videoNames, audioNames, keyNames: videoNames.slice(0, -1), size };
@@ -86,6 +88,7 @@ export function goodOrigin(): Origin {
       if (format !== 'm3u8-aapl-v3') put(`QualityLevels(${bitrate})/Manifest(video,format=${format},type=keyframes)`, hls, keyFramePlaylist(listing, format));
     }
     put(`QualityLevels(${AUDIO_BITRATE})/Manifest(${AUDIO_NAME},format=${format})`, hls, mediaPlaylist(listing, format, 'audio'));
+    put(`QualityLevels(${TEXT_BITRATE})/Manifest(${TEXT_NAME},format=${format})`, hls, mediaPlaylist(listing, format, 'text'));
     put(`manifest(format=${format})`, hls, multivariant(listing, format));
   }
   const overrides: Origin['overrides'] = [];
@@ -125,6 +128,20 @@ function putTrack(put: Put, name: string, bitrate: number, timescale: number, cu
     if (quality === null) return;
     const key = { ...own.samples[0], composition: 0, duration: FRAMES_PER_SEGMENT * FRAME };
     put(`${level}/KeyFrames(${name}=${scaled.time},format=m3u8-cmaf)`, mime, fragment({ sequence: i + 1, time: own.time, samples: [key] }));
+  });
+}
+
+/** All forms of the text track, cut where the video is. */
+function putText(put: Put, videoNames: readonly bigint[]): void {
+  const at = (name: string, format: string): string => `QualityLevels(${TEXT_BITRATE})/Fragments(${TEXT_NAME}=${name}${format === '' ? '' : `,format=${format}`})`;
+  const mime = 'application/mp4';
+  put(at('i', 'mpd-time-csf'), mime, textHeader('ccff', HNS));
+  for (const format of ['mpd-time-cmaf', 'm3u8-cmaf']) put(at('i', format), mime, textHeader('cmfc', HNS));
+  videoNames.slice(0, -1).forEach((from, i) => {
+    const to = videoNames[i + 1];
+    for (const format of ['mpd-time-csf', 'mpd-time-cmaf', 'm3u8-cmaf']) put(at(String(from), format), mime, textFragment(i + 1, from, to, HNS, false));
+    put(at(String(from), ''), mime, textFragment(i + 1, from, to, HNS, true));
+    for (const format of ['m3u8-aapl', 'm3u8-aapl-v3']) put(at(String(from), format), 'text/vtt', webVttSegment(Number(from) / 10_000, Number(to) / 10_000));
   });
 }
 

@@ -113,7 +113,7 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'hls/frame-rate', name: 'FRAME-RATE is missing', change: text(HLS_CMAF, 'FRAME-RATE=29.970,', ''), warns: true },
   { check: 'hls/frame-rate', name: 'FRAME-RATE is rounded', change: text(HLS_CMAF, 'FRAME-RATE=29.970,', 'FRAME-RATE=30.000,'), warns: true },
   { check: 'hls/video-range', name: 'VIDEO-RANGE is missing', change: text(HLS_CMAF, ',VIDEO-RANGE=SDR', ''), warns: true },
-  { check: 'hls/codecs', name: 'a blank stands in CODECS', change: text(HLS_CMAF, ',mp4a.40.2"', ',mp4a.40.2 "'), warns: true },
+  { check: 'hls/codecs', name: 'a blank stands in CODECS', change: text(HLS_CMAF, ',mp4a.40.2,', ',mp4a.40.2 ,'), warns: true },
   { check: 'hls/default-rendition', name: 'no rendition is the default', change: text(V4, 'DEFAULT=YES', 'DEFAULT=NO'), warns: true },
   { check: 'hls/renditions', name: 'the name is another', change: text(HLS_CMAF, /NAME="[^"]*"/, 'NAME="sound"') },
   { check: 'hls/renditions', name: 'a variant names no group', change: text(V4, ',AUDIO="audio"', '') },

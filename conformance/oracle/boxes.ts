@@ -177,6 +177,7 @@ function trackFacts(tree: BoxTree, trak: Box, movieTimescale: number): TrackFact
   const mdhd = fullBox(tree, find(children, 'mdia/mdhd'), 20);
   const hdlr = fullBox(tree, find(children, 'mdia/hdlr'), 8);
   const elst = fullBox(tree, find(children, 'edts/elst'), 4);
+  const elng = fullBox(tree, find(children, 'mdia/elng'), 1);
   const packed = mdhd === null ? 0 : mdhd.version === 1 && mdhd.view.byteLength >= 30 ? mdhd.view.getUint16(28) : mdhd.view.getUint16(16);
   const timescale = mdhd === null ? 0 : mdhd.view.getUint32(mdhd.version === 1 ? 16 : 8);
   const stsd = find(children, 'mdia/minf/stbl/stsd');
@@ -185,8 +186,8 @@ function trackFacts(tree: BoxTree, trak: Box, movieTimescale: number): TrackFact
     id: tkhd === null ? 0 : tkhd.view.getUint32(tkhd.version === 1 ? 16 : 8),
     handler: hdlr === null ? '' : latin(bytesOf(hdlr.view), 4, 4),
     timescale,
-    // 8.4.2.3: three letters, five bits each, less 0x60.
-    language: String.fromCharCode(((packed >> 10) & 31) + 0x60, ((packed >> 5) & 31) + 0x60, (packed & 31) + 0x60),
+    // 8.4.6: an extended tag says more. 8.4.2.3: three letters, five bits each, less 0x60.
+    language: elng !== null ? latin(bytesOf(elng.view), 0, elng.view.byteLength).replace(/\0$/, '') : String.fromCharCode(((packed >> 10) & 31) + 0x60, ((packed >> 5) & 31) + 0x60, (packed & 31) + 0x60),
     edits: elst === null ? 0 : elst.view.getUint32(0),
     editShift: editShiftOf(elst, timescale, movieTimescale),
     entries: (stsd?.children ?? []).map((entry) => entryFacts(tree, entry)),

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { Truth, type HonestyClass, type TruthTrack } from '../../spec/truth.ts';
+import { Truth, type HonestyClass, type TruthText, type TruthTrack } from '../../spec/truth.ts';
 import { SuiteFault } from '../fault.ts';
 import { isAccessUnitDelimiter, isParameterSet, nalUnits, type NalCodec } from './codecs.ts';
 
@@ -37,6 +37,7 @@ export type TruthView = {
   /** Name of the server manifest. */
   readonly manifest: string;
   readonly tracks: readonly TruthTrackView[];
+  readonly texts: readonly TruthText[];
 };
 
 /** Null when the folder has no truth file: the content is unknown then. */
@@ -48,11 +49,12 @@ export function loadTruth(folder: string): TruthView | null {
   return truthView(parsed.data, folder);
 }
 
-export function truthView({ asset, class: honesty, manifest, tracks }: Truth, folder: string): TruthView {
+export function truthView({ asset, class: honesty, manifest, tracks, texts = [] }: Truth, folder: string): TruthView {
   return {
     asset,
     honesty,
     manifest,
+    texts,
     tracks: tracks.map((track) => {
       const { samples, editedOut } = track;
       const sync = track.sync === null ? null : new Set(track.sync);
