@@ -15,6 +15,7 @@ import { PROTECTION_CROSS_CHECKS, PROTECTION_MANIFEST_CHECKS } from './checks/pr
 import { PROTECTION_ASSET_CHECKS, PROTECTION_CHECKS } from './checks/protection.ts';
 import { ORDER_CHECK, SHAPE_CHECKS } from './checks/shape.ts';
 import { SMOOTH_CHECKS } from './checks/smooth.ts';
+import { SOUND_CHECKS } from './checks/sound.ts';
 import { SWITCHING_CHECKS } from './checks/switching.ts';
 import { TEXT_CHECKS } from './checks/text.ts';
 import { TEXT_SIGNAL_CHECKS } from './checks/textsignals.ts';
@@ -22,7 +23,7 @@ import { TS_CHECKS } from './checks/ts.ts';
 import { VIDEO_CHECKS } from './checks/video.ts';
 import type { Check } from './model.ts';
 
-export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...TEXT_CHECKS, ...TEXT_SIGNAL_CHECKS, ...VIDEO_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...PROTECTION_CHECKS, ...PROTECTION_MANIFEST_CHECKS, ...PROTECTION_ASSET_CHECKS, ...PROTECTION_CROSS_CHECKS, ...DECODE_CHECKS];
+export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...SOUND_CHECKS, ...TEXT_CHECKS, ...TEXT_SIGNAL_CHECKS, ...VIDEO_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...PROTECTION_CHECKS, ...PROTECTION_MANIFEST_CHECKS, ...PROTECTION_ASSET_CHECKS, ...PROTECTION_CROSS_CHECKS, ...DECODE_CHECKS];
 
 const REQUIREMENTS_FOLDER = new URL('../spec/requirements/', import.meta.url);
 

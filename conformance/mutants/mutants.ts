@@ -1,6 +1,7 @@
 /** A mutant is the good specimen with one fault, and the check that has to see it. */
 import { DOCUMENT_MUTANTS } from './documents.ts';
 import { MEDIA_MUTANTS } from './media.ts';
+import { SOUND_MUTANTS } from './sound.ts';
 import { STRICT_MUTANTS } from './strict.ts';
 import { TEXT_MUTANTS } from './texts.ts';
 import { VIDEO_MUTANTS } from './video.ts';
@@ -14,4 +15,4 @@ export type Mutant = {
   readonly warns?: boolean;
 };
 
-export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...STRICT_MUTANTS, ...TEXT_MUTANTS, ...VIDEO_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...STRICT_MUTANTS, ...SOUND_MUTANTS, ...TEXT_MUTANTS, ...VIDEO_MUTANTS];

@@ -48,7 +48,7 @@ function unitOf(body: Buffer, nth: number): { readonly packet: number; readonly 
 }
 
 /** A byte of the PMT, which is the second packet, with its checksum put right. */
-function programMap(at: number, change: (byte: number) => number) {
+export function programMap(at: number, change: (byte: number) => number) {
   return (body: Buffer): Buffer => {
     const section = PACKET + 5;
     body[section + at] = change(body[section + at]);

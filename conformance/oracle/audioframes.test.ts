@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { accessUnits, dtsEntryOf, framedCodecOf } from './audioframes.ts';
+import { accessUnits, dolbyHead, dtsHead, dtsEntryOf, framedCodecOf } from './audioframes.ts';
 
 /** An E-AC-3 syncframe of this many bytes: strmtyp, substreamid, frmsiz. */
 function dolby(bytes: number, type: number, id: number): Buffer {
@@ -41,5 +41,24 @@ describe('the codec of a stream', () => {
   ])('%s', (codec, streamType, identifier) => {
     const descriptors = identifier === '' ? [] : [{ tag: 5, data: Buffer.from(identifier) }];
     expect(framedCodecOf({ pid: 257, streamType, descriptors })).toBe(codec);
+  });
+});
+
+describe('heads', () => {
+  const dependent = Buffer.from('0b7740023f80', 'hex');
+  const independent = Buffer.from('0b7700023f86', 'hex');
+
+  it('tell what dec3 repeats, and count substreams', () => {
+    const unit = Buffer.concat([independent, dependent]);
+    expect(dolbyHead(independent)).toEqual({ fscod: 0, bsid: 16, acmod: 7, lfeon: 1, independent: 1, dependent: 0, bytes: 6 });
+    expect(dolbyHead(unit)).toMatchObject({ independent: 1, dependent: 1, bytes: 12 });
+    expect(dolbyHead(Buffer.from('ffff', 'hex'))).toBeNull();
+  });
+
+  it('tell rate and length of DTS frames with and without a core', () => {
+    expect(dtsHead(Buffer.from('645820250002e0057b80808004c0e05f007081002600d69c', 'hex'))).toEqual({ samples: 4096, rate: 48_000 });
+    expect(dtsHead(Buffer.from('64582025000360087880808009c1605f0070808013c00000', 'hex'))).toEqual({ samples: 1024, rate: 48_000 });
+    expect(dtsHead(Buffer.from('7ffe8001fc3c3ff0b6e0', 'hex'))).toEqual({ samples: 512, rate: 48_000 });
+    expect(dtsHead(Buffer.from('00', 'hex'))).toBeNull();
   });
 });

@@ -45,6 +45,36 @@ export function dtsEntryOf(bytes: Uint8Array): string {
   return Buffer.from(first).includes(LBR_SYNC) ? 'dtse' : 'dtsl';
 }
 
+/** Of an access unit of E-AC-3: what dec3 repeats of its first frame (ETSI TS 102 366 E.1.2.2), and how many substreams it has of each kind. */
+export type DolbyHead = { readonly fscod: number; readonly bsid: number; readonly acmod: number; readonly lfeon: number; readonly independent: number; readonly dependent: number; readonly bytes: number };
+
+export function dolbyHead(unit: Uint8Array): DolbyHead | null {
+  let [independent, dependent] = [0, 0];
+  for (let at = 0; at < unit.length; ) {
+    const part = dolbyPart(unit, at);
+    if (part === null) return null;
+    if ((unit[at + 2] >> 6) === 1) dependent++;
+    else independent++;
+    at += part.bytes;
+  }
+  if (unit.length < 6) return null;
+  return { fscod: unit[4] >> 6, bsid: unit[5] >> 3, acmod: (unit[4] >> 1) & 7, lfeon: unit[4] & 1, independent, dependent, bytes: unit.length };
+}
+
+/** Of a DTS access unit: samples per frame and rate, from the core (ETSI TS 102 114 5.3.1), else from the extension substream (7.4.1). */
+export function dtsHead(unit: Uint8Array): { readonly samples: number; readonly rate: number | null } | null {
+  if (wordAt(unit, 0) === CORE_SYNC) return { samples: 32 * ((((unit[4] & 1) << 6) | (unit[5] >> 2)) + 1), rate: CORE_RATES[(unit[8] >> 2) & 15] ?? null };
+  if (wordAt(unit, 0) !== EXTENSION_SYNC) return null;
+  // Behind sizes of 24 or 32 bits: static fields, clock, duration.
+  const isLong = ((unit[5] >> 5) & 1) === 1;
+  const fields = (BigInt(wordAt(unit, 5)) << 32n) | BigInt(wordAt(unit, 9));
+  const rest = Number((fields >> BigInt(64 - 3 - (isLong ? 32 : 24) - 6)) & 63n);
+  return (rest & 32) === 0 ? null : { samples: 512 * ((rest & 7) + 1), rate: [32_000, 44_100, 48_000, null][(rest >> 3) & 3] };
+}
+
+/** Table 5-5; others are invalid. */
+const CORE_RATES: readonly (number | undefined)[] = [undefined, 8_000, 16_000, 32_000, undefined, undefined, 11_025, 22_050, 44_100, undefined, undefined, 12_000, 24_000, 48_000];
+
 type Part = { readonly bytes: number; readonly begins: boolean };
 
 function wordAt(bytes: Uint8Array, at: number): number {
