@@ -3,10 +3,11 @@
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { explain, list } from './cli/explain.ts';
-import { positive, withJudge, withReplay, withSubject, withTier, type JudgeOptions, type SubjectOptions } from './cli/options.ts';
+import { deviceName, positive, withJudge, withReplay, withSubject, withTier, type JudgeOptions, type SubjectOptions } from './cli/options.ts';
 import { note, tolerateClosedPipe } from './cli/output.ts';
 import { diff, rewriteBaseline, rewriteReport, type BaselineOptions, type ReportOptions } from './cli/reports.ts';
-import { replayOnDevice, replaySubject, type ReplayCommandOptions } from './cli/replay.ts';
+import { replayOnDevice, type DeviceCommandOptions } from './cli/device.ts';
+import { replaySubject, type ReplayCommandOptions } from './cli/replay.ts';
 import { captureTo, DEFAULT_ENTRY, judgeTrace, runSubject } from './cli/run.ts';
 import { EXIT_CODES, messageOf, SuiteFault } from './fault.ts';
 
@@ -74,8 +75,9 @@ function program(): Command {
     .requiredOption('--truth <dir>', 'folder with one folder per asset, each with truth.json')
     .option('--host <address>', 'where to listen; the device has to reach it', '127.0.0.1')
     .option('--port <n>', 'likewise', positive, 8099)
-    .option('--name <name>', 'what the device is called in the report', 'device')
-    .action(async (options: ReplayCommandOptions & { host: string; port: number; name: string }) => {
+    .option('--name <name>', 'what the device is called in the report: letters, digits, . - _', deviceName, 'device')
+    .option('--patience <minutes>', 'a device that is not heard of for so long has gone', positive, 10)
+    .action(async (options: DeviceCommandOptions) => {
       process.exitCode = await replayOnDevice(options);
     });
   root
@@ -84,6 +86,7 @@ function program(): Command {
     .argument('<dir>', 'folder with report.json and run.json')
     .option('--trace <dir>', 'the trace, where it is not where the run left it')
     .option('--truth <dir>', 'the truth files, likewise')
+    .option('--merge <dir...>', 'take in the replays of these runs (of devices, of other machines); report.json and run.json are written, too')
     .option('--out <dir>', 'where to write; default: the same folder')
     .action((folder: string, options: ReportOptions) => rewriteReport(folder, options));
   root

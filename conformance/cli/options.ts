@@ -91,6 +91,12 @@ export function positive(text: string): number {
   return value;
 }
 
+/** It stands in ids, between blanks. */
+export function deviceName(text: string): string {
+  if (!/^[\w.-]{1,40}$/.test(text)) throw new InvalidArgumentError('up to 40 letters, digits, dots, hyphens and underscores are expected');
+  return text;
+}
+
 function percent(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 100)) throw new InvalidArgumentError('a number from 0 to 100 is expected');

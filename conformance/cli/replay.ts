@@ -6,9 +6,8 @@ import { Truth } from '../../spec/truth.ts';
 import { OUTCOMES, REPORT_SCHEMA, RUN_SCHEMA, type Report, type Run } from '../../spec/report.ts';
 import { expiredEntries, isAboutReplays, loadExpectations, type Expectation } from '../expectations.ts';
 import { EXIT_CODES, messageOf, SuiteFault } from '../fault.ts';
-import { serveDevice } from '../player/device.ts';
 import { expectReplays } from '../player/known.ts';
-import { planForDevice, replayAll, type ReplayOptions, type Replays } from '../player/stage.ts';
+import { replayAll, type ReplayOptions, type Replays } from '../player/stage.ts';
 import { THRESHOLDS } from '../player/thresholds.ts';
 import { annotations } from '../report/annotations.ts';
 import { CHECKS, loadRequirements, registryHash } from '../registry.ts';
@@ -36,7 +35,7 @@ export async function replaySubject(options: ReplayCommandOptions): Promise<numb
 }
 
 /** A report of its own, without checks. */
-function writeReplays(out: string, { replays, manifests, kind, stale, expired }: Stage & { readonly stale: readonly string[]; readonly expired: readonly string[] }, started: number): { readonly report: Report; readonly run: Run } {
+export function writeReplays(out: string, { replays, manifests, kind, stale, expired }: Stage & { readonly stale: readonly string[]; readonly expired: readonly string[] }, started: number): { readonly report: Report; readonly run: Run } {
   const none = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Report['totals']['must'];
   const requirements = loadRequirements();
   const report: Report = {
@@ -94,7 +93,7 @@ export async function replayStage(options: ReplayCommandOptions): Promise<Stage>
 }
 
 /** Truth files as the corpus makes them; an asset without one cannot be replayed. */
-function truthsIn(folder: string, manifests: readonly ManifestTarget[]): ReadonlyMap<string, Truth> {
+export function truthsIn(folder: string, manifests: readonly ManifestTarget[]): ReadonlyMap<string, Truth> {
   const truths = new Map<string, Truth>();
   for (const asset of new Set(manifests.map((manifest) => manifest.asset))) {
     const file = join(folder, asset, 'truth.json');
@@ -113,34 +112,6 @@ export function printReplays({ section, infrastructure }: Replays): void {
   print(`replays: ${counts.map(([outcome, count]) => `${count} ${outcome}`).join(', ')}${infrastructure > 0 ? `; ${infrastructure} attempts lost to the machinery` : ''}`);
   for (const row of section.rows) if (isNewReplayFailure(row)) print(`fail ${row.id}: ${row.messages.join('; ')}`);
   for (const stale of section.staleDefects) print(`stale defect ${stale}`);
-}
-
-/** Serves a page that a device opens; ends when every task has come back. */
-export async function replayOnDevice(options: ReplayCommandOptions & { readonly host: string; readonly port: number; readonly name: string }): Promise<number> {
-  if (options.origin === undefined || options.truth === undefined) throw new SuiteFault('usage', 'give --origin with an address that the device reaches, and --truth');
-  checkHosts(options.origin, options.allowHost ?? []);
-  const { manifests } = await expandOrigin(options.origin, { timeoutMs: options.timeout, maxBytes: options.maxBody });
-  const truths = truthsIn(options.truth, manifests);
-  const started = Date.now();
-  const cells = planForDevice({ ...options, manifests: chosen(manifests, options), truths, note });
-  const server = await serveDevice({ cells, host: options.host, port: options.port, name: options.name, progress: note });
-  try {
-    print(`open ${server.url} on the device and type ${server.code}`);
-    const rows = [...(await server.rows)].toSorted((a, b) => (a.id < b.id ? -1 : 1));
-    const section: Replays['section'] = {
-      templates: Object.fromEntries(cells.map(({ template }) => [template.id, template.title])),
-      players: Object.fromEntries(cells.map(({ player }) => [player.name, ''])),
-      browsers: { [options.name]: { version: '', mediaSource: {}, native: {} } },
-      rows,
-      staleDefects: [],
-    };
-    const replays: Replays = { section, details: [], infrastructure: 0 };
-    printReplays(replays);
-    writeReplays(options.out, { replays, manifests, kind: 'origin', stale: [], expired: [] }, started);
-    return replayExitCode(replays);
-  } finally {
-    await server.close();
-  }
 }
 
 /**

@@ -6,23 +6,27 @@ import { readExpectations } from '../expectations.ts';
 import { EXIT_CODES } from '../fault.ts';
 import { CHECKS, loadRequirements } from '../registry.ts';
 import { diffMarkdown, diffReports, diffText } from '../report/diff.ts';
+import { mergeReplays } from '../report/merge.ts';
 import { reportedResults } from '../report/model.ts';
 import { readReport, readRun } from '../report/read.ts';
-import { writeDerived } from '../report/write.ts';
+import { writeDerived, writeReport } from '../report/write.ts';
 import { note, print } from './output.ts';
 import { loadTruths } from './run.ts';
 
-export type ReportOptions = { readonly out?: string; readonly trace?: string; readonly truth?: string };
+export type ReportOptions = { readonly out?: string; readonly trace?: string; readonly truth?: string; readonly merge?: readonly string[] };
 
 /** The files that derive from report.json, run.json and the trace, again: as this version of the suite makes them. */
 export function rewriteReport(folder: string, options: ReportOptions): void {
-  const report = readReport(folder);
-  const { run, trace, truth } = readRun(folder);
+  const { trace, truth, ...read } = readRun(folder);
+  const merging = options.merge ?? [];
+  const { report, run } = mergeReplays({ report: readReport(folder), run: read.run }, merging.map((other) => ({ report: readReport(other), run: readRun(other).run })));
   const traceFolder = options.trace ?? trace;
   const reader = traceFolder === null ? null : openTrace(traceFolder);
   if (reader === null) note('there is no trace: the reports name evidence and do not show it');
   const out = options.out ?? folder;
-  const names = writeDerived(out, { report, run, checks: CHECKS, requirements: loadRequirements() }, reader === null ? null : { reader, truths: loadTruths(options.truth ?? truth ?? undefined, reader) });
+  const reporting = { report, run, checks: CHECKS, requirements: loadRequirements() };
+  const material = reader === null ? null : { reader, truths: loadTruths(options.truth ?? truth ?? undefined, reader) };
+  const names = merging.length === 0 ? writeDerived(out, reporting, material) : writeReport(out, reporting, material);
   print(`${out}: ${names.join(', ')}`);
 }
 

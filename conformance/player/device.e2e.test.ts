@@ -14,16 +14,19 @@ test('a device pulls its tasks and its observations are judged here', async () =
   const server = await serveDevice({ cells, host: '127.0.0.1', port: 0, name: 'tv' });
   const driver = await launchBrowser('chromium', process.env);
   try {
-    for (const path of ['next', 'result']) expect((await fetch(`${server.url}/${path}`, { method: 'POST', headers: { 'x-token': 'guess' } })).status).toBe(403);
-    expect((await fetch(`${server.url}/enter`, { method: 'POST', body: 'x' })).status).toBe(403);
+    // A profile of its own, as a device has: nothing of the suite is in it but what the page brings.
     const page = await driver.open();
     await page.goto(server.url);
     await page.evaluate(`{ document.querySelector('input').value = '${server.code}'; document.querySelector('form').requestSubmit(); }`);
-    const rows = await server.rows;
-    expect(rows.map(({ id, outcome, messages }) => ({ id, outcome, messages }))).toEqual([
-      { id: 'sequential fixture/dash-csf dash.js tv', outcome: 'pass', messages: [] },
-      { id: 'pause fixture/dash-csf dash.js tv', outcome: 'pass', messages: [] },
+    const { rows, details, userAgent, players } = await server.ended;
+    expect(rows.map(({ id, browser, outcome, messages }) => ({ id, browser, outcome, messages }))).toEqual([
+      { id: 'sequential fixture/dash-csf dash.js tv', browser: 'tv', outcome: 'pass', messages: [] },
+      { id: 'pause fixture/dash-csf dash.js tv', browser: 'tv', outcome: 'pass', messages: [] },
     ]);
+    expect(userAgent).toMatch(/Chrom/);
+    expect(players['dash.js']).toMatch(/^\d+\.\d+/);
+    expect(details.map(({ evidence }) => (evidence?.strip.length ?? 0) > 0 && (evidence?.requests.length ?? 0) > 2)).toEqual([true, true]);
+    await expect.poll(() => page.evaluate('document.querySelector("[role=status]").textContent'), { timeout: 5000 }).toBe('Done. Thank you.');
   } finally {
     await driver.close();
     await server.close();

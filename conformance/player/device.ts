@@ -1,87 +1,164 @@
 /**
  * Browsers that nobody can drive (televisions, telephones) come by themselves: they open an address, type a code, pull
- * one task after the other and post what was seen. The verdicts are made here.
+ * one task after the other and post what was seen. The verdicts are made here, by the same rules; what a device posts is a
+ * stranger's input.
  */
 import { randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ReplayRow } from '../../spec/replay.ts';
+import type { ReplayDetail, ReplayRow } from '../../spec/replay.ts';
 import { judgeCell, taskOf } from './cell.ts';
+import { LANDING } from './landing.ts';
 import { closeServer } from './listen.ts';
 import { taskResult } from './model.ts';
+import { detailOf, lostDetail, rowOf, rowOfVerdict, type Shown } from './outcome.ts';
 import type { Cell } from './plan.ts';
 import { find } from './serve.ts';
+
+export type DeviceReplays = { readonly rows: readonly ReplayRow[]; readonly details: readonly ReplayDetail[]; /** What the device calls itself. */ readonly userAgent: string; readonly players: Readonly<Record<string, string>> };
 
 export type DeviceServer = {
   readonly url: string;
   /** What has to be typed on the device. */
   readonly code: string;
-  /** Fulfilled when every task has come back. */
-  readonly rows: Promise<readonly ReplayRow[]>;
+  /** Tasks that it will be given. */
+  readonly tasks: number;
+  /** Fulfilled when every task has come back, or the device stayed away. */
+  readonly ended: Promise<DeviceReplays>;
   close(): Promise<void>;
 };
 
-export type DeviceOptions = { readonly cells: readonly Cell[]; readonly host: string; readonly port: number; readonly name: string; readonly progress?: (line: string) => void };
+export type DeviceOptions = {
+  readonly cells: readonly Cell[];
+  readonly host: string;
+  readonly port: number;
+  readonly name: string;
+  /** A device that is not heard of for so long has gone; what is left stays untested. */
+  readonly patienceMs?: number;
+  readonly progress?: (line: string) => void;
+};
 
 const MAX_BODY = 16 * 1024 * 1024;
 /** After so many wrong codes nobody gets in any more. */
 const MOST_GUESSES = 10;
+/** A task that a device takes and does not bring back, and one that a busy device may have spoilt, is given once more. */
+const TRIES = 2;
+const PATIENCE_MS = 10 * 60_000;
 
-export async function serveDevice({ cells, host, port, name, progress }: DeviceOptions): Promise<DeviceServer> {
+type Answer = readonly [status: number, type: string, body: string | Uint8Array];
+const json = (status: number, value: unknown): Answer => [status, 'application/json', JSON.stringify(value)];
+
+export async function serveDevice({ cells, host, port, name, patienceMs = PATIENCE_MS, progress }: DeviceOptions): Promise<DeviceServer> {
   const code = String(randomInt(100_000, 1_000_000));
-  const token = randomBytes(24).toString('hex');
   // A fault needs a proxy that the device can reach: such tasks are for driven browsers.
-  const waiting = cells.filter(({ cannot, template }) => cannot === null && template.fault === null);
+  const waiting = cells.filter(({ cannot, template }) => cannot === null && template.fault === null).map((cell) => ({ ...cell, id: `${cell.template.id} ${cell.target.content.asset}/${cell.target.format} ${cell.player.name} ${name}` }));
+  const { promise: ended, resolve } = Promise.withResolvers<DeviceReplays>();
   const rows: ReplayRow[] = [];
-  const { promise, resolve } = Promise.withResolvers<readonly ReplayRow[]>();
+  const details: ReplayDetail[] = [];
+  const players: Record<string, string> = {};
+  let token = '';
+  let userAgent = '';
   let guesses = 0;
   let next = 0;
-  const answer = async (request: IncomingMessage): Promise<readonly [status: number, type: string, body: string | Uint8Array]> => {
+  let handed = 0;
+  let began = performance.now();
+  let patience: NodeJS.Timeout | undefined;
+
+  const end = (): void => {
+    clearTimeout(patience);
+    for (const cell of waiting.slice(next)) rows.push(row(cell, 'untested', ['the device stayed away']));
+    next = waiting.length;
+    resolve({ rows, details, userAgent, players });
+  };
+  const heardOf = (): void => {
+    clearTimeout(patience);
+    if (next < waiting.length) patience = setTimeout(end, patienceMs).unref();
+  };
+  const row = (cell: Cell, outcome: ReplayRow['outcome'], messages: readonly string[]): ReplayRow => ({ ...rowOf(cell, outcome, messages), browser: name });
+  const conclude = (made: ReplayRow, detail: ReplayDetail): void => {
+    rows.push(made);
+    details.push(detail);
+    next++;
+    handed = 0;
+    progress?.(`[${next}/${waiting.length}] ${made.outcome} ${made.id}${detail.reasons.length === 0 ? '' : `: ${detail.reasons.join('; ').slice(0, 300)}`}`);
+    if (next === waiting.length) end();
+  };
+  const tally = (infrastructure: number) => ({ attempts: handed, infrastructure, milliseconds: Math.round(performance.now() - began) });
+
+  const enter = async (request: IncomingMessage): Promise<Answer> => {
+    if (guesses >= MOST_GUESSES) return json(403, { error: 'too many wrong codes' });
+    if (!same(await bodyOf(request), code)) {
+      guesses++;
+      return json(403, { error: 'this is not the code' });
+    }
+    // Who enters again is the same device after a restart, and the only one.
+    token = randomBytes(24).toString('hex');
+    userAgent = String(request.headers['user-agent'] ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+    heardOf();
+    return json(200, { token, tasks: waiting.length });
+  };
+  const give = (): Answer => {
+    if (handed >= TRIES && next < waiting.length) conclude(row(waiting[next], 'cantTell', ['the device took the task and brought nothing back']), lostDetail(waiting[next].id, 'the device took the task and brought nothing back', tally(handed)));
+    if (next >= waiting.length) return json(200, null);
+    if (handed++ === 0) began = performance.now();
+    return json(200, { index: next, task: taskOf(waiting[next], waiting[next].target.url) });
+  };
+  const take = (text: string): Answer => {
+    const posted = parse(text);
+    if (next >= waiting.length || handed === 0 || posted?.index !== next) return json(409, { error: 'this task was not asked for' });
+    const cell = waiting[next];
+    const result = taskResult.safeParse(posted.result);
+    if (!result.success) {
+      const told = typeof posted.result === 'string' ? `the device says: ${posted.result.slice(0, 200)}` : 'the device sent no observations that can be read';
+      if (handed < TRIES) return json(200, {});
+      conclude(row(cell, 'cantTell', ['the device sent no observations that can be read']), lostDetail(cell.id, told, tally(handed)));
+      return json(200, {});
+    }
+    const shown: Shown = { judged: judgeCell(cell, result.data, null, true), evidence: result.data.evidence };
+    if (shown.judged.verdict.maybeSlow && handed < TRIES) return json(200, {});
+    if (result.data.version !== '') players[cell.player.name] = result.data.version;
+    // Nobody has measured this browser: what can be its own slowness is no failure of the stream.
+    const verdict = shown.judged.verdict.outcome === 'fail' && shown.judged.verdict.maybeSlow ? { ...shown.judged.verdict, outcome: 'unclear' as const } : shown.judged.verdict;
+    const judged = { ...shown.judged, verdict };
+    conclude({ ...rowOfVerdict(cell, judged, null), browser: name }, detailOf(cell.id, { ...shown, judged }, tally(0)));
+    return json(200, {});
+  };
+  const answer = async (request: IncomingMessage): Promise<Answer> => {
     const { pathname } = new URL(request.url ?? '/', 'http://device');
     if (pathname === '/device' || pathname === '/device/') return [200, 'text/html; charset=utf-8', LANDING];
-    if (pathname === '/device/enter') {
-      if (guesses >= MOST_GUESSES) return [403, 'application/json', '{"error":"too many wrong codes"}'];
-      if (!same(await bodyOf(request), code)) {
-        guesses++;
-        return [403, 'application/json', '{"error":"this is not the code"}'];
-      }
-      return [200, 'application/json', JSON.stringify({ token })];
-    }
+    if (pathname.startsWith('/device/') && request.method !== 'POST') return json(405, { error: 'POST is expected' });
+    if (pathname === '/device/enter') return enter(request);
     if (pathname === '/device/next' || pathname === '/device/result') {
-      if (!same(String(request.headers['x-token'] ?? ''), token)) return [403, 'application/json', '{"error":"no token"}'];
-      if (pathname === '/device/next') return [200, 'application/json', JSON.stringify(next < waiting.length ? { index: next, task: taskOf(waiting[next], waiting[next].target.url) } : null)];
-      return take(await bodyOf(request));
+      if (token === '' || !same(String(request.headers['x-token'] ?? ''), token)) return json(403, { error: 'no token' });
+      heardOf();
+      return pathname === '/device/next' ? give() : take(await bodyOf(request));
     }
     const file = await find(pathname);
     return file === null ? [404, 'text/plain', 'not found'] : [200, pathname === '/' ? 'text/html; charset=utf-8' : 'text/javascript; charset=utf-8', file];
   };
-  const take = (text: string): readonly [number, string, string] => {
-    const cell = waiting.at(next);
-    const posted = parse(text);
-    if (cell === undefined || posted === null || posted.index !== next) return [409, 'application/json', '{"error":"this task was not asked for"}'];
-    const result = taskResult.safeParse(posted.result);
-    const judged = result.success ? judgeCell(cell, result.data, null, true) : null;
-    const outcome = judged === null ? 'cantTell' : judged.verdict.outcome === 'unclear' || (judged.verdict.outcome === 'fail' && judged.verdict.maybeSlow) ? 'cantTell' : judged.verdict.outcome;
-    const messages = judged === null ? ['the device sent no observations'] : [...judged.verdict.reasons];
-    const { template, target, player } = cell;
-    rows.push({ id: `${template.id} ${target.content.asset}/${target.format} ${player.name} ${name}`, template: template.id, asset: target.content.asset, format: target.format, player: player.name, browser: name, outcome, messages });
-    next++;
-    progress?.(`[${next}/${waiting.length}] ${outcome} ${rows[next - 1].id}${messages.length === 0 ? '' : `: ${messages.join('; ').slice(0, 300)}`}`);
-    if (next === waiting.length) resolve(rows);
-    return [200, 'application/json', '{}'];
-  };
   const server = createServer((request, response) => {
     answer(request).then(
-      ([status, type, body]) => response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body),
-      () => response.writeHead(400).end(),
+      ([status, type, body]) => response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }).end(body),
+      // A body that is too large is not read to its end.
+      () => response.writeHead(400, { connection: 'close' }).end(() => request.destroy()),
     );
   });
+  server.requestTimeout = 60_000;
   await new Promise<void>((done, fail) => {
     server.once('error', fail);
     server.listen(port, host, done);
   });
-  if (waiting.length === 0) resolve(rows);
-  return { url: `http://${host}:${(server.address() as AddressInfo).port}/device`, code, rows: promise, close: () => closeServer(server) };
+  if (waiting.length === 0) end();
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${(server.address() as AddressInfo).port}/device`,
+    code,
+    tasks: waiting.length,
+    ended,
+    close: async () => {
+      clearTimeout(patience);
+      await closeServer(server);
+    },
+  };
 }
 
 function same(given: string, wanted: string): boolean {
@@ -108,42 +185,3 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   }
   return Buffer.concat(parts).toString();
 }
-
-/** Each task gets a page of its own in a frame, so that what one player leaves behind does not meet the next. */
-const LANDING = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Conformance</title>
-<form><label>Code <input name="code" inputmode="numeric" autocomplete="off"></label> <button>Start</button></form><p role="status"></p><iframe width="640" height="360" allow="autoplay" title="player"></iframe>
-<script type="module">
-const status = document.querySelector('[role=status]');
-const frame = document.querySelector('iframe');
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-async function ask(path, body, token) {
-  const answer = await fetch('/device/' + path, { method: 'POST', body, headers: token ? { 'x-token': token } : {} });
-  const value = await answer.json();
-  if (!answer.ok) throw new Error(value.error);
-  return value;
-}
-async function play(task) {
-  await new Promise((resolve) => { frame.onload = resolve; frame.src = '/'; });
-  for (let i = 0; i < 50 && !frame.contentWindow.suite; i++) await wait(100);
-  frame.contentWindow.suite.run(task);
-  for (let i = 0; i < 450; i++) {
-    const result = frame.contentWindow.suite.result();
-    if (result !== null) return result;
-    await wait(200);
-  }
-  return 'no result in time';
-}
-document.querySelector('form').addEventListener('submit', async (event) => {
-  event.preventDefault();
-  try {
-    const { token } = await ask('enter', new FormData(event.target).get('code'));
-    for (;;) {
-      const next = await ask('next', '', token);
-      if (next === null) break;
-      status.textContent = 'Task ' + (next.index + 1) + ': ' + next.task.player;
-      await ask('result', JSON.stringify({ index: next.index, result: await play(next.task) }), token);
-    }
-    status.textContent = 'Done';
-  } catch (error) { status.textContent = error.message; }
-});
-</script></html>`;

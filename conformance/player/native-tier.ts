@@ -147,7 +147,7 @@ function wholeTruth({ client, target, truth }: Run): WholeTruth {
 const cellOf = ({ client, target }: Run) => ({ player: client, browser: NATIVE, target, template: WHOLE });
 
 function rowOf({ client, target }: Run, outcome: ReplayRow['outcome'], messages: readonly string[]): ReplayRow {
-  return { id: `${WHOLE.id} ${target.content.asset}/${target.format} ${client.name} ${NATIVE}`, template: WHOLE.id, asset: target.content.asset, format: target.format, player: client.name, browser: NATIVE, outcome, messages: [...messages] };
+  return { id: `${WHOLE.id} ${target.content.asset}/${target.format} ${client.name} ${NATIVE}`, template: WHOLE.id, asset: target.content.asset, format: target.format, player: client.name, browser: NATIVE, codecs: [...target.content.sampleEntries], outcome, messages: [...messages] };
 }
 
 /** Without the command line, which names this machine's places. */

@@ -5,8 +5,8 @@ import type { Report, Run } from '../../spec/report.ts';
 import { FORMAT_IDS, type FormatId } from '../../spec/requirement.ts';
 
 const MAX_RANGES = 5;
-/** The template that plays and seeks, with nothing special about it. */
-const PLAIN = 'sequential';
+/** The templates that play, with nothing special about it. */
+const PLAIN: ReadonlySet<string> = new Set(['sequential', 'whole']);
 const NONE: ReplaySection = { templates: {}, players: {}, browsers: {}, rows: [], staleDefects: [] };
 
 export function compatOf({ templates, players, browsers, rows }: ReplaySection): Compat {
@@ -14,7 +14,7 @@ export function compatOf({ templates, players, browsers, rows }: ReplaySection):
   const codecs = [...new Set(rows.flatMap(({ codecs: own = [] }) => own))].toSorted();
   const asked: readonly (readonly [id: string, description: string, has: (row: ReplayRow) => boolean])[] = [
     ...Object.entries(templates).map(([id, description]) => [id, description, ({ template }: ReplayRow) => template === id] as const),
-    ...codecs.map((codec) => [`codec-${codec}`, `plays content with ${codec}`, ({ template, codecs: own = [] }: ReplayRow) => template === PLAIN && own.includes(codec)] as const),
+    ...codecs.map((codec) => [`codec-${codec}`, `plays content with ${codec}`, ({ template, codecs: own = [] }: ReplayRow) => PLAIN.has(template) && own.includes(codec)] as const),
   ];
   for (const format of FORMAT_IDS) {
     for (const [id, description, has] of asked) {

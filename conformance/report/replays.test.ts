@@ -11,6 +11,7 @@ import { playersBadge } from './badge.ts';
 import { diffReports, diffText } from './diff.ts';
 import { junitXml } from './junit.ts';
 import { markdownOutcomes, markdownSummary } from './markdown.ts';
+import { mergeReplays } from './merge.ts';
 import { reportedResults } from './model.ts';
 import { sarifLog } from './sarif.ts';
 import { judged, specimenReplays, withReplays, type Judged } from './testing.ts';
@@ -100,6 +101,28 @@ describe('expectations', () => {
     const { added, entries } = updateBaseline(reportedResults(played.report), [], { today: '2026-11-29' });
     expect(added).toContain('replay/sequential specimen/dash-csf dash.js chromium');
     expect(updateBaseline(reportedResults(played.report), entries, { today: '2026-11-30' })).toMatchObject({ added: [], removed: [] });
+  });
+});
+
+describe('replays of several runs', () => {
+  const device = (rows: readonly ReplayRow[], version = '5.9.9') => ({ report: { ...plain.report, replay: { ...specimenReplays().section, players: { 'dash.js': version }, browsers: { tv: { version: 'TV/3', mediaSource: {}, native: {} } }, rows: [...rows] } }, run: { ...plain.run, replays: [] } });
+
+  it('join in one report; the later one wins', () => {
+    const [first] = specimenReplays().section.rows;
+    const onTv: ReplayRow = { ...first, id: 'sequential specimen/dash-csf dash.js tv', browser: 'tv', outcome: 'pass' };
+    const again: ReplayRow = { ...first, outcome: 'pass', messages: [] };
+    const { report, run } = mergeReplays(played, [device([onTv]), device([again], '')]);
+    expect(report.replay?.rows.map(({ id }) => id)).toEqual([...specimenReplays().section.rows.map(({ id }) => id), onTv.id].toSorted());
+    expect(report.replay?.rows.find(({ id }) => id === again.id)?.outcome).toBe('pass');
+    expect(run.replays?.some(({ id }) => id === again.id)).toBe(false);
+    expect(Object.keys(report.replay?.browsers ?? {})).toEqual(['chromium', 'firefox', 'tv']);
+    expect(report.replay?.players['dash.js']).toBe('5.9.9');
+    expect(report.results).toBe(played.report.results);
+  });
+
+  it('are what they were where there is nothing to join', () => {
+    expect(mergeReplays(plain, [])).toBe(plain);
+    expect(mergeReplays(plain, [device([])]).report.replay?.rows).toEqual([]);
   });
 });
 

@@ -34,10 +34,10 @@ const DERIVED: readonly ReportFile[] = [
   { name: 'badge-players.svg', text: playersBadge, replay: true },
 ];
 
-export function writeReport(folder: string, reporting: Reporting, material: Material): void {
+export function writeReport(folder: string, reporting: Reporting, material: Material): readonly string[] {
   mkdirSync(folder, { recursive: true });
   for (const { name, text } of SOURCES) writeFileSync(join(folder, name), text(reporting, material));
-  writeDerived(folder, reporting, material);
+  return [...SOURCES.map(({ name }) => name), ...writeDerived(folder, reporting, material)];
 }
 
 /** All but report.json and run.json, which are what they are. Returns the names. */
