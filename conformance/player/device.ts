@@ -93,7 +93,7 @@ export async function serveDevice({ cells, host, port, name, patienceMs = PATIEN
     }
     // Who enters again is the same device after a restart, and the only one.
     token = randomBytes(24).toString('hex');
-    userAgent = String(request.headers['user-agent'] ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
+    userAgent = (request.headers['user-agent'] ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 200);
     heardOf();
     return json(200, { token, tasks: waiting.length });
   };
