@@ -36,13 +36,15 @@ const SOURCE_ROOMS: readonly Room[] = [
   single('log', { node: true }),
   // A read past the end is a content error, so the cursors raise it themselves.
   single('bytes', { imports: ['errors'], node: true }),
+  // Inner loops over bytes, assembled and in JavaScript.
+  room('kernels'),
   single('config', { imports: ['errors', 'log'], node: true, packages: ['zod'] }),
   room('model', { imports: ['time', 'errors'] }),
   room('codec', { imports: ['bytes', 'errors'], types: ['model'] }),
   room('text', { imports: ['bytes', 'time', 'errors'], types: ['model'], packages: ['saxes'] }),
   room('isobmff', { imports: ['bytes', 'time', 'errors', 'codec'], types: ['model'] }),
-  room('mpegts', { imports: ['bytes', 'time', 'errors', 'codec'], types: ['model'] }),
-  room('protection', { imports: ['bytes', 'errors'], types: ['model'], node: true }),
+  room('mpegts', { imports: ['bytes', 'kernels', 'time', 'errors', 'codec'], types: ['model'] }),
+  room('protection', { imports: ['bytes', 'kernels', 'errors'], types: ['model'], node: true }),
   room('manifest', { imports: ['model', 'time', 'errors', 'protection'] }),
   room('storage', { imports: ['errors'], node: true, packages: 'any' }),
   room('asset', {
@@ -69,7 +71,7 @@ const SOURCE_ROOMS: readonly Room[] = [
   // The page's browser modules know the players' types alone.
   room('page', { imports: ['errors'], node: true, packages: ['dashjs', 'hls.js', 'shaka-player'] }),
   room('origin', {
-    imports: ['formats', 'asset', 'model', 'policy', 'live', 'protection', 'page', 'time', 'errors'],
+    imports: ['formats', 'asset', 'model', 'policy', 'live', 'protection', 'page', 'kernels', 'time', 'errors'],
     types: ['storage', 'log', 'config'],
     node: true,
     packages: ['fastify', 'prom-client'],

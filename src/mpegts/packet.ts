@@ -1,6 +1,6 @@
 /** Transport stream packets (ISO/IEC 13818-1:2019 2.4.3.2 and 2.4.3.4). */
+import { copyPackets, PACKET_BYTES } from '../kernels/kernels.ts';
 
-export const PACKET_BYTES = 188;
 /** Bytes of a packet behind its 4-byte header. */
 export const PACKET_PAYLOAD = 184;
 const SYNC_BYTE = 0x47;
@@ -88,15 +88,41 @@ export class Packetizer {
   /** Feeds bytes [from, to) of `bytes` to the open PES packet. */
   put(bytes: Uint8Array, from: number, to: number): void {
     while (from < to) {
-      if (this.#wanted === 0) this.#start();
+      if (this.#wanted === 0) {
+        const packets = this.#plainPackets(to - from);
+        if (packets > 0) {
+          this.#copyPlain(packets, bytes, from);
+          from += PACKET_PAYLOAD * packets;
+          continue;
+        }
+        this.#start();
+      }
       const taken = Math.min(this.#wanted, to - from);
-      if (taken === PACKET_PAYLOAD && bytes instanceof Buffer) bytes.copy(this.#out, this.#at, from, from + taken);
-      else for (let i = 0; i < taken; i++) this.#out[this.#at + i] = bytes[from + i];
+      for (let i = 0; i < taken; i++) this.#out[this.#at + i] = bytes[from + i];
       this.#at += taken;
       this.#wanted -= taken;
       this.#left -= taken;
       from += taken;
     }
+  }
+
+  /** How many of the next packets are a header and 184 bytes of payload, out of `available` ones. */
+  #plainPackets(available: number): number {
+    const layout = this.#layout;
+    if (layout === null || this.#index === 0) return 0;
+    const stretched = layout.extra === 0 ? Infinity : this.#naturals - this.#index;
+    return Math.max(0, Math.min(Math.floor(Math.min(available, this.#left) / PACKET_PAYLOAD), stretched));
+  }
+
+  /** Nine packets of ten: all at once. */
+  #copyPlain(packets: number, bytes: Uint8Array, from: number): void {
+    const { pid } = this.#layout as Layout;
+    const counter = this.#counters.get(pid) ?? 0;
+    copyPackets(this.#out, this.#at, bytes, from, packets, pid, counter);
+    this.#counters.set(pid, (counter + packets) & 15);
+    this.#at += PACKET_BYTES * packets;
+    this.#left -= PACKET_PAYLOAD * packets;
+    this.#index += packets;
   }
 
   #start(): void {

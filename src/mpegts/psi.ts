@@ -1,6 +1,6 @@
 /** Program association and program map tables, one packet each (ISO/IEC 13818-1:2019 2.4.4). */
 import { IsomerError } from '../errors.ts';
-import { PACKET_BYTES } from './packet.ts';
+import { PACKET_BYTES } from '../kernels/kernels.ts';
 
 export const PMT_PID = 0x1000;
 export const VIDEO_PID = 0x100;

@@ -6,9 +6,10 @@
  * packet with stuffing: segments that are made alone then join without a gap.
  */
 import { IsomerError } from '../errors.ts';
+import { PACKET_BYTES } from '../kernels/kernels.ts';
 import type { AudioStream } from './audio.ts';
 import { ADTS_BYTES, AVC_ACCESS_UNIT_DELIMITER, CLOCK_WRAP, pesHeaderBytes, VIDEO_STREAM_ID, writeAdtsHeader, writePesHeader } from './pes.ts';
-import { PACKET_BYTES, Packetizer, packetsFor, type Layout } from './packet.ts';
+import { Packetizer, packetsFor, type Layout } from './packet.ts';
 import { ENCRYPTED_VIDEO, encryptedAudio, type AudioSetup } from './protect.ts';
 import { AUDIO_PID, programTables, STREAM_TYPES, VIDEO_PID } from './psi.ts';
 
@@ -49,8 +50,12 @@ export type TsWindow = { readonly capacity: number; readonly reads: readonly TsR
 
 export type TsPlan = { readonly length: number; windows(): Iterable<TsWindow> };
 
-/** Input bytes of a window. With its output the buffer stays below 256 KiB. */
-const WINDOW_BYTES = 96 * 1024;
+/** Of a window's buffer: all that a stalled client holds. */
+const WINDOW_BYTES = 256 * 1024;
+/** Samples are cut into pieces of this size where a window ends. */
+const PIECE_BYTES = 16 * 1024;
+/** Packets are moved forward in 16-byte steps: output stays this far behind the input that it is made of. */
+const STEP_BYTES = 32;
 /** 100 ms: the longest distance between clock references (ISO/IEC 13818-1:2019 2.7.2). */
 const PCR_DISTANCE = 9000;
 /** Of clock references alone in a row: ten minutes without an access unit. */
@@ -185,13 +190,13 @@ type Piece = { readonly unit: Unit; readonly from: number; readonly to: number }
 function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array): Generator<TsWindow> {
   const packetizer = new Packetizer();
   const feeder = makeFeeder(input, packetizer);
+  let room = roomFor(tables);
   let pieces: Piece[] = [];
-  let bytes = 0;
   let first = true;
   const flush = (): TsWindow => {
-    const window = makeWindow(input, pieces, bytes, first ? tables : null, packetizer, feeder);
+    const window = makeWindow(input, pieces, room, first ? tables : null, packetizer, feeder);
     pieces = [];
-    bytes = 0;
+    room = roomFor(null);
     first = false;
     return window;
   };
@@ -199,14 +204,48 @@ function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array
     const total = sampleBytes(input, unit);
     let from = 0;
     do {
-      if (bytes >= WINDOW_BYTES) yield flush();
-      const to = Math.min(total, from + WINDOW_BYTES - bytes);
-      pieces.push({ unit, from, to });
-      bytes += to - from;
+      const to = Math.min(total, from + PIECE_BYTES);
+      const wanted = withPiece(room, { unit, from, to }, total);
+      if (pieces.length > 0 && capacityOf(wanted) > WINDOW_BYTES) {
+        yield flush();
+        continue;
+      }
+      const last = pieces[pieces.length - 1];
+      if (last?.unit === unit) pieces[pieces.length - 1] = { unit, from: last.from, to };
+      else pieces.push({ unit, from, to });
+      room = wanted;
       from = to;
     } while (from < total);
   }
   yield flush();
+}
+
+/**
+ * What a window needs. Its packets are made at the buffer's start of samples that were read behind them: `overhead` is how far
+ * packets may get ahead of the samples that are used up, from above.
+ */
+type Room = { readonly video: number; readonly audio: number; readonly overhead: number };
+
+/** A packet that was begun in the window before is in front. */
+function roomFor(tables: Uint8Array | null): Room {
+  return { video: 0, audio: 0, overhead: PACKET_BYTES + (tables?.length ?? 0) };
+}
+
+function withPiece({ video, audio, overhead }: Room, { unit, from, to }: Piece, total: number): Room {
+  const bytes = to - from;
+  const headers = from === 0 ? unit.bytes - total : 0;
+  const packets = unit.stream === 'clock' ? 1 : packetsFor(headers + bytes, true) + 2 + (to === total ? unit.extra : 0);
+  const isAudio = unit.stream === 'audio';
+  return { video: video + (isAudio ? 0 : bytes), audio: audio + (isAudio ? bytes : 0), overhead: overhead + packets * PACKET_BYTES - bytes };
+}
+
+/** Audio that is sent among the video before it lies behind all of it, so its output needs room of its own. */
+function headRoom({ video, audio, overhead }: Room): number {
+  return overhead + STEP_BYTES + (video > 0 ? audio : 0);
+}
+
+function capacityOf(room: Room): number {
+  return headRoom(room) + room.video + room.audio;
 }
 
 function samplesOf({ video, audio }: TsInput, stream: Unit['stream']): TsSamples | null {
@@ -220,16 +259,10 @@ function sampleBytes(input: TsInput, unit: Unit): number {
   return bytes;
 }
 
-function makeWindow(input: TsInput, pieces: readonly Piece[], inputBytes: number, tables: Uint8Array | null, packetizer: Packetizer, feed: Feeder): TsWindow {
-  let packets = 1 + (tables === null ? 0 : 2);
-  for (const { unit, from, to } of pieces) {
-    const samples = sampleBytes(input, unit);
-    packets += unit.stream === 'clock' ? 1 : packetsFor(to - from + unit.bytes - samples, true) + unit.extra + (from > 0 ? 1 : 0) + (to < samples ? 1 : 0);
-  }
-  const outputBytes = packets * PACKET_BYTES;
+function makeWindow(input: TsInput, pieces: readonly Piece[], room: Room, tables: Uint8Array | null, packetizer: Packetizer, feed: Feeder): TsWindow {
   const reads: TsRead[] = [];
   const starts: number[] = [];
-  let at = outputBytes;
+  let at = headRoom(room);
   for (const stream of ['video', 'audio'] as const) {
     const samples = samplesOf(input, stream);
     pieces.forEach((piece, i) => {
@@ -239,10 +272,10 @@ function makeWindow(input: TsInput, pieces: readonly Piece[], inputBytes: number
     });
   }
   return {
-    capacity: outputBytes + inputBytes,
+    capacity: capacityOf(room),
     reads,
     make(buffer) {
-      packetizer.setOutput(buffer.subarray(0, outputBytes));
+      packetizer.setOutput(buffer);
       if (tables !== null) packetizer.append(tables);
       pieces.forEach((piece, i) => feed(piece, buffer, starts[i]));
       return buffer.subarray(0, packetizer.finishOutput());

@@ -1,6 +1,7 @@
 /**
  * Segment plans to bytes on the wire, in windows. A response holds at most `HELD_BYTES` of our buffers however large
- * its segment is and however slow its client: the next window is read while the last one is written, and no further.
+ * its segment is and however slow its client: the next window is read while the last one is written where both fit into
+ * that, and no further. Large windows fill it alone: half as many reads and writes save more than reading ahead does.
  */
 import { IsomerError } from '../errors.ts';
 import type { ByteRange, SegmentPlan, SegmentWindow } from '../formats.ts';
@@ -33,7 +34,6 @@ export type Sink = {
 
 /** Our own bytes per response (architecture 6.9). */
 export const HELD_BYTES = 256 * 1024;
-const WINDOW_BYTES = HELD_BYTES / 2;
 /** Largest segment that is made in memory as a whole. */
 export const MAX_BUILD_BYTES = 64 * 1024 * 1024;
 /** Reads of one window that are under way together. */
@@ -100,12 +100,12 @@ function packRanges(ranges: readonly ByteRange[]): Read[] {
   return reads;
 }
 
-/** Bytes [start, end) of head and ranges, in windows of at most WINDOW_BYTES. */
+/** Bytes [start, end) of head and ranges, in windows of at most HELD_BYTES. */
 function* copyWindows(head: Uint8Array, ranges: readonly ByteRange[], start: number, end: number): Generator<SegmentWindow> {
   let index = 0;
   let rangeStart = head.length;
-  for (let from = start; from < end; from += WINDOW_BYTES) {
-    const capacity = Math.min(WINDOW_BYTES, end - from);
+  for (let from = start; from < end; from += HELD_BYTES) {
+    const capacity = Math.min(HELD_BYTES, end - from);
     const to = from + capacity;
     const ownHead = head.subarray(Math.min(from, head.length), Math.min(to, head.length));
     const reads: Read[] = [];

@@ -1,5 +1,9 @@
-/** Buffers for windows. Large fresh buffers cost page faults, so used ones are kept, a bounded number of them. */
+/**
+ * Buffers for windows. Large fresh buffers cost page faults, so used ones are kept, a bounded number of them; those that are
+ * made first lie in the kernels' memory, where loops over their bytes are fast.
+ */
 import assert from 'node:assert';
+import { allocate } from '../kernels/kernels.ts';
 import { IsomerError } from '../errors.ts';
 
 export type PooledBuffer = {
@@ -41,6 +45,13 @@ export function pooledSize(bytes: number): number {
 
 export function createPool(maxIdle = MAX_IDLE, maxReserved = MAX_RESERVED_BYTES): BufferPool {
   const idle = SIZES.map((): Uint8Array[] => []);
+  // Memory of the kernels cannot be given back: of each size a bounded number is made, and those are always kept.
+  const inKernels = SIZES.map(() => new Set<Uint8Array>());
+  const make = (size: number, shelf: number): Uint8Array => {
+    const fast = shelf === -1 || inKernels[shelf].size >= maxIdle ? null : allocate(size);
+    if (fast !== null) inKernels[shelf].add(fast);
+    return fast ?? Buffer.allocUnsafeSlow(size);
+  };
   let held = 0;
   let heldBytes = 0;
   let peakBytes = 0;
@@ -50,7 +61,7 @@ export function createPool(maxIdle = MAX_IDLE, maxReserved = MAX_RESERVED_BYTES)
     take(bytes) {
       const shelf = SIZES.findIndex((size) => bytes <= size);
       const size = pooledSize(bytes);
-      const whole = size === 0 ? new Uint8Array(0) : (idle[shelf]?.pop() ?? Buffer.allocUnsafeSlow(size));
+      const whole = size === 0 ? new Uint8Array(0) : (idle[shelf]?.pop() ?? make(size, shelf));
       let out = true;
       held++;
       heldBytes += size;
@@ -62,7 +73,7 @@ export function createPool(maxIdle = MAX_IDLE, maxReserved = MAX_RESERVED_BYTES)
           out = false;
           held--;
           heldBytes -= size;
-          if (size > 0 && shelf !== -1 && idle[shelf].length < maxIdle) idle[shelf].push(whole);
+          if (size > 0 && shelf !== -1 && (idle[shelf].length < maxIdle || inKernels[shelf].has(whole))) idle[shelf].push(whole);
         },
       };
     },
