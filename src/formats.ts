@@ -27,13 +27,16 @@ export type SegmentWindow = {
   make(buffer: Uint8Array): Uint8Array;
 };
 
+/** Stored bytes, seen through one buffer of at least 128 KiB. */
+export type StoredBytes = { readonly buffer: Uint8Array; read(reads: SegmentWindow['reads']): Promise<void> };
+
 /**
- * How a segment is made. `copy`: `head`, then the ranges as stored. `build`: the ranges' bytes, read into one buffer,
- * become the body. `windows`: the body in pieces, each made from a few reads, strictly in order; `length` is the sum.
+ * How a segment is made. `copy`: `head`, then the ranges as stored. `windows`: the body in pieces, each made from a few
+ * reads, strictly in order; `length` is the sum. `look`: stored bytes must be looked at before it is known.
  */
 export type SegmentPlan =
   | { readonly kind: 'copy'; readonly head: Uint8Array; readonly ranges: readonly ByteRange[] }
-  | { readonly kind: 'build'; readonly ranges: readonly ByteRange[]; build(payload: Uint8Array): readonly Uint8Array[] }
+  | { readonly kind: 'look'; look(stored: StoredBytes): Promise<SegmentPlan> }
   | { readonly kind: 'windows'; readonly length: number; windows(): Iterable<SegmentWindow> };
 
 /** The request's part in manifests and their child URLs. */

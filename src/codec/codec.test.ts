@@ -8,8 +8,8 @@ import { readEac3Configuration } from './dolby.ts';
 import { dtsChannels, readDtsConfiguration, writeDtsConfiguration } from './dts.ts';
 import { readDtsFrame } from './dtsframe.ts';
 import { hevcCodecString, hevcParameterSets, readHevcConfiguration, readHevcSps, withHevcSets, writeHevcConfiguration } from './hevc.ts';
-import { escapeNal, holdsSets, nalEnd, parameterSetsIn, unescapeNal, withoutSets } from './nal.ts';
-import { withFourByteLengths } from './nallength.ts';
+import { holdsSets, nalEnd, parameterSetsIn, unescapeNal } from './nal.ts';
+import { escapeNal, withFourByteLengths, withoutSets } from './testing.ts';
 import { videoRangeOf } from './vui.ts';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));

@@ -4,7 +4,6 @@
  *
  * Walk: `for (let at = start; at < end; at = next) { next = nalEnd(bytes, at, end, n); … bytes[at + n] … }`
  */
-import { equalBytes } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 
 export type NalFamily = 'avc' | 'hevc';
@@ -34,13 +33,13 @@ export function isAccessUnitDelimiter(family: NalFamily, type: number): boolean 
   return DELIMITER[family] === type;
 }
 
-/** End of the NAL unit whose length field stands at `at`; the unit itself starts `lengthSize` bytes later. */
-export function nalEnd(bytes: Uint8Array, at: number, end: number, lengthSize: number): number {
-  if (end - at < lengthSize) throw badSize(at, `a length field of ${lengthSize} bytes`, `${end - at} bytes`);
+/** End of the NAL unit whose length field stands at `at`; the unit itself starts `lengthSize` bytes later. `base`: place of the bytes in the payload. */
+export function nalEnd(bytes: Uint8Array, at: number, end: number, lengthSize: number, base = 0): number {
+  if (end - at < lengthSize) throw badSize(base + at, `a length field of ${lengthSize} bytes`, `${end - at} bytes`);
   let length = 0;
   for (let i = 0; i < lengthSize; i++) length = length * 256 + bytes[at + i];
   const next = at + lengthSize + length;
-  if (length === 0 || next > end) throw badSize(at, `1 to ${end - at - lengthSize} bytes`, String(length));
+  if (length === 0 || next > end) throw badSize(base + at, `1 to ${end - at - lengthSize} bytes`, String(length));
   return next;
 }
 
@@ -61,56 +60,6 @@ export function holdsSets(sample: Uint8Array, lengthSize: number, family: NalFam
     if (isRemoved(family, nalType(family, sample[at + lengthSize]))) return true;
   }
   return false;
-}
-
-/**
- * Samples without parameter sets and access unit delimiters. `payload` holds the samples one after the other.
- * Returns the same payload when there is nothing to remove. With `known`, a parameter set that is not one of them is
- * refused: the sample entry could not describe it.
- */
-export function withoutSets(
-  payload: Uint8Array,
-  sizes: Uint32Array,
-  lengthSize: number,
-  family: NalFamily,
-  known: readonly Uint8Array[] | null = null,
-): { readonly payload: Uint8Array; readonly sizes: Uint32Array } {
-  const kept = new Uint32Array(sizes.length);
-  let total = 0;
-  let start = 0;
-  for (let i = 0; i < sizes.length; i++) {
-    const end = start + sizes[i];
-    if (end > payload.length) throw badSize(start, `${sizes[i]} bytes of sample ${i + 1}`, String(payload.length - start));
-    for (let at = start, next = 0; at < end; at = next) {
-      next = nalEnd(payload, at, end, lengthSize);
-      const type = nalType(family, payload[at + lengthSize]);
-      if (!isRemoved(family, type)) kept[i] += next - at;
-      else if (known !== null && isParameterSet(family, type)) checkKnown(payload.subarray(at + lengthSize, next), known, i);
-    }
-    total += kept[i];
-    start = end;
-  }
-  if (total === payload.length) return { payload, sizes };
-
-  const filtered = new Uint8Array(total);
-  let to = 0;
-  start = 0;
-  for (let i = 0; i < sizes.length; i++) {
-    const end = start + sizes[i];
-    // Neighbouring NAL units that stay are copied together.
-    let run = start;
-    for (let at = start, next = 0; at < end; at = next) {
-      next = nalEnd(payload, at, end, lengthSize);
-      if (!isRemoved(family, nalType(family, payload[at + lengthSize]))) continue;
-      filtered.set(payload.subarray(run, at), to);
-      to += at - run;
-      run = next;
-    }
-    filtered.set(payload.subarray(run, end), to);
-    to += end - run;
-    start = end;
-  }
-  return { payload: filtered, sizes: kept };
 }
 
 /**
@@ -144,36 +93,8 @@ export function unescapeNal(nal: Uint8Array): Uint8Array {
   return raw.subarray(0, to);
 }
 
-/** The reverse of `unescapeNal`; the same array when nothing is to be put in. Looks from zero to zero, which are rare. */
-export function escapeNal(raw: Uint8Array): Uint8Array {
-  const places: number[] = [];
-  for (let at = raw.indexOf(0); at >= 0 && at + 2 < raw.length; ) {
-    if (raw[at + 1] !== 0) at = raw.indexOf(0, at + 2);
-    else if (raw[at + 2] > 3) at = raw.indexOf(0, at + 3);
-    else {
-      places.push(at + 2);
-      at = raw.indexOf(0, at + 2);
-    }
-  }
-  if (places.length === 0) return raw;
-  const nal = new Uint8Array(raw.length + places.length);
-  let from = 0;
-  places.forEach((place, i) => {
-    nal.set(raw.subarray(from, place), from + i);
-    nal[place + i] = 3;
-    from = place;
-  });
-  nal.set(raw.subarray(from), from + places.length);
-  return nal;
-}
-
 function isRemoved(family: NalFamily, type: number): boolean {
   return isAccessUnitDelimiter(family, type) || isParameterSet(family, type);
-}
-
-function checkKnown(set: Uint8Array, known: readonly Uint8Array[], sample: number): void {
-  if (known.some((candidate) => equalBytes(candidate, set))) return;
-  throw new IsomerError('ISOMER_PARAMETER_SETS_CHANGE', { where: `sample ${sample + 1} of the segment`, expected: 'the parameter sets of the first sample', found: `another one of ${set.length} bytes` });
 }
 
 function badSize(at: number, expected: string, found: string): IsomerError {

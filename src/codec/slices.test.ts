@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BitWriter, concatBytes } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import { readReferenceSet } from './hevcrps.ts';
-import { escapeNal } from './nal.ts';
+import { escapeNal } from './testing.ts';
 import { NalBits } from './nalbits.ts';
 import { nalSpans } from './slices.ts';
 

@@ -1,8 +1,9 @@
-/** Where the slices of length-prefixed samples lie and where their headers end: what encryption may touch. */
+/** Where the NAL units of length-prefixed samples lie and where slice headers end: what encryption may touch, what CMAF leaves out. */
+import { equalBytes } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import { AvcSlices } from './avcslice.ts';
 import { HevcSlices } from './hevcslice.ts';
-import { isParameterSet, nalEnd, nalType, type NalFamily } from './nal.ts';
+import { isAccessUnitDelimiter, isParameterSet, nalEnd, nalType, type NalFamily } from './nal.ts';
 
 /** The NAL units of a run of samples, in their order; one entry per NAL unit in `sizes` and `leads`. */
 export type NalSpans = {
@@ -18,6 +19,8 @@ export type SliceSource = { readonly family: NalFamily; readonly parameterSets: 
 
 /** A slice that holds no whole block behind its first byte stays clear: its header need not be known. */
 const CIPHER_BLOCK_BYTES = 16;
+/** Of a NAL unit as much as must be seen at once: parameter sets and slice headers are far shorter. */
+export const NAL_HEAD_BYTES = 64 * 1024;
 
 type Kind = 'slice' | 'other' | 'refused';
 
@@ -27,29 +30,89 @@ const AVC_KINDS: readonly Kind[] = Array.from({ length: 32 }, (_, type) => (type
 const HEVC_KINDS: readonly Kind[] = Array.from({ length: 64 }, (_, type) => (type <= 9 || (type >= 16 && type <= 21) ? 'slice' : type < 32 ? 'refused' : 'other'));
 const KINDS: Readonly<Record<NalFamily, readonly Kind[]>> = { avc: AVC_KINDS, hevc: HEVC_KINDS };
 
-/** Walks samples that lie one after the other in `payload`. Parameter sets in the samples replace those of the source. */
-export function nalSpans(payload: Uint8Array, sampleSizes: Uint32Array, { family, parameterSets, nalLengthSize }: SliceSource): NalSpans {
-  const slices = family === 'avc' ? new AvcSlices() : new HevcSlices();
-  for (const set of parameterSets) slices.add(set);
-  const counts = new Uint32Array(sampleSizes.length);
-  const sizes: number[] = [];
-  const leads: number[] = [];
-  let end = 0;
-  for (let i = 0; i < sampleSizes.length; i++) {
-    let at = end;
-    end += sampleSizes[i];
-    if (end > payload.length) throw new IsomerError('MPE_INVALID_NALU_SIZE', { where: `sample ${i + 1} of the segment`, expected: `${sampleSizes[i]} bytes`, found: String(payload.length - at) });
-    for (let next = 0; at < end; at = next) {
-      next = nalEnd(payload, at, end, nalLengthSize);
-      const nal = payload.subarray(at + nalLengthSize, next);
-      const type = nalType(family, nal[0]);
-      const kind = KINDS[family][type];
-      if (kind === 'refused') throw new IsomerError('MPE_INVALID_VIDEO_NAL_UNIT', { where: `sample ${i + 1} of the segment`, expected: 'slices of the base layer', found: `NAL unit type ${type}` });
-      if (isParameterSet(family, type)) slices.add(nal);
-      sizes.push(next - at);
-      leads.push(kind === 'slice' && nal.length > CIPHER_BLOCK_BYTES ? nalLengthSize + slices.headerBytes(nal) : next - at);
-      counts[i]++;
+/** `slices`: headers of slices are read. `cmaf`: parameter sets and delimiters are left out, length fields become 4 bytes (media-rules 4.2). */
+export type WalkOptions = { readonly slices: boolean; readonly cmaf: boolean };
+
+/** NAL units that are sent, and where their bytes without length field lie in the stored samples. */
+export type NalLayout = NalSpans & { readonly starts: Float64Array };
+
+/**
+ * Walks samples that lie one after the other, seen in windows: each begins at `position`, and holds `NAL_HEAD_BYTES` and a
+ * length field or ends with the samples. Parameter sets in the samples replace those of the source.
+ */
+export class NalWalk {
+  /** Of the next byte that must be seen; at the end the bytes of all samples. */
+  position = 0;
+  readonly total: number;
+  readonly #sampleSizes: Uint32Array;
+  readonly #source: SliceSource;
+  readonly #options: WalkOptions;
+  readonly #slices: AvcSlices | HevcSlices;
+  readonly #counts: Uint32Array;
+  readonly #sizes: number[] = [];
+  readonly #leads: number[] = [];
+  readonly #starts: number[] = [];
+  #sample = -1;
+  #sampleEnd = 0;
+
+  constructor(sampleSizes: Uint32Array, source: SliceSource, options: WalkOptions) {
+    this.#sampleSizes = sampleSizes;
+    this.#source = source;
+    this.#options = options;
+    this.#slices = source.family === 'avc' ? new AvcSlices() : new HevcSlices();
+    if (options.slices) for (const set of source.parameterSets) this.#slices.add(set);
+    this.#counts = new Uint32Array(sampleSizes.length);
+    this.total = sampleSizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Takes as many NAL units as `bytes` shows of. */
+  look(bytes: Uint8Array): void {
+    const { nalLengthSize } = this.#source;
+    const from = this.position;
+    while (this.position < this.total) {
+      while (this.position === this.#sampleEnd) this.#sampleEnd += this.#sampleSizes[++this.#sample];
+      const at = this.position - from;
+      if (at + nalLengthSize > bytes.length && at > 0) return;
+      const next = nalEnd(bytes, at, this.#sampleEnd - from, nalLengthSize, from);
+      const shown = Math.min(next, at + nalLengthSize + NAL_HEAD_BYTES);
+      if (shown > bytes.length && at > 0) return;
+      this.#take(bytes.subarray(at + nalLengthSize, shown), next - at - nalLengthSize, this.position + nalLengthSize);
+      this.position = from + next;
     }
   }
-  return { counts, sizes: Uint32Array.from(sizes), leads: Uint32Array.from(leads) };
+
+  #take(nal: Uint8Array, length: number, start: number): void {
+    const { family, nalLengthSize, parameterSets } = this.#source;
+    const { slices, cmaf } = this.#options;
+    const type = nalType(family, nal[0]);
+    const isSet = isParameterSet(family, type);
+    if (cmaf && isSet) this.#checkKnown(nal, parameterSets);
+    if (slices && isSet) this.#slices.add(nal);
+    if (cmaf && (isSet || isAccessUnitDelimiter(family, type))) return;
+    const kind = KINDS[family][type];
+    if (slices && kind === 'refused') throw new IsomerError('MPE_INVALID_VIDEO_NAL_UNIT', { where: `sample ${this.#sample + 1} of the segment`, expected: 'slices of the base layer', found: `NAL unit type ${type}` });
+    const field = cmaf ? 4 : nalLengthSize;
+    this.#sizes.push(field + length);
+    this.#leads.push(slices && kind === 'slice' && length > CIPHER_BLOCK_BYTES ? field + this.#slices.headerBytes(nal) : field + length);
+    this.#starts.push(start);
+    this.#counts[this.#sample]++;
+  }
+
+  /** The sample entry could not describe another one. */
+  #checkKnown(set: Uint8Array, known: readonly Uint8Array[]): void {
+    if (known.some((candidate) => equalBytes(candidate, set))) return;
+    throw new IsomerError('ISOMER_PARAMETER_SETS_CHANGE', { where: `sample ${this.#sample + 1} of the segment`, expected: 'the parameter sets of the first sample', found: `another one of ${set.length} bytes` });
+  }
+
+  layout(): NalLayout {
+    return { counts: this.#counts, sizes: Uint32Array.from(this.#sizes), leads: Uint32Array.from(this.#leads), starts: Float64Array.from(this.#starts) };
+  }
+}
+
+/** Samples that lie one after the other in `payload`, as they are. */
+export function nalSpans(payload: Uint8Array, sampleSizes: Uint32Array, source: SliceSource): NalSpans {
+  const walk = new NalWalk(sampleSizes, source, { slices: true, cmaf: false });
+  if (walk.total > payload.length) throw new IsomerError('MPE_INVALID_NALU_SIZE', { where: 'samples of the segment', expected: `${walk.total} bytes`, found: String(payload.length) });
+  while (walk.position < walk.total) walk.look(payload.subarray(walk.position));
+  return walk.layout();
 }

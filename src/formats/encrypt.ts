@@ -1,17 +1,18 @@
 /** Encrypted samples: from a track's protection to bytes and to what the boxes and tables say of them. */
-import type { Samples } from '../codec/nallength.ts';
-import { nalSpans } from '../codec/slices.ts';
+import type { NalLayout } from '../codec/slices.ts';
 import { IsomerError } from '../errors.ts';
 import type { SampleEncryption, TrackEncryption } from '../isobmff/protection.ts';
 import type { AudioCodec, Codec } from '../model/codec.ts';
 import type { Track } from '../model/presentation.ts';
 import type { TrackProtection } from '../model/protection.ts';
-import { AUDIO_TYPES, encryptAudioFrames, encryptAvcSamples, type AudioSetup } from '../mpegts/protect.ts';
-import { encryptCbcs, VIDEO_PATTERN, WHOLE_PATTERN } from '../protection/cbcs.ts';
-import { CENC_IV_BYTES, encryptCenc, sampleIvs } from '../protection/cenc.ts';
+import { AUDIO_TYPES, type AudioSetup, type BlockCipher } from '../mpegts/protect.ts';
+import { cbcsCipher, VIDEO_PATTERN, WHOLE_PATTERN } from '../protection/cbcs.ts';
+import { CENC_IV_BYTES, cencCipher, sampleIvs } from '../protection/cenc.ts';
+import { protectedRanges } from '../protection/protected.ts';
 import { restartedCbc } from '../protection/restartedcbc.ts';
-import { mapSubsamples, type SubsampleMap } from '../protection/subsamples.ts';
+import { mapSubsamples } from '../protection/subsamples.ts';
 import type { FragmentForm } from './fmp4.ts';
+import type { PayloadCrypt } from './payload.ts';
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -20,25 +21,25 @@ export function sampleProtection({ protection }: Track): TrackProtection | null 
   return protection === undefined || protection.scheme === 'cbc' ? null : protection;
 }
 
-/** Encrypts samples [first, …) of the track in place; `samples` holds them in the form that is sent. */
-export function encryptSamples(track: Track, protection: TrackProtection, first: number, { payload, sizes }: Samples, form: FragmentForm): SampleEncryption {
+/** Samples [first, …) of the track as they are sent; `layout`: their NAL units, for video. */
+export type SentSamples = { readonly first: number; readonly sizes: Uint32Array; readonly layout: NalLayout | null };
+
+/** What the boxes say of the samples' encryption, and how their payload is enciphered. */
+export function planEncryption(track: Track, protection: TrackProtection, { first, sizes, layout }: SentSamples, form: FragmentForm): PayloadCrypt & { readonly boxes: SampleEncryption } {
   const isCbcs = protection.scheme === 'cbcs';
-  const subsamples = mapOf(track.codec, payload, sizes, !isCbcs);
-  const key = protection.key.reveal();
-  if (isCbcs) {
-    encryptCbcs(payload, sizes, subsamples, key, protection.iv, patternOf(track.codec.kind));
-    return { form: form.encryption, ivBytes: 0, ivs: NO_BYTES, subsamples };
-  }
-  const ivs = sampleIvs(protection.ivPrefixes[form.cmaf ? 'cmaf' : 'stored'], first, sizes.length);
-  encryptCenc(payload, sizes, subsamples, key, ivs);
-  return { form: form.encryption, ivBytes: CENC_IV_BYTES, ivs, subsamples };
+  const subsamples = layout === null ? null : mapSubsamples(layout, !isCbcs);
+  const ivs = isCbcs ? NO_BYTES : sampleIvs(protection.ivPrefixes[form.cmaf ? 'cmaf' : 'stored'], first, sizes.length);
+  return {
+    boxes: { form: form.encryption, ivBytes: isCbcs ? 0 : CENC_IV_BYTES, ivs, subsamples },
+    ranges: protectedRanges(sizes, subsamples),
+    open() {
+      const key = protection.key.reveal();
+      return isCbcs ? cbcsCipher(sizes, subsamples, key, protection.iv, patternOf(track.codec.kind)) : cencCipher(sizes, subsamples, key, ivs);
+    },
+  };
 }
 
-function mapOf(codec: Codec, payload: Uint8Array, sizes: Uint32Array, aligned: boolean): SubsampleMap | null {
-  return codec.kind === 'video' ? mapSubsamples(nalSpans(payload, sizes, codec), aligned) : null;
-}
-
-/** What `encryptSamples` would say of `count` samples of one slice each: enough to reckon sizes without the samples. */
+/** What `planEncryption` would say of `count` samples of one slice each: enough to reckon sizes without the samples. */
 export function expectedEncryption({ codec }: Track, { scheme }: TrackProtection, count: number, form: FragmentForm): SampleEncryption {
   const ivBytes = scheme === 'cbcs' ? 0 : CENC_IV_BYTES;
   const ones = new Uint32Array(count).fill(1);
@@ -55,16 +56,10 @@ function patternOf(kind: Codec['kind']): typeof VIDEO_PATTERN {
   return kind === 'video' ? VIDEO_PATTERN : WHOLE_PATTERN;
 }
 
-/** SAMPLE-AES; the same samples when the track is in the clear. */
-export function encryptPictures(track: Track, samples: Samples): Samples {
+/** The cipher of SAMPLE-AES; null in the clear. */
+export function openSampleAes(track: Track): (() => BlockCipher) | null {
   const protection = sampleProtection(track);
-  return protection === null ? samples : encryptAvcSamples(samples.payload, samples.sizes, restartedCbc(protection.key.reveal(), protection.iv));
-}
-
-/** SAMPLE-AES over audio frames, in place. */
-export function encryptFrames(track: Track, payload: Uint8Array, sizes: Uint32Array): void {
-  const protection = sampleProtection(track);
-  if (protection !== null) encryptAudioFrames(payload, sizes, track.codec.family === 'eac3' ? 'eac3' : 'aac', restartedCbc(protection.key.reveal(), protection.iv));
+  return protection === null ? null : () => restartedCbc(protection.key.reveal(), protection.iv);
 }
 
 /** What an encrypted stream's descriptor holds for its decoder. */

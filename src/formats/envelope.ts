@@ -9,8 +9,8 @@ import { envelopeBytes, openEnvelope, sealWhole } from '../protection/envelope.t
 export type FormatSchemes = { readonly ams: readonly Scheme[]; readonly beyond: readonly Scheme[] };
 
 const NO_SCHEMES: FormatSchemes = { ams: [], beyond: [] };
-/** The cipher's output is a buffer of its own beside the one that is read into. */
-const WINDOW_BYTES = 64 * 1024;
+/** All that a client may hold (architecture 6.9). */
+const WINDOW_BYTES = 256 * 1024;
 
 /** A row whose resources come out in their envelope, and that refuses schemes it does not know. */
 export function protectedFormat(format: Format): Format {
@@ -49,24 +49,27 @@ export function protectedFormat(format: Format): Format {
 }
 
 function sealPlan(plan: SegmentPlan, protection: TrackProtection): SegmentPlan {
-  if (plan.kind === 'build') {
-    return {
-      ...plan,
-      build(payload) {
-        const envelope = openEnvelope(protection.key.reveal(), protection.iv);
-        return [...plan.build(payload).map((piece) => envelope.update(piece)), envelope.final()];
-      },
-    };
-  }
+  if (plan.kind === 'look') return { kind: 'look', look: async (stored) => sealPlan(await plan.look(stored), protection) };
   if (plan.kind === 'windows') return { kind: 'windows', length: envelopeBytes(plan.length), windows: () => sealWindows(plan.windows(), protection) };
   const { head, ranges } = plan;
   const length = ranges.reduce((sum, range) => sum + range.length, head.length);
   return { kind: 'windows', length: envelopeBytes(length), windows: () => sealWindows(copyWindows(head, ranges), protection) };
 }
 
+/** What the cipher gives is put back into the window's buffer: nothing else is held while a client reads. */
 function* sealWindows(windows: Iterable<SegmentWindow>, { key, iv }: TrackProtection): Generator<SegmentWindow> {
   const envelope = openEnvelope(key.reveal(), iv);
-  for (const window of windows) yield { ...window, make: (buffer) => envelope.update(window.make(buffer)) };
+  for (const window of windows) {
+    yield {
+      ...window,
+      make(buffer) {
+        const sealed = envelope.update(window.make(buffer));
+        if (sealed.length > buffer.length) return sealed;
+        buffer.set(sealed);
+        return buffer.subarray(0, sealed.length);
+      },
+    };
+  }
   yield { capacity: 0, reads: [], make: () => envelope.final() };
 }
 

@@ -1,6 +1,5 @@
 /** Presentation to movie fragments (media-rules 1.4 and 4). */
-import { withoutSets } from '../codec/nal.ts';
-import { withFourByteLengths } from '../codec/nallength.ts';
+import type { NalLayout } from '../codec/slices.ts';
 import { fragmentHeadSize, writeFragmentHead, type FragmentHead } from '../isobmff/fragment.ts';
 import { writeInit, type Init } from '../isobmff/init.ts';
 import { cmafSampleEntry } from '../isobmff/sampleentry.ts';
@@ -13,7 +12,9 @@ import { sampleTimes } from '../model/timing.ts';
 import { envelopeBytes } from '../protection/envelope.ts';
 import { protectionSystemBoxes } from '../protection/signalling.ts';
 import { HNS_PER_SECOND } from '../time.ts';
-import { encryptSamples, expectedEncryption, sampleProtection, trackEncryption } from './encrypt.ts';
+import { expectedEncryption, planEncryption, sampleProtection, trackEncryption } from './encrypt.ts';
+import { layoutOf } from './look.ts';
+import { planPayload } from './payload.ts';
 import { sampleRanges } from './ranges.ts';
 
 /** How one format writes its fragments. */
@@ -37,22 +38,26 @@ export function planFragment(track: Track, segment: number, form: FragmentForm):
 export function planSamples(track: Track, first: number, end: number, sequence: number, form: FragmentForm, until?: number): SegmentPlan {
   const { codec } = track;
   const head = headOf(track, first, end, sequence, form, until);
-  const ranges = sampleRanges(track, first, end);
   const isRewritten = codec.kind === 'video' && rewritesSamples(track, form);
   const protection = sampleProtection(track);
-  if (!isRewritten && protection === null) return { kind: 'copy', head: writeFragmentHead(head), ranges };
-  return {
-    kind: 'build',
-    ranges,
-    build(payload) {
-      const stored = { payload, sizes: head.sizes };
-      const sent = isRewritten ? withFourByteLengths(withoutSets(payload, head.sizes, codec.nalLengthSize, codec.family, codec.parameterSets), codec.nalLengthSize) : stored;
-      const framed = isRewritten ? { ...track, codec: { ...codec, nalLengthSize: 4 as const } } : track;
-      const sized = { ...head, sizes: sent.sizes };
-      if (protection === null) return [writeFragmentHead(sized), sent.payload];
-      return [writeFragmentHead({ ...sized, encryption: encryptSamples(framed, protection, first, sent, form) }), sent.payload];
-    },
+  if (!isRewritten && protection === null) return { kind: 'copy', head: writeFragmentHead(head), ranges: sampleRanges(track, first, end) };
+  const planned = (layout: NalLayout | null): SegmentPlan => {
+    const sizes = layout === null || !isRewritten ? head.sizes : sampleSizes(layout);
+    const encryption = protection === null ? null : planEncryption(track, protection, { first, sizes, layout }, form);
+    const written = writeFragmentHead({ ...head, sizes, ...(encryption === null ? {} : { encryption: encryption.boxes }) });
+    return planPayload(track, first, end, written, isRewritten ? layout : null, encryption);
   };
+  if (codec.kind !== 'video') return planned(null);
+  return { kind: 'look', look: async (stored) => planned(await layoutOf(track, codec, first, end, { slices: protection !== null, cmaf: isRewritten }, stored)) };
+}
+
+function sampleSizes({ counts, sizes }: NalLayout): Uint32Array {
+  let next = 0;
+  return counts.map((count) => {
+    let bytes = 0;
+    for (const end = next + count; next < end; next++) bytes += sizes[next];
+    return bytes;
+  });
 }
 
 function headOf(track: Track, first: number, end: number, sequence: number, form: FragmentForm, until?: number): FragmentHead {

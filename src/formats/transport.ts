@@ -1,18 +1,19 @@
 /** Presentation to transport stream segments (media-rules 2.3, 4.3 and 5). */
-import { withoutSets } from '../codec/nal.ts';
-import { withFourByteLengths, type Samples } from '../codec/nallength.ts';
 import { IsomerError } from '../errors.ts';
-import type { ByteRange, SegmentPlan } from '../formats.ts';
+import type { SegmentPlan, StoredBytes } from '../formats.ts';
+import type { VideoCodec } from '../model/codec.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { CARRIES, carries } from '../manifest/common.ts';
 import { defaultMuxedAudio } from '../manifest/hlsaudio.ts';
 import { checkMuxedKey } from '../manifest/protection.ts';
 import { decodeTimes, isSync, presentationTime, presentationTimes, type SampleTable } from '../model/samples.ts';
 import { audioStream } from '../mpegts/audio.ts';
+import { openNalForm, type NalForm } from '../mpegts/nalform.ts';
+import { encryptAudioFrames } from '../mpegts/protect.ts';
 import { planTsSegment, type TsAudio, type TsInput, type TsSamples, type TsVideo } from '../mpegts/segment.ts';
 import { CLOCK_RATE, toClockRelative, type Ticks } from '../time.ts';
-import { audioSetup, encryptFrames, encryptPictures, sampleProtection } from './encrypt.ts';
-import { sampleRanges } from './ranges.ts';
+import { audioSetup, openSampleAes, sampleProtection } from './encrypt.ts';
+import { layoutOf, payloadReads, remember, type Sizes } from './look.ts';
 
 /** 10 s: added to every time stamp, so that decode times before 0 stay positive (media-rules 1.5). */
 const CLOCK_OFFSET = 900_000;
@@ -23,11 +24,13 @@ export type MuxedAudio = { readonly set: SwitchingSet; readonly track: Track };
 export function planTransport(set: SwitchingSet, track: Track, segment: number, audio: MuxedAudio | null): SegmentPlan {
   const [first, end] = [track.cuts[segment], track.cuts[segment + 1]];
   if (track.codec.kind === 'text') return planWebVtt(set, track, first);
-  if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null, track);
+  if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null);
   if (audio !== null) checkMuxedKey(track, audio);
   const muxed = audio === null ? null : audioWithin(audio, set, segment);
-  return plan({ video: videoOf(set, track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end }, audio?.track ?? null);
+  return plan({ video: videoOf(set, track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end });
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 /** A WebVTT file: text has no place in these streams (RFC 8216 3.5). */
 function planWebVtt({ name }: SwitchingSet, { webvtt, codec }: Track, index: number): SegmentPlan {
@@ -37,7 +40,7 @@ function planWebVtt({ name }: SwitchingSet, { webvtt, codec }: Track, index: num
 
 /** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */
 export function planTransportKeyFrame(set: SwitchingSet, track: Track, sample: number, index: number): SegmentPlan {
-  return plan({ video: videoOf(set, track, sample, sample + 1), audio: null, segment: index }, { track, first: sample, end: sample + 1 }, null);
+  return plan({ video: videoOf(set, track, sample, sample + 1), audio: null, segment: index }, { track, first: sample, end: sample + 1 });
 }
 
 /** The audio frames of a muxed segment: those presented in [start, end); the outermost segments take what lies outside. */
@@ -86,10 +89,21 @@ function audioOf(set: SwitchingSet, track: Track, first: number, end: number): T
   const { codec } = track;
   if (codec.kind !== 'audio') throw new Error('only audio is framed as audio');
   const stream = { ...withoutEmpty(stampsOf(track, first, end)), stream: audioStream(codec), language: set.language };
-  if (sampleProtection(track) === null) return stream;
+  const cipher = openSampleAes(track);
+  if (cipher === null) return stream;
   // SAMPLE-AES counts its clear bytes from the ADTS header: nothing may stand between it and the stored frame.
   if ((stream.stream.adts?.layout.length ?? 0) > 0) throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: `SAMPLE-AES of track ${set.name}`, expected: 'a channel configuration of 1 to 7', found: '0' });
-  return { ...stream, encryption: audioSetup(codec) };
+  const family = codec.family === 'eac3' ? 'eac3' : 'aac';
+  return {
+    ...stream,
+    encryption: {
+      setup: audioSetup(codec),
+      open() {
+        const opened = cipher();
+        return (payload, sizes) => encryptAudioFrames(payload, sizes, family, opened);
+      },
+    },
+  };
 }
 
 function stampsOf({ samples, timescale, source }: Track, first: number, end: number): TsSamples {
@@ -125,58 +139,56 @@ function leastComposition({ composition }: SampleTable): number {
   return least;
 }
 
+/** `dropped` hears of bytes that are left out. */
+type OpenForm = (dropped?: (bytes: number) => void) => NalForm;
+
 type VideoRun = { readonly track: Track; readonly first: number; readonly end: number };
 
-function plan(input: TsInput, video: VideoRun | null, audio: Track | null): SegmentPlan {
-  const isDirect = video === null || (!video.track.inBandSets && video.track.codec.kind === 'video' && video.track.codec.nalLengthSize === 4);
-  const isClear = [video?.track ?? null, audio].every((track) => track === null || sampleProtection(track) === null);
-  if (isDirect && isClear) return { kind: 'windows', ...planTsSegment(input) };
-  return planInMemory(input, video, audio);
-}
-
-/** Samples with parameter sets, delimiters or short length fields are brought into form first; SAMPLE-AES makes slices longer. */
-function planInMemory(input: TsInput, video: VideoRun | null, audioTrack: Track | null): SegmentPlan {
-  const { audio } = input;
-  const videoRanges = video === null ? [] : sampleRanges(video.track, video.first, video.end);
-  const audioRanges: ByteRange[] = audio === null ? [] : Array.from(audio.sizes, (length, i) => ({ source: audio.source, offset: audio.offsets[i], length }));
+/** Parameter sets, delimiters and short length fields are brought into form; SAMPLE-AES makes slices longer: a look tells by how much. */
+function plan(input: TsInput, video: VideoRun | null): SegmentPlan {
+  const { codec } = video?.track ?? {};
+  if (video === null || codec?.kind !== 'video' || input.video === null) return { kind: 'windows', ...planTsSegment(input) };
+  const isDirect = !video.track.inBandSets && codec.nalLengthSize === 4 && sampleProtection(video.track) === null;
+  if (isDirect) return { kind: 'windows', ...planTsSegment(input) };
+  const { video: samples } = input;
+  const cipher = openSampleAes(video.track);
+  const open: OpenForm = (dropped) => openNalForm(codec.nalLengthSize, cipher?.() ?? null, dropped);
   return {
-    kind: 'build',
-    ranges: [...videoRanges, ...audioRanges],
-    build(payload) {
-      const videoBytes = videoRanges.reduce((sum, { length }) => sum + length, 0);
-      const pictures = video === null ? null : transportSamples(video, payload.subarray(0, videoBytes));
-      const frames = payload.subarray(videoBytes);
-      if (audio !== null && audioTrack !== null) encryptFrames(audioTrack, frames, audio.sizes);
-      const memory: Record<string, Uint8Array> = { video: pictures?.payload ?? NO_BYTES, audio: frames };
-      const rebased: TsInput = {
-        ...input,
-        video: input.video === null || pictures === null ? null : { ...input.video, source: 'video', sizes: pictures.sizes, offsets: runningOffsets(pictures.sizes) },
-        audio: audio === null ? null : { ...audio, source: 'audio', offsets: runningOffsets(audio.sizes) },
-      };
-      return Array.from(planTsSegment(rebased).windows(), (window) => {
-        // A Buffer: the packet writer copies from it faster. Every byte that comes out is written.
-        const buffer = Buffer.allocUnsafeSlow(window.capacity);
-        for (const { source, offset, length, at } of window.reads) buffer.set(memory[source].subarray(offset, offset + length), at);
-        return window.make(buffer);
-      });
+    kind: 'look',
+    async look(stored) {
+      const sizes = await sentSizes(video, codec, open, stored);
+      return { kind: 'windows', ...planTsSegment({ ...input, video: { ...samples, form: { ...sizes, open } } }) };
     },
   };
 }
 
-const NO_BYTES = new Uint8Array(0);
-
-/** Samples in the form that the writer wants (media-rules 4.3), enciphered where the track is. */
-function transportSamples({ track, first, end }: VideoRun, stored: Uint8Array): Samples {
-  const { codec, samples } = track;
-  if (codec.kind !== 'video') throw new Error('only video has NAL units');
-  const filtered = withFourByteLengths(withoutSets(stored, samples.sizes.subarray(first, end), codec.nalLengthSize, codec.family, codec.parameterSets), codec.nalLengthSize);
-  return encryptPictures(track, filtered);
-}
-
-function runningOffsets(sizes: Uint32Array): Float64Array {
-  const offsets = new Float64Array(sizes.length);
-  for (let i = 1; i < sizes.length; i++) offsets[i] = offsets[i - 1] + sizes[i - 1];
-  return offsets;
+/** Goes through all samples once as if they were sent: only that tells how many bytes emulation prevention adds to ciphertext. */
+async function sentSizes({ track, first, end }: VideoRun, codec: VideoCodec, open: OpenForm, stored: StoredBytes): Promise<Sizes> {
+  // Parameter sets other than those of the sample entry are refused here.
+  if (track.inBandSets) await layoutOf(track, codec, first, end, { slices: false, cmaf: true }, stored);
+  const own = track.samples.sizes.subarray(first, end);
+  return remember(track.protection ?? track.samples, `ts ${first} ${end}`, async () => {
+    const [sizes, growth] = [new Uint32Array(own.length), new Uint32Array(own.length)];
+    let sample = 0;
+    let used = 0;
+    const form = open((bytes) => void (growth[sample] += bytes));
+    const count = (_: Uint8Array, from: number, to: number): void => void (sizes[sample] += to - from);
+    const reads = payloadReads(track, first, end);
+    const total = own.reduce((sum, size) => sum + size, 0);
+    for (let start = 0; start < total; start += stored.buffer.length) {
+      const length = Math.min(stored.buffer.length, total - start);
+      await stored.read(reads(start, length, 0));
+      for (let at = 0; at < length; ) {
+        for (; used === own[sample]; used = 0) sample++;
+        const taken = Math.min(length - at, own[sample] - used);
+        form(stored.buffer, at, at + taken, own[sample] - used - taken, count);
+        at += taken;
+        used += taken;
+      }
+    }
+    // What is added, apart from what is left out: by so much may output get ahead of input.
+    return { sizes, growth: growth.map((dropped, i) => sizes[i] + dropped - own[i]) };
+  });
 }
 
 /** The audio that a muxed presentation carries, as its manifest says: the one asked for by name, else the default; null without audio that a transport stream can hold. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { concatBytes } from '../bytes.ts';
-import { withoutSets } from '../codec/nal.ts';
+import { withoutSets } from '../codec/testing.ts';
 import { IsomerError } from '../errors.ts';
 import type { AudioCodec, Codec, VideoCodec } from '../model/codec.ts';
 import { decodeTime, isSync } from '../model/samples.ts';

@@ -1,9 +1,13 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { escapeNal, unescapeNal } from '../codec/nal.ts';
-import { encryptAudioFrames, encryptAvcSamples, ENCRYPTED_VIDEO, encryptedAudio, type BlockCipher } from './protect.ts';
+import { unescapeNal } from '../codec/nal.ts';
+import { escapeNal, withFourByteLengths, withoutSets } from '../codec/testing.ts';
+import { restartedCbc } from '../protection/restartedcbc.ts';
+import { openNalForm } from './nalform.ts';
+import { encryptAudioFrames, ENCRYPTED_VIDEO, encryptedAudio, type BlockCipher } from './protect.ts';
 import { programTables } from './psi.ts';
+import { encryptAvcSamples } from './testing.ts';
 
 const KEY = Buffer.from('2b7e151628aed2a6abf7158809cf4f3c', 'hex');
 const IV = Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex');
@@ -64,6 +68,35 @@ describe('SAMPLE-AES video', () => {
         expect(at).toBe(encrypted.payload.length);
       }),
       { numRuns: 200 },
+    );
+  });
+
+  it.each([1, 2, 4])('in pieces that end anywhere, with length fields of %i bytes, equals the whole by the letter', (lengthSize) => {
+    const units = fc.array(fc.array(fc.tuple(fc.constantFrom(0x65, 0x41, 0x09, 0x67, 0x06), fc.oneof(fc.array(fc.constantFrom(0, 0, 0, 1, 3, 255), { maxLength: 240 }), fc.array(fc.nat(255), { maxLength: 240 }))), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 4 });
+    const pieces = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(units, pieces, fc.boolean(), (samples, lengths, isEncrypted) => {
+        const stored = samples.map((list) => Buffer.concat(list.flatMap(([type, bytes]) => [Buffer.alloc(lengthSize).fill(bytes.length + 1, lengthSize - 1), Buffer.from([type, ...bytes])])));
+        const sizes = Uint32Array.from(stored, ({ length }) => length);
+        const formed = withFourByteLengths(withoutSets(Buffer.concat(stored), sizes, lengthSize, 'avc'), lengthSize);
+        const whole = isEncrypted ? encryptAvcSamples(Uint8Array.from(formed.payload), formed.sizes, cipher) : formed;
+        const expected = nalsOf(whole.payload).flatMap((unit) => [0, 0, 0, 1, ...unit]);
+        let dropped = 0;
+        const form = openNalForm(lengthSize, isEncrypted ? restartedCbc(KEY, IV) : null, (bytes) => void (dropped += bytes));
+        const sent: number[] = [];
+        let turn = 0;
+        for (const sample of stored) {
+          for (let from = 0; from < sample.length; turn++) {
+            const to = Math.min(sample.length, from + lengths[turn % lengths.length]);
+            form(sample, from, to, sample.length - to, (bytes, a, b) => void sent.push(...bytes.subarray(a, b)));
+            from = to;
+          }
+        }
+        expect(Buffer.from(sent).toString('hex')).toBe(Buffer.from(expected).toString('hex'));
+        const left = samples.flat().filter(([type]) => type === 0x09 || type === 0x67);
+        expect(dropped).toBe(left.reduce((sum, [, bytes]) => sum + lengthSize + 1 + bytes.length, 0));
+      }),
+      { numRuns: 150 },
     );
   });
 

@@ -3,67 +3,26 @@
  * sample are enciphered, and how the program map table says so. The cipher comes from outside: AES-128-CBC over whole
  * blocks, begun anew for each message.
  */
-import { concatBytes, viewOf } from '../bytes.ts';
-import { AVC_NAL, escapeNal, nalEnd, nalType } from '../codec/nal.ts';
+import { concatBytes } from '../bytes.ts';
+import { AVC_NAL } from '../codec/nal.ts';
 import { IsomerError } from '../errors.ts';
 
-/** Whole blocks in, as many out; the argument may be overwritten. */
-export type BlockCipher = (blocks: Uint8Array) => Uint8Array;
+/** Whole blocks in, as many out; the argument may be overwritten. Not `isStart`: the message before goes on. */
+export type BlockCipher = (blocks: Uint8Array, isStart?: boolean) => Uint8Array;
 
-const BLOCK = 16;
-const NAL_LENGTH_BYTES = 4;
+export const BLOCK = 16;
 /** 2.2: NAL units up to this length stay clear. */
 const CLEAR_NAL_BYTES = 48;
 /** NAL unit header and unencrypted leader. */
-const NAL_LEADER_BYTES = 32;
+export const NAL_LEADER_BYTES = 32;
 /** One block in ten. */
-const SKIPPED_BYTES = 144;
+export const SKIPPED_BYTES = 144;
 /** 2.3.1: clear bytes in front of an audio frame, behind its ADTS header. */
 const AUDIO_LEADER_BYTES = 16;
 
-/**
- * Slices enciphered (2.2) and emulation prevention put in once more over all of the unit: a reader takes it out,
- * deciphers, and has the unit as it was. `payload` holds samples with 4-byte length fields one after the other.
- */
-export function encryptAvcSamples(payload: Uint8Array, sizes: Uint32Array, cipher: BlockCipher): { readonly payload: Uint8Array; readonly sizes: Uint32Array } {
-  const parts: Uint8Array[] = [];
-  const grown = new Uint32Array(sizes.length);
-  let end = 0;
-  for (let i = 0; i < sizes.length; i++) {
-    let at = end;
-    end += sizes[i];
-    for (let next = 0; at < end; at = next) {
-      next = nalEnd(payload, at, end, NAL_LENGTH_BYTES);
-      const nal = payload.subarray(at + NAL_LENGTH_BYTES, next);
-      const sent = isEncrypted(nal) ? escapeNal(encryptNal(nal, cipher)) : nal;
-      const length = new Uint8Array(NAL_LENGTH_BYTES);
-      viewOf(length).setUint32(0, sent.length);
-      parts.push(length, sent);
-      grown[i] += NAL_LENGTH_BYTES + sent.length;
-    }
-  }
-  return { payload: concatBytes(parts), sizes: grown };
-}
-
-function isEncrypted(nal: Uint8Array): boolean {
-  const type = nalType('avc', nal[0]);
-  return (type === AVC_NAL.slice || type === AVC_NAL.idr) && nal.length > CLEAR_NAL_BYTES;
-}
-
-/** A block, 144 bytes left alone, and so on; a last block that nothing follows stays clear. */
-function encryptNal(nal: Uint8Array, cipher: BlockCipher): Uint8Array {
-  const count = Math.ceil((nal.length - NAL_LEADER_BYTES - BLOCK) / (BLOCK + SKIPPED_BYTES));
-  const blocks = new Uint8Array(BLOCK * count);
-  const out = new Uint8Array(nal);
-  for (let i = 0, at = NAL_LEADER_BYTES; i < count; i++, at += BLOCK + SKIPPED_BYTES) copyBlock(out, at, blocks, BLOCK * i);
-  const encrypted = cipher(blocks);
-  for (let i = 0, at = NAL_LEADER_BYTES; i < count; i++, at += BLOCK + SKIPPED_BYTES) copyBlock(encrypted, BLOCK * i, out, at);
-  return out;
-}
-
-/** A loop is cheaper than two views. */
-function copyBlock(from: Uint8Array, at: number, to: Uint8Array, place: number): void {
-  for (let i = 0; i < BLOCK; i++) to[place + i] = from[at + i];
+/** Which NAL units are enciphered (2.2), by type and bytes. */
+export function isEncryptedNal(type: number, bytes: number): boolean {
+  return (type === AVC_NAL.slice || type === AVC_NAL.idr) && bytes > CLEAR_NAL_BYTES;
 }
 
 export type AudioFamily = 'aac' | 'ac3' | 'eac3';

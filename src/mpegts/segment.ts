@@ -8,6 +8,7 @@
 import { IsomerError } from '../errors.ts';
 import { PACKET_BYTES } from '../kernels/kernels.ts';
 import type { AudioStream } from './audio.ts';
+import type { NalForm } from './nalform.ts';
 import { ADTS_BYTES, AVC_ACCESS_UNIT_DELIMITER, CLOCK_WRAP, pesHeaderBytes, VIDEO_STREAM_ID, writeAdtsHeader, writePesHeader } from './pes.ts';
 import { Packetizer, packetsFor, type Layout } from './packet.ts';
 import { ENCRYPTED_VIDEO, encryptedAudio, type AudioSetup } from './protect.ts';
@@ -23,8 +24,12 @@ export type TsSamples = {
   readonly dts: Float64Array;
 };
 
-/** Samples with 4-byte NAL length fields, without access unit delimiters and parameter sets. */
+/** Samples that are not sent as they are: their bytes on the wire, how far those may run ahead of the stored ones, and what makes them. */
+export type TsForm = { readonly sizes: Uint32Array; readonly growth: Uint32Array; open(): NalForm };
+
+/** Without a form: samples with 4-byte NAL length fields, without access unit delimiters and parameter sets. */
 export type TsVideo = TsSamples & {
+  readonly form?: TsForm;
   readonly sync: (sample: number) => boolean;
   /** In stored order, without start code: repeated before each key frame. */
   readonly parameterSets: readonly Uint8Array[];
@@ -32,8 +37,10 @@ export type TsVideo = TsSamples & {
   readonly encrypted?: boolean;
 };
 
-/** `encryption`: the samples are encrypted with SAMPLE-AES. */
-export type TsAudio = TsSamples & { readonly stream: AudioStream; readonly language: string; readonly encryption?: AudioSetup };
+/** What the program map table says of frames that are encrypted with SAMPLE-AES, and what encrypts frames in place. */
+export type TsAudioEncryption = { readonly setup: AudioSetup; open(): (payload: Uint8Array, sizes: Uint32Array) => void };
+
+export type TsAudio = TsSamples & { readonly stream: AudioStream; readonly language: string; readonly encryption?: TsAudioEncryption };
 
 export type TsInput = {
   readonly video: TsVideo | null;
@@ -89,7 +96,7 @@ export function planTsSegment(input: TsInput): TsPlan {
   const tables = programTables(
     [
       ...(video === null ? [] : [{ pid: VIDEO_PID, streamType: STREAM_TYPES.avc, language: '', ...(video.encrypted === true ? ENCRYPTED_VIDEO : {}) }]),
-      ...(audio === null ? [] : [{ pid: AUDIO_PID, streamType: audio.stream.streamType, descriptors: audio.stream.descriptors, language: audio.language, ...(audio.encryption === undefined ? {} : encryptedAudio(audio.encryption)) }]),
+      ...(audio === null ? [] : [{ pid: AUDIO_PID, streamType: audio.stream.streamType, descriptors: audio.stream.descriptors, language: audio.language, ...(audio.encryption === undefined ? {} : encryptedAudio(audio.encryption.setup)) }]),
     ],
     video === null ? AUDIO_PID : VIDEO_PID,
     input.segment,
@@ -113,7 +120,7 @@ function videoUnits(video: TsVideo): Unit[] {
   const units: Unit[] = [];
   for (let i = 0; i < count; i++) {
     const key = video.sync(i);
-    const bytes = pesHeaderBytes(video.pts[i], video.dts[i]) + AVC_ACCESS_UNIT_DELIMITER.length + (key ? setBytes : 0) + video.sizes[i];
+    const bytes = pesHeaderBytes(video.pts[i], video.dts[i]) + AVC_ACCESS_UNIT_DELIMITER.length + (key ? setBytes : 0) + (video.form?.sizes ?? video.sizes)[i];
     const pcr = video.dts[i] - lead;
     units.push({ stream: 'video', pid: VIDEO_PID, pcr, randomAccess: key, bytes, extra: 0, first: i, end: i + 1 });
   }
@@ -204,8 +211,9 @@ function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array
     const total = sampleBytes(input, unit);
     let from = 0;
     do {
-      const to = Math.min(total, from + PIECE_BYTES);
-      const wanted = withPiece(room, { unit, from, to }, total);
+      // Frames that are encrypted are needed whole: a unit of them fits into any window.
+      const to = unit.stream === 'audio' && input.audio?.encryption !== undefined ? total : Math.min(total, from + PIECE_BYTES);
+      const wanted = withPiece(room, input, { unit, from, to }, total);
       if (pieces.length > 0 && capacityOf(wanted) > WINDOW_BYTES) {
         yield flush();
         continue;
@@ -231,9 +239,12 @@ function roomFor(tables: Uint8Array | null): Room {
   return { video: 0, audio: 0, overhead: PACKET_BYTES + (tables?.length ?? 0) };
 }
 
-function withPiece({ video, audio, overhead }: Room, { unit, from, to }: Piece, total: number): Room {
+function withPiece({ video, audio, overhead }: Room, input: TsInput, { unit, from, to }: Piece, total: number): Room {
   const bytes = to - from;
-  const headers = from === 0 ? unit.bytes - total : 0;
+  const form = unit.stream === 'video' ? input.video?.form : undefined;
+  const sent = form === undefined ? total : form.sizes[unit.first];
+  // What a sample grows by counts where it begins, in full.
+  const headers = from === 0 ? unit.bytes - sent + (form?.growth[unit.first] ?? 0) : 0;
   const packets = unit.stream === 'clock' ? 1 : packetsFor(headers + bytes, true) + 2 + (to === total ? unit.extra : 0);
   const isAudio = unit.stream === 'audio';
   return { video: video + (isAudio ? 0 : bytes), audio: audio + (isAudio ? bytes : 0), overhead: overhead + packets * PACKET_BYTES - bytes };
@@ -309,7 +320,10 @@ const NAL_LENGTH_BYTES = 4;
 
 function makeFeeder(input: TsInput, packetizer: Packetizer): Feeder {
   const scratch = new Uint8Array(64);
+  const form = input.video?.form?.open() ?? null;
   const startCodes = makeStartCodes();
+  const encrypt = input.audio?.encryption?.open() ?? null;
+  const put = (bytes: Uint8Array, from: number, to: number): void => packetizer.put(bytes, from, to);
   return ({ unit, from, to }, buffer, at) => {
     if (unit.stream === 'clock') return packetizer.clock(unit.pid, unit.pcr);
     if (from === 0) packetizer.open(unit);
@@ -326,9 +340,12 @@ function makeFeeder(input: TsInput, packetizer: Packetizer): Feeder {
           }
         }
       }
-      startCodes(buffer, at, at + to - from, video.sizes[unit.first] - to);
-      packetizer.put(buffer, at, at + to - from);
+      const left = video.sizes[unit.first] - to;
+      if (form !== null) return form(buffer, at, at + to - from, left, put);
+      startCodes(buffer, at, at + to - from, left);
+      put(buffer, at, at + to - from);
     } else if (input.audio !== null) {
+      encrypt?.(buffer.subarray(at, at + to - from), input.audio.sizes.subarray(unit.first, unit.end));
       feedAudio(input.audio, unit, from, to, buffer, at);
     }
   };

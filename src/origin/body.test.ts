@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { SegmentPlan, SegmentWindow } from '../formats.ts';
-import { HELD_BYTES, joinReads, MAX_BUILD_BYTES, planBody, sendBody, sliceBody, type BodyPlan, type ReadableSource, type Sink } from './body.ts';
+import { HELD_BYTES, joinReads, planBody, sendBody, sliceBody, type BodyPlan, type ReadableSource, type Sink } from './body.ts';
 import { createPool, type BufferPool } from './pool.ts';
 import { patternByte, patternSource } from './testing.ts';
 
@@ -41,8 +41,8 @@ async function bodyOf(plan: SegmentPlan, source: ReadableSource = patternSource(
 }
 
 function expectAllBack({ pool, released }: Sent): void {
-  const { held, heldBytes, reserved } = pool.stats();
-  expect({ held, heldBytes, reserved, released: released() }).toEqual({ held: 0, heldBytes: 0, reserved: 0, released: 1 });
+  const { held, heldBytes } = pool.stats();
+  expect({ held, heldBytes, released: released() }).toEqual({ held: 0, heldBytes: 0, released: 1 });
 }
 
 const copy = (head: number, ...ranges: readonly (readonly [offset: number, length: number])[]): SegmentPlan => ({
@@ -143,51 +143,34 @@ describe('window plans', () => {
   });
 });
 
-describe('build plans', () => {
-  const build = (...lengths: readonly number[]): SegmentPlan => ({
-    kind: 'build',
-    ranges: lengths.map((length, i) => ({ source: 'a', offset: i * 1000, length })),
-    build: (payload) => [Uint8Array.of(9), payload.toReversed()],
+describe('plans that must look first', () => {
+  const looking = (seen: number[][]): SegmentPlan => ({
+    kind: 'look',
+    async look({ buffer, read }) {
+      await read([{ source: 'a', offset: 5, length: 3, at: 1 }]);
+      seen.push([...buffer.subarray(1, 4)]);
+      return windowsPlan([20, 30]);
+    },
   });
 
-  test('are made before anything is sent and hold their memory until then', async () => {
-    const sent = await bodyOf(build(10, 20));
-    expect(sent.body.length).toBe(31);
-    expect(sent.pool.stats().reserved).toBe(60);
+  test('see stored bytes, then are sent like others; nothing is held in between', async () => {
+    const seen: number[][] = [];
+    const sent = await bodyOf(looking(seen));
+    expect(seen).toEqual([[...patternBytes(5, 3)]]);
+    expect([sent.body.length, sent.pool.stats().held]).toEqual([50, 0]);
     const client = clientOf();
-    await sendBody(sent.body, client, sent.pool);
-    expect(client.received().equals(Buffer.concat([Uint8Array.of(9), Buffer.concat([patternBytes(0, 10), patternBytes(1000, 20)]).toReversed()]))).toBe(true);
+    await sendBody(sliceBody(sent.body, looking([]), 10, 25), client, sent.pool);
+    expect(client.received().equals(patternBytes(10, 25))).toBe(true);
     expectAllBack(sent);
   });
 
-  test('a release without sending gives all back, once', async () => {
-    const sent = await bodyOf(build(10));
-    expect(sent.pool.stats().reserved).toBe(20);
-    sent.body.release();
-    sent.body.release();
-    expectAllBack(sent);
-  });
-
-  test('failing reads and builds keep no memory', async () => {
+  test('that fail keep no memory and release nothing', async () => {
     const pool = createPool();
-    const failing = patternSource(() => Promise.reject(new Error('disk')));
-    await expect(bodyOf(build(10), failing, pool)).rejects.toThrow('disk');
-    await expect(bodyOf({ ...build(10), build: () => { throw new Error('shape'); } } as SegmentPlan, patternSource(), pool)).rejects.toThrow('shape');
-    expect(pool.stats().reserved).toBe(0);
-  });
-
-  test('too large ones are refused before memory is taken', async () => {
-    const source = patternSource();
-    await expect(bodyOf(build(MAX_BUILD_BYTES, 1), source)).rejects.toThrow(/67108865 bytes/);
-    expect(source.reads).toEqual([]);
-  });
-
-  test('too many at a time are refused as busy', async () => {
-    const pool = createPool(1, 100);
-    const first = await bodyOf(build(40), patternSource(), pool);
-    await expect(bodyOf(build(20), patternSource(), pool)).rejects.toMatchObject({ code: 'MPE_STORAGE_SERVER_BUSY' });
-    first.body.release();
-    await expect(bodyOf(build(20), patternSource(), pool)).resolves.toBeDefined();
+    await expect(bodyOf(looking([]), patternSource(() => Promise.reject(new Error('disk'))), pool)).rejects.toThrow('disk');
+    const failing: SegmentPlan = { kind: 'look', look: () => Promise.reject(new Error('shape')) };
+    const release = vi.fn<() => void>();
+    await expect(planBody(failing, { sources: new Map(), pool, release })).rejects.toThrow('shape');
+    expect([pool.stats().held, release.mock.calls.length]).toEqual([0, 0]);
   });
 });
 
@@ -291,8 +274,5 @@ describe('pool', () => {
     const buffer = pool.take(1);
     buffer.give();
     expect(() => buffer.give()).toThrow('once');
-    const unreserve = pool.reserve(1);
-    unreserve();
-    expect(unreserve).toThrow('once');
   });
 });

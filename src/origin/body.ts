@@ -34,17 +34,14 @@ export type Sink = {
 
 /** Our own bytes per response (architecture 6.9). */
 export const HELD_BYTES = 256 * 1024;
-/** Largest segment that is made in memory as a whole. */
-export const MAX_BUILD_BYTES = 64 * 1024 * 1024;
+/** Of the buffer that stored bytes are looked at through. */
+const LOOK_BYTES = 128 * 1024;
 /** Reads of one window that are under way together. */
 const PARALLEL_READS = 8;
 
 export type PlanContext = { readonly sources: ReadableSources; readonly pool: BufferPool; readonly release: () => void };
 
-/**
- * A plan with its length; `build` plans are built here, so that their errors come before the headers. When it rejects, `release` has not
- * been called.
- */
+/** A plan with its length; looks are taken here, so that their errors come before the headers. When it rejects, `release` has not been called. */
 export async function planBody(plan: SegmentPlan, { sources, pool, release }: PlanContext): Promise<BodyPlan> {
   const common = { skip: 0, sources, release: once(release) };
   if (plan.kind === 'windows') return { ...common, length: plan.length, total: plan.length, windows: () => plan.windows() };
@@ -52,25 +49,14 @@ export async function planBody(plan: SegmentPlan, { sources, pool, release }: Pl
     const total = plan.head.length + bytesOf(plan.ranges);
     return { ...common, length: total, total, windows: () => copyWindows(plan.head, plan.ranges, 0, total) };
   }
-  const unreserve = pool.reserve(2 * limitBuild(bytesOf(plan.ranges)));
+  const buffer = pool.take(LOOK_BYTES);
+  let known: SegmentPlan;
   try {
-    const parts = await buildParts(plan, sources);
-    const total = parts.reduce((sum, part) => sum + part.length, 0);
-    const releaseAll = once(() => {
-      unreserve();
-      release();
-    });
-    return { ...common, release: releaseAll, length: total, total, windows: () => parts.map((part) => ({ capacity: 0, reads: [], make: () => part })) };
-  } catch (error) {
-    unreserve();
-    throw error;
+    known = await plan.look({ buffer: buffer.bytes, read: (reads) => readAll(reads, buffer.bytes, sources) });
+  } finally {
+    buffer.give();
   }
-}
-
-async function buildParts(plan: Extract<SegmentPlan, { kind: 'build' }>, sources: ReadableSources): Promise<readonly Uint8Array[]> {
-  const payload = new Uint8Array(bytesOf(plan.ranges));
-  await readAll(packRanges(plan.ranges), payload, sources);
-  return plan.build(payload);
+  return planBody(known, { sources, pool, release });
 }
 
 /** The same body, bytes [start, start + length) of it. */
@@ -79,26 +65,11 @@ export function sliceBody(body: BodyPlan, plan: SegmentPlan, start: number, leng
   return { ...body, length, total: length, windows: () => copyWindows(plan.head, plan.ranges, start, start + length) };
 }
 
-function limitBuild(bytes: number): number {
-  if (bytes <= MAX_BUILD_BYTES) return bytes;
-  throw new IsomerError('MPE_FORMAT_NOT_SUPPORTED', { what: 'segment made in memory', expected: `at most ${MAX_BUILD_BYTES} bytes`, found: `${bytes} bytes` });
-}
-
 function bytesOf(ranges: readonly ByteRange[]): number {
   return ranges.reduce((sum, { length }) => sum + length, 0);
 }
 
 type Read = SegmentWindow['reads'][number];
-
-function packRanges(ranges: readonly ByteRange[]): Read[] {
-  const reads: Read[] = [];
-  let at = 0;
-  for (const range of ranges) {
-    reads.push({ ...range, at });
-    at += range.length;
-  }
-  return reads;
-}
 
 /** Bytes [start, end) of head and ranges, in windows of at most HELD_BYTES. */
 function* copyWindows(head: Uint8Array, ranges: readonly ByteRange[], start: number, end: number): Generator<SegmentWindow> {

@@ -3,7 +3,7 @@ import { handle } from './handler.ts';
 import { createMetrics } from './metrics.ts';
 import { makeWorld } from './testing.ts';
 
-const holdings = { buffers: () => ({ heldBytes: 7, reserved: 8 }), assets: () => ({ assets: 1, bytes: 2, leases: 3, opened: 4, failures: 5 }) };
+const holdings = { buffers: () => ({ heldBytes: 7 }), assets: () => ({ assets: 1, bytes: 2, leases: 3, opened: 4, failures: 5 }) };
 
 test('requests, bytes, times and holdings are told in the text format', async () => {
   const metrics = createMetrics(holdings);
@@ -24,7 +24,6 @@ test('requests, bytes, times and holdings are told in the text format', async ()
     'isomer_requests_active 1',
     'isomer_request_seconds_bucket{le="0.005"} 4',
     'isomer_buffer_bytes 7',
-    'isomer_reserved_bytes 8',
     'isomer_assets_open 1',
     'isomer_index_bytes 2',
     'isomer_leases 3',

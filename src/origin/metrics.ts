@@ -17,7 +17,7 @@ export type Meter = { begin(): void; end(served: Served): void };
 
 /** Read when figures are asked for. */
 export type Holdings = {
-  readonly buffers: () => { readonly heldBytes: number; readonly reserved: number };
+  readonly buffers: () => { readonly heldBytes: number };
   readonly assets: () => { readonly assets: number; readonly bytes: number; readonly leases: number; readonly opened: number; readonly failures: number };
 };
 
@@ -41,7 +41,6 @@ export function createMetrics({ buffers, assets }: Holdings): Metrics {
     const made: Gauge = new Gauge({ name, help, registers, collect: () => made.set(read()) });
   };
   gauge('isomer_buffer_bytes', 'Pooled buffers that responses hold', () => buffers().heldBytes);
-  gauge('isomer_reserved_bytes', 'Memory that is promised to segments made as a whole', () => buffers().reserved);
   gauge('isomer_assets_open', 'Assets that are kept open', () => assets().assets);
   gauge('isomer_index_bytes', 'Memory of their indexes', () => assets().bytes);
   gauge('isomer_leases', 'Responses that read from an asset', () => assets().leases);

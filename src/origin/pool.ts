@@ -4,7 +4,6 @@
  */
 import assert from 'node:assert';
 import { allocate } from '../kernels/kernels.ts';
-import { IsomerError } from '../errors.ts';
 
 export type PooledBuffer = {
   /** Exactly as long as asked for. Not zeroed. */
@@ -17,8 +16,6 @@ export type PoolStats = {
   /** Bytes of all buffers that are out now, and the most that ever were. */
   readonly heldBytes: number;
   readonly peakBytes: number;
-  /** Bytes of all reservations. */
-  readonly reserved: number;
   /** Buffers that are out. */
   readonly held: number;
   /** Buffers that wait for use. */
@@ -27,8 +24,6 @@ export type PoolStats = {
 
 export type BufferPool = {
   take(bytes: number): PooledBuffer;
-  /** Room for memory that is not pooled; MPE_STORAGE_SERVER_BUSY when too much is out. The result gives it back, once. */
-  reserve(bytes: number): () => void;
   stats(): PoolStats;
 };
 
@@ -36,14 +31,13 @@ export type BufferPool = {
 const SIZES = [16 * 1024, 128 * 1024, 256 * 1024];
 /** Per size: dropped buffers would stay in memory until the collector comes, and the next crowd of clients would take fresh ones. */
 const MAX_IDLE = 256;
-const MAX_RESERVED_BYTES = 512 * 1024 * 1024;
 
 /** What a buffer of `bytes` really takes. */
 export function pooledSize(bytes: number): number {
   return bytes === 0 ? 0 : (SIZES.find((size) => bytes <= size) ?? bytes);
 }
 
-export function createPool(maxIdle = MAX_IDLE, maxReserved = MAX_RESERVED_BYTES): BufferPool {
+export function createPool(maxIdle = MAX_IDLE): BufferPool {
   const idle = SIZES.map((): Uint8Array[] => []);
   // Memory of the kernels cannot be given back: of each size a bounded number is made, and those are always kept.
   const inKernels = SIZES.map(() => new Set<Uint8Array>());
@@ -55,7 +49,6 @@ export function createPool(maxIdle = MAX_IDLE, maxReserved = MAX_RESERVED_BYTES)
   let held = 0;
   let heldBytes = 0;
   let peakBytes = 0;
-  let reserved = 0;
 
   return {
     take(bytes) {
@@ -77,18 +70,6 @@ export function createPool(maxIdle = MAX_IDLE, maxReserved = MAX_RESERVED_BYTES)
         },
       };
     },
-    reserve(bytes) {
-      if (reserved + bytes > maxReserved) {
-        throw new IsomerError('MPE_STORAGE_SERVER_BUSY', { what: 'memory for segments made as a whole', expected: `at most ${maxReserved} bytes`, found: `${reserved + bytes} bytes` });
-      }
-      reserved += bytes;
-      let out = true;
-      return () => {
-        assert(out, 'a reservation is given back once');
-        out = false;
-        reserved -= bytes;
-      };
-    },
-    stats: () => ({ reserved, held, heldBytes, peakBytes, idle: idle.reduce((sum, shelf) => sum + shelf.length, 0) }),
+    stats: () => ({ held, heldBytes, peakBytes, idle: idle.reduce((sum, shelf) => sum + shelf.length, 0) }),
   };
 }

@@ -2,6 +2,8 @@
  * Common Encryption scheme `cbcs` (ISO/IEC 23001-7:2023 10.4): AES-CBC over a pattern of blocks, with one constant
  * initialization vector that every protected range starts from again.
  */
+import { allocate, copyBlocks } from '../kernels/kernels.ts';
+import { partsWithin, protectedRanges, type PayloadCipher } from './protected.ts';
 import { restartedCbc } from './restartedcbc.ts';
 import { BLOCK_BYTES, type SubsampleMap } from './subsamples.ts';
 
@@ -13,69 +15,49 @@ export const VIDEO_PATTERN: Pattern = { crypt: 1, skip: 9 };
 /** 10.4.3: whole samples are enciphered without a pattern. */
 export const WHOLE_PATTERN: Pattern = { crypt: 0, skip: 0 };
 
+/** Blocks gathered together: a whole number of turns of any pattern of ten blocks. */
+const CHUNK_BLOCKS = 2560;
+const CHUNK_BYTES = CHUNK_BLOCKS * BLOCK_BYTES;
+/** Used from the beginning to the end of one call, so all ciphers share it. */
+const gathered = allocate(CHUNK_BYTES) ?? new Uint8Array(CHUNK_BYTES);
+
 /**
- * Enciphers samples in place. They lie one after the other in `payload`. Without a map each sample is one protected range.
- * Blocks that are not whole stay clear (9.5.1).
+ * Samples lie one after the other. Without a map each sample is one protected range. Blocks that are not whole stay clear
+ * (9.5.1). The chain of a range goes on from window to window.
  */
-export function encryptCbcs(payload: Uint8Array, sizes: Uint32Array, map: SubsampleMap | null, key: Uint8Array, iv: Uint8Array, pattern: Pattern): void {
-  const chain = new Chain(payload, key, iv, pattern);
-  let start = 0;
-  let entry = 0;
-  for (let i = 0; i < sizes.length; i++) {
-    if (map === null) chain.encrypt(start, sizes[i]);
-    else {
-      let at = start;
-      for (const end = entry + map.counts[i]; entry < end; entry++) {
-        at += map.clear[entry];
-        chain.encrypt(at, map.protectedBytes[entry]);
-        at += map.protectedBytes[entry];
+export function cbcsCipher(sizes: Uint32Array, map: SubsampleMap | null, key: Uint8Array, iv: Uint8Array, { crypt, skip }: Pattern): PayloadCipher {
+  const ranges = protectedRanges(sizes, map);
+  const cipher = restartedCbc(key, iv);
+  const run = skip === 0 ? CHUNK_BLOCKS : crypt;
+  const stride = BLOCK_BYTES * (run + skip);
+  return (bytes, from) =>
+    partsWithin(ranges, from, bytes.length, (at, length, offset) => {
+      // Whole turns at a time; the last one may be short.
+      const turns = Math.floor(CHUNK_BLOCKS / run);
+      for (let done = 0; done < length; done += turns * stride) {
+        const blocks = gather(bytes, at + done, Math.min(length - done, turns * stride), run, stride);
+        if (blocks === 0) continue;
+        const encrypted = cipher(gathered.subarray(0, blocks * BLOCK_BYTES), offset + done === 0);
+        gathered.set(encrypted);
+        scatter(bytes, at + done, blocks, run, stride);
       }
-    }
-    start += sizes[i];
-  }
+    });
 }
 
-/** Gathers the blocks of a range, enciphers them together and puts them back. */
-class Chain {
-  readonly #payload: Uint8Array;
-  readonly #cipher: (blocks: Uint8Array) => Uint8Array;
-  /** Distance of the enciphered runs and their length; equal when there is no pattern. */
-  readonly #stride: number;
-  readonly #run: number;
-  #gathered = Buffer.alloc(1 << 14);
-
-  constructor(payload: Uint8Array, key: Uint8Array, iv: Uint8Array, { crypt, skip }: Pattern) {
-    this.#payload = payload;
-    this.#cipher = restartedCbc(key, iv);
-    this.#run = BLOCK_BYTES * Math.max(1, crypt);
-    this.#stride = skip === 0 ? this.#run : this.#run + BLOCK_BYTES * skip;
+/** Blocks of the part, packed; the count of them. */
+function gather(bytes: Uint8Array, at: number, length: number, run: number, stride: number): number {
+  const whole = Math.floor(length / stride);
+  const rest = Math.min(run, Math.floor((length - whole * stride) / BLOCK_BYTES));
+  if (run === 1) {
+    copyBlocks(gathered, 0, BLOCK_BYTES, bytes, at, stride, whole + rest);
+    return whole + rest;
   }
-
-  encrypt(at: number, bytes: number): void {
-    const total = this.#covered(bytes);
-    if (total === 0) return;
-    if (total > this.#gathered.length) this.#gathered = Buffer.alloc(2 * total);
-    const gathered = this.#gathered.subarray(0, total);
-    if (this.#stride === this.#run) gathered.set(this.#payload.subarray(at, at + total));
-    else this.#move(at, total, (packed, place) => copyRun(this.#payload, place, gathered, packed, Math.min(this.#run, total - packed)));
-    const encrypted = this.#cipher(gathered);
-    if (this.#stride === this.#run) this.#payload.set(encrypted, at);
-    else this.#move(at, total, (packed, place) => copyRun(encrypted, packed, this.#payload, place, Math.min(this.#run, total - packed)));
-  }
-
-  /** Enciphered bytes of a range: whole blocks of whole and partial runs. */
-  #covered(bytes: number): number {
-    const whole = Math.floor(bytes / this.#stride);
-    const rest = Math.min(this.#run, bytes - whole * this.#stride);
-    return whole * this.#run + rest - (rest % BLOCK_BYTES);
-  }
-
-  #move(at: number, total: number, copy: (packed: number, place: number) => void): void {
-    for (let packed = 0, place = at; packed < total; packed += this.#run, place += this.#stride) copy(packed, place);
-  }
+  for (let turn = 0; turn <= whole; turn++) copyBlocks(gathered, turn * run * BLOCK_BYTES, BLOCK_BYTES, bytes, at + turn * stride, BLOCK_BYTES, turn < whole ? run : rest);
+  return whole * run + rest;
 }
 
-/** Runs are a block or a few: a loop is cheaper than two views. */
-function copyRun(from: Uint8Array, at: number, to: Uint8Array, place: number, bytes: number): void {
-  for (let i = 0; i < bytes; i++) to[place + i] = from[at + i];
+/** The reverse. */
+function scatter(bytes: Uint8Array, at: number, blocks: number, run: number, stride: number): void {
+  if (run === 1) copyBlocks(bytes, at, stride, gathered, 0, BLOCK_BYTES, blocks);
+  else for (let done = 0; done < blocks; done += run) copyBlocks(bytes, at + (done / run) * stride, BLOCK_BYTES, gathered, done * BLOCK_BYTES, BLOCK_BYTES, Math.min(run, blocks - done));
 }

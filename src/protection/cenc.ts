@@ -1,16 +1,18 @@
 /**
  * Common Encryption scheme `cenc` (ISO/IEC 23001-7:2023 10.1): AES-CTR over the protected ranges of each sample, with
- * 8-byte initialization vectors. The whole run is enciphered with one AES-ECB cipher over its counter blocks: a cipher
+ * 8-byte initialization vectors. Many samples are enciphered with one AES-ECB cipher over their counter blocks: a cipher
  * per sample costs more than the encryption of a small sample.
  */
 import { createCipheriv } from 'node:crypto';
+import { allocate, counterBlocks, xorBytes } from '../kernels/kernels.ts';
+import { partsWithin, protectedRanges, type PayloadCipher } from './protected.ts';
 import { BLOCK_BYTES, type SubsampleMap } from './subsamples.ts';
 
 export const CENC_IV_BYTES = 8;
 
 /** Counter blocks made together. */
 const CHUNK_BLOCKS = 4096;
-const WORDS = BLOCK_BYTES / 4;
+const CHUNK_BYTES = CHUNK_BLOCKS * BLOCK_BYTES;
 
 /** The vectors of samples [first, first + count): the track's prefix and the sample's index (media-rules 7.1). */
 export function sampleIvs(prefix: number, first: number, count: number): Uint8Array {
@@ -23,105 +25,45 @@ export function sampleIvs(prefix: number, first: number, count: number): Uint8Ar
   return ivs;
 }
 
+/** Counter blocks and their keystream: used from the beginning to the end of one call, so all ciphers share them. */
+const scratch = (): Uint8Array => allocate(CHUNK_BYTES) ?? new Uint8Array(CHUNK_BYTES);
+const counters = scratch();
+const keystream = scratch();
+
 /**
- * Enciphers samples in place. They lie one after the other in `payload`; `ivs` holds 8 bytes for each. Without a map the
- * whole sample is protected. Protected ranges are whole blocks, but for the last one of a sample (9.5.2.2).
+ * Samples lie one after the other; `ivs` holds 8 bytes for each. Without a map the whole sample is protected. Protected
+ * ranges are whole blocks, but for the last one of a sample (9.5.2.2).
  */
-export function encryptCenc(payload: Uint8Array, sizes: Uint32Array, map: SubsampleMap | null, key: Uint8Array, ivs: Uint8Array): void {
-  const keystream = new Keystream(payload, key);
-  const view = new DataView(ivs.buffer, ivs.byteOffset, ivs.byteLength);
-  let start = 0;
-  let entry = 0;
-  for (let i = 0; i < sizes.length; i++) {
-    // In the machine's byte order, as the counter blocks are.
-    keystream.startSample(view.getUint32(CENC_IV_BYTES * i, LITTLE), view.getUint32(CENC_IV_BYTES * i + 4, LITTLE));
-    if (map === null) keystream.cover(start, sizes[i]);
-    else {
-      let at = start;
-      for (const end = entry + map.counts[i]; entry < end; entry++) {
-        at += map.clear[entry];
-        keystream.cover(at, map.protectedBytes[entry]);
-        at += map.protectedBytes[entry];
+export function cencCipher(sizes: Uint32Array, map: SubsampleMap | null, key: Uint8Array, ivs: Uint8Array): PayloadCipher {
+  const ranges = protectedRanges(sizes, map);
+  const { before } = ranges;
+  for (let i = 0; i < before.length; i++) if (before[i] % BLOCK_BYTES !== 0) throw new Error('a protected range follows one that ends inside a block');
+  const cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
+  return (bytes, from) => {
+    /** Ranges that wait for their keystream: place in the window, length and first block of each. */
+    const waiting: number[] = [];
+    let blocks = 0;
+    const flush = (): void => {
+      if (blocks === 0) return;
+      keystream.set(cipher.update(counters.subarray(0, blocks * BLOCK_BYTES)));
+      for (let i = 0; i < waiting.length; i += 3) xorBytes(bytes, waiting[i], keystream, waiting[i + 2] * BLOCK_BYTES, waiting[i + 1]);
+      waiting.length = 0;
+      blocks = 0;
+    };
+    partsWithin(ranges, from, bytes.length, (at, length, offset, index) => {
+      const sample = ranges.samples[index];
+      const iv = ivs.subarray(CENC_IV_BYTES * sample, CENC_IV_BYTES * (sample + 1));
+      for (let done = 0; done < length; ) {
+        if (blocks === CHUNK_BLOCKS) flush();
+        const count = Math.min(CHUNK_BLOCKS - blocks, Math.ceil((length - done) / BLOCK_BYTES));
+        const taken = Math.min(length - done, count * BLOCK_BYTES);
+        // No sample has 2^32 blocks.
+        counterBlocks(counters, blocks * BLOCK_BYTES, iv, (before[index] + offset + done) / BLOCK_BYTES, count);
+        waiting.push(at + done, taken, blocks);
+        blocks += count;
+        done += taken;
       }
-    }
-    start += sizes[i];
-  }
-  keystream.flush();
-}
-
-const LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-
-/** A block counter in the byte order of memory. */
-function bigEndian(value: number): number {
-  return LITTLE ? ((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24) : value;
-}
-
-class Keystream {
-  readonly #payload: Uint8Array;
-  readonly #cipher: ReturnType<typeof createCipheriv>;
-  readonly #counters = new Uint32Array(CHUNK_BLOCKS * WORDS);
-  readonly #scratch = new Uint32Array(CHUNK_BLOCKS * WORDS);
-  /** Ranges that wait for their keystream: position, bytes and first block of each. */
-  readonly #waiting: number[] = [];
-  #blocks = 0;
-  #high = 0;
-  #low = 0;
-  #counter = 0;
-  #isPartial = false;
-
-  constructor(payload: Uint8Array, key: Uint8Array) {
-    this.#payload = payload;
-    this.#cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
-  }
-
-  startSample(high: number, low: number): void {
-    this.#high = high;
-    this.#low = low;
-    this.#counter = 0;
-    this.#isPartial = false;
-  }
-
-  cover(at: number, bytes: number): void {
-    if (bytes > 0 && this.#isPartial) throw new Error('a protected range follows one that ends inside a block');
-    this.#isPartial = bytes % BLOCK_BYTES !== 0;
-    for (let left = bytes; left > 0; ) {
-      if (this.#blocks === CHUNK_BLOCKS) this.flush();
-      const blocks = Math.min(CHUNK_BLOCKS - this.#blocks, Math.ceil(left / BLOCK_BYTES));
-      const taken = Math.min(left, blocks * BLOCK_BYTES);
-      this.#waiting.push(at, taken, this.#blocks);
-      this.#count(blocks);
-      at += taken;
-      left -= taken;
-    }
-  }
-
-  #count(blocks: number): void {
-    const counters = this.#counters;
-    for (let i = 0, word = WORDS * this.#blocks; i < blocks; i++, word += WORDS) {
-      counters[word] = this.#high;
-      counters[word + 1] = this.#low;
-      // 64 bits; no sample has 2^32 blocks.
-      counters[word + 3] = bigEndian(this.#counter++);
-    }
-    this.#blocks += blocks;
-  }
-
-  flush(): void {
-    if (this.#blocks === 0) return;
-    const stream = this.#cipher.update(new Uint8Array(this.#counters.buffer, 0, this.#blocks * BLOCK_BYTES));
-    const words = new Uint32Array(stream.buffer, stream.byteOffset, this.#blocks * WORDS);
-    for (let i = 0; i < this.#waiting.length; i += 3) this.#apply(this.#waiting[i], this.#waiting[i + 1], words, this.#waiting[i + 2] * WORDS);
-    this.#waiting.length = 0;
-    this.#blocks = 0;
-  }
-
-  /** Word by word in an aligned copy: single bytes cost four times as much. */
-  #apply(at: number, bytes: number, stream: Uint32Array, from: number): void {
-    const scratch = this.#scratch;
-    const copy = new Uint8Array(scratch.buffer, 0, bytes);
-    copy.set(this.#payload.subarray(at, at + bytes));
-    const words = (bytes + 3) >>> 2;
-    for (let i = 0; i < words; i++) scratch[i] ^= stream[from + i];
-    this.#payload.set(copy, at);
-  }
+    });
+    flush();
+  };
 }

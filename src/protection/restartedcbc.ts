@@ -2,17 +2,19 @@
 import { createCipheriv } from 'node:crypto';
 import { BLOCK_BYTES } from './subsamples.ts';
 
+/** `blocks` are whole ones; the first of them is overwritten. Not `isStart`: the message before goes on. */
+export type RestartedCbc = (blocks: Uint8Array, isStart?: boolean) => Uint8Array;
+
 /**
  * The cipher would go on from the last block L of the message before. The first block of the next message is therefore
  * mixed with IV and L: E(P ^ IV ^ L ^ L) = E(P ^ IV) is the chain that starts anew. A new cipher costs as much as 30 KB.
  */
-export function restartedCbc(key: Uint8Array, iv: Uint8Array): (blocks: Uint8Array) => Uint8Array {
+export function restartedCbc(key: Uint8Array, iv: Uint8Array): RestartedCbc {
   const cipher = createCipheriv('aes-128-cbc', key, iv).setAutoPadding(false);
   const last = Uint8Array.from(iv);
-  /** `blocks` are whole ones; the first of them is overwritten. */
-  return (blocks) => {
+  return (blocks, isStart = true) => {
     if (blocks.length === 0) return blocks;
-    for (let i = 0; i < BLOCK_BYTES; i++) blocks[i] ^= iv[i] ^ last[i];
+    if (isStart) for (let i = 0; i < BLOCK_BYTES; i++) blocks[i] ^= iv[i] ^ last[i];
     const encrypted = cipher.update(blocks);
     last.set(encrypted.subarray(encrypted.length - BLOCK_BYTES));
     return encrypted;
