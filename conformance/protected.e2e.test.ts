@@ -1,4 +1,4 @@
-/** The suite over protected content of the reference packager: opened with the keys, every check holds; no key leaves the suite. */
+/** The suite over protected and filtered content of the reference packager: opened with the keys, every check holds; no key leaves the suite. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -48,7 +48,7 @@ describe('protected content', () => {
   });
 
   it('is enciphered in every way that is offered, and its samples are compared with the stored ones', () => {
-    const compared = report.results.filter(({ check, outcome }) => outcome === 'pass' && ['media/samples-unchanged', 'media/transport-samples'].includes(check));
+    const compared = report.results.filter(({ check, outcome, subject }) => outcome === 'pass' && subject.protection !== 'clear' && ['media/samples-unchanged', 'media/transport-samples'].includes(check));
     expect([...new Set(compared.map(({ subject }) => `${subject.protection} ${subject.format}`))].toSorted()).toEqual([
       'aes128 dash-cmaf', 'aes128 dash-csf', 'aes128 hls-cmaf', 'aes128 hls-v3', 'aes128 hls-v4', 'aes128 smooth',
       'cbcs dash-cmaf', 'cbcs dash-csf', 'cbcs hls-cmaf',
@@ -56,6 +56,15 @@ describe('protected content', () => {
       'piff smooth',
       'sample-aes hls-v3', 'sample-aes hls-v4',
     ]);
+  });
+
+  it('is judged under filters, too: the same tracks and times in all outputs', () => {
+    const selected = report.results.filter(({ check, outcome }) => check === 'filtered/selection' && outcome === 'pass').map(({ subject }) => `${subject.asset}/${subject.format}`);
+    const compared = new Set(report.results.filter(({ check, outcome }) => outcome === 'pass' && ['media/samples-unchanged', 'media/transport-samples'].includes(check)).map(({ subject }) => `${subject.asset}/${subject.format}`));
+    const assets = ['begin', 'german', 'late', 'late-delay', 'late-small'];
+    const wanted = [...assets.flatMap((asset) => ['dash-cmaf', 'dash-csf', 'hls-cmaf', 'hls-v3', 'hls-v4', 'smooth'].map((format) => `${asset}/${format}`)), ...['dash-cmaf', 'dash-csf', 'hls-cmaf', 'hls-v4', 'smooth'].map((format) => `cenc-late/${format}`)];
+    expect(selected.toSorted()).toEqual(wanted.toSorted());
+    expect(wanted.filter((subject) => !compared.has(subject))).toEqual([]);
   });
 
   it('gets no verdict without the keys, and a failing one with others', async () => {

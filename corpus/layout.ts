@@ -20,6 +20,8 @@ type Recipe = {
   /** Labels of keys. */
   readonly keys: readonly string[];
   readonly outputs: Outputs;
+  /** What its filters leave: reckoned by hand from spec/filters.md. */
+  readonly left?: Subjects['subjects'][number]['left'];
 };
 
 const TOKENS: Readonly<Record<FormatId, string | null>> = { 'hls-v3': 'm3u8-aapl-v3', 'hls-v4': 'm3u8-aapl', 'hls-cmaf': 'm3u8-cmaf', 'dash-csf': 'mpd-time-csf', 'dash-cmaf': 'mpd-time-cmaf', smooth: null };
@@ -51,7 +53,29 @@ const POLICIES: Readonly<Record<string, object>> = {
   pattern: { commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { fairPlay: { allowPersistentLicense: false } } } },
 };
 
+const select = (...alternatives: readonly (readonly [property: string, value: string])[][]): object => ({ tracks: alternatives.map((all) => ({ trackSelections: all.map(([property, value]) => ({ property, operation: 'Equal', value })) })) });
+
+/** Seven seconds in, to seventeen: with key frames every two seconds, from the one at eight to the one at eighteen. */
+const FILTERS: Readonly<Record<string, object>> = {
+  late: { presentationTimeRange: { startTimestamp: 70_000_000, endTimestamp: 170_000_000 } },
+  german: select([['Type', 'video']], [['Type', 'audio'], ['Language', 'de']]),
+  small: select([['Type', 'video'], ['Bitrate', '0-200000']], [['Type', 'audio']]),
+  begin: { firstQuality: { bitrate: 250_000 } },
+};
+
+const CLEAR = { policy: 'Predefined_ClearStreamingOnly', keys: [] };
+
+const LATE_SOUND = { from: 60_160_000, to: 180_480_000 };
+
 const RECIPES: readonly Recipe[] = [
+  // Segments of 6.006 s are listed whole: 6.006 to 18.018; of the sound those whose middle lies there.
+  { id: 'late', asset: 'h264-multiaudio', ism: 'multiaudio.ism', ...CLEAR, outputs: outputs(ALL, 'filter=late'), left: { video: { from: 60_060_000, to: 180_180_000 }, English: LATE_SOUND, Français: LATE_SOUND, Deutsch: LATE_SOUND, aac_eng_audio_description: LATE_SOUND } },
+  { id: 'german', asset: 'h264-multiaudio', ism: 'multiaudio.ism', ...CLEAR, outputs: outputs(ALL, 'filter=german'), left: { video: {}, Deutsch: {} } },
+  { id: 'late-small', asset: 'muxed-mbr', ism: 'muxed.ism', ...CLEAR, outputs: outputs(ALL, 'filter=late;small'), left: { video: { bitrates: [192_610], from: 60_060_000 }, audio: { from: 60_160_000 } } },
+  { id: 'late-delay', asset: 'elst-delay', ism: 'delay.ism', ...CLEAR, outputs: outputs(ALL, 'filter=late'), left: { video: { from: 60_060_000 }, aac_eng_2_128000_1_1: { from: 67_440_000 } } },
+  { id: 'begin', asset: 'fps25', ism: 'fps25.ism', ...CLEAR, outputs: outputs(ALL, 'filter=begin') },
+  { id: 'cenc-late', asset: 'fps25', ism: 'fps25.ism', policy: 'Predefined_MultiDrmStreaming', keys: ['cencKeyDefault', 'cbcsKeyDefault'], outputs: { ...outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc', 'filter=late'), ...outputs(['hls-v4', 'hls-cmaf'], 'encryption=cbcs-aapl', 'filter=late') }, left: { video: { from: 60_000_000 }, aac_fra_2_128000_1_1: { from: 60_139_682 } } },
+
   { id: 'aes', asset: 'fps25', ism: 'fps25.ism', policy: 'Predefined_ClearKey', keys: ['clearKeyDefault'], outputs: outputs(ALL, 'encryption=cbc') },
   { id: 'aes-keys', asset: 'elst-delay', ism: 'delay.ism', policy: 'envelopeOfEach', keys: ['pictures', 'sound'], outputs: outputs(['hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cbc') },
   { id: 'cenc', asset: 'h264-multiaudio', ism: 'multiaudio.ism', policy: 'Predefined_MultiDrmCencStreaming', keys: ['cencKeyDefault'], outputs: outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc') },
@@ -90,9 +114,10 @@ export async function makeLayout(folder: string): Promise<void> {
     properties: { assetName: asset, streamingPolicyName: policy, contentKeys: keys.map((label) => ({ ...keyOf(label), labelReferenceInStreamingPolicy: label })) },
   }));
   const streamingPolicies = Object.entries(POLICIES).map(([name, properties]) => ({ name, properties }));
-  const subjects: Subjects = { schema: 'isomer-subjects/1', keys: 'keys.json', subjects: RECIPES.map(({ id, asset, ism, outputs: asked }) => ({ id, path: `${id}/${ism}`, truth: asset, outputs: asked })) };
+  const subjects: Subjects = { schema: 'isomer-subjects/1', keys: 'keys.json', subjects: RECIPES.map(({ id, asset, ism, outputs: asked, left }) => ({ id, path: `${id}/${ism}`, truth: asset, ...(left === undefined ? {} : { left }), outputs: asked })) };
   const write = (name: string, content: unknown): Promise<void> => writeFile(join(folder, name), `${JSON.stringify(content, null, 1)}\n`);
-  await write('isomer.json', { streamingLocators, streamingPolicies });
+  const accountFilters = Object.entries(FILTERS).map(([name, properties]) => ({ name, properties }));
+  await write('isomer.json', { streamingLocators, streamingPolicies, accountFilters });
   await write('keys.json', Object.fromEntries(labels.map(keyOf).map(({ id, value }) => [id, value])));
   await write(SUBJECTS_FILE, subjects);
 }

@@ -20,6 +20,8 @@ export const subjectsSchema = z.strictObject({
         path: z.string().min(1),
         /** Folder with the truth file of the content, beside this file. */
         truth: z.string().min(1),
+        /** What filters leave of the content: tracks by name, all qualities or some, and times in 100 ns. All of it when absent. */
+        left: z.record(z.string(), z.strictObject({ bitrates: z.array(z.int().positive()).optional(), from: z.int().nonnegative().optional(), to: z.int().positive().optional() })).optional(),
         /** What is asked for, behind `path`. Outputs that are not named are not judged. */
         outputs: z.partialRecord(formatIdSchema, z.string().min(1)),
       }),

@@ -190,6 +190,11 @@ function eachTruth(context: FormatContext, judge: (track: TrackView, truth: Trut
   });
 }
 
+/** A track as it is multiplexed with another. */
+function inPictures(track: TruthTrackView | undefined): TruthTrackView | null {
+  return track === undefined ? null : { ...track, samples: track.muxed };
+}
+
 /** Transport streams cannot say that frames in front are priming: an origin that sends the stored ones sends no others. */
 function withoutPriming({ profile }: FormatContext, { kind, editedOut, samples: [first] }: TruthTrackView, served: readonly TransportSample[]): readonly TransportSample[] {
   return profile === 'generic' && kind === 'audio' && editedOut > 0 && served[editedOut]?.hash === first?.raw ? served.slice(editedOut) : served;
@@ -209,7 +214,7 @@ function eachTransport(context: FormatContext, judge: (track: TrackView, truth: 
     return transportSamples(reader, track).flatMap(({ kind, name, samples, fault }) => {
       const path = `${trackPath(track)}/${kind}`;
       if (fault !== null) return [problem(path, 'an elementary stream cannot be read', { actual: fault })];
-      const real = kind === track.kind ? truthOfTrack(truth, track, context.profile) : (truth.tracks.find((each) => each.kind === kind && (name === null || each.name === name)) ?? null);
+      const real = kind === track.kind ? truthOfTrack(truth, track, context.profile) : inPictures(truth.tracks.find((each) => each.kind === kind && (name === null || each.name === name)));
       return real === null ? [stranger(context, track)] : judged(path, judge(track, real, withoutPriming(context, real, samples)));
     });
   });
@@ -320,7 +325,7 @@ function offsets(context: FormatContext): readonly Finding[] {
   const muxed = view.format === 'hls-v3';
   return (muxed ? [video] : fullTracks(view).filter(({ kind }) => kind === 'audio')).flatMap((track) => {
     const path = `offset/${trackName(track)}`;
-    const realAudio = muxed ? (truth.tracks.find(({ kind }) => kind === 'audio') ?? null) : truthOfTrack(truth, track, context.profile);
+    const realAudio = muxed ? inPictures(truth.tracks.find(({ kind }) => kind === 'audio')) : truthOfTrack(truth, track, context.profile);
     if (realAudio === null) return [];
     const [picture, sound] = [start(video, 'video'), start(track, 'audio')];
     if (picture === null || sound === null) return [cantTell(path, 'the start of a track is unknown')];

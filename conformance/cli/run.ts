@@ -12,7 +12,7 @@ import { judge, type JudgeInput, type Verdicts } from '../judge.ts';
 import type { Check } from '../model.ts';
 import { openDecoder } from '../oracle/decode.ts';
 import { openJudges } from '../oracle/judges.ts';
-import { loadTruth, type TruthView } from '../oracle/truth.ts';
+import { loadTruth, narrowedTruth, type TruthView } from '../oracle/truth.ts';
 import { CHECKS, loadRequirements } from '../registry.ts';
 import { annotations } from '../report/annotations.ts';
 import { coverageOf, isNewFailure } from '../report/model.ts';
@@ -174,10 +174,11 @@ export function loadTruths(folder: string | undefined, { trace }: Pick<TraceRead
   const truths = new Map<string, TruthView>();
   if (folder === undefined) return truths;
   if (!existsSync(folder)) throw new SuiteFault('usage', `${folder}: no such folder`);
-  const folders = new Map(subjectsIn(folder)?.subjects.map(({ id, truth }) => [id, truth]));
+  const subjects = new Map(subjectsIn(folder)?.subjects.map((subject) => [subject.id, subject]));
   for (const asset of new Set(trace.manifests.map((manifest) => manifest.asset))) {
-    const truth = loadTruth(join(folder, folders.get(asset) ?? asset));
-    if (truth !== null) truths.set(asset, truth);
+    const subject = subjects.get(asset);
+    const truth = loadTruth(join(folder, subject?.truth ?? asset));
+    if (truth !== null) truths.set(asset, subject?.left === undefined ? truth : narrowedTruth(truth, subject.left));
   }
   return truths;
 }

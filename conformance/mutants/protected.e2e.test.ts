@@ -15,7 +15,7 @@ import type { Check } from '../model.ts';
 import { openReader } from '../opened.ts';
 import { NO_JUDGES } from '../oracle/judges.ts';
 import type { KeyRing } from '../oracle/keys.ts';
-import { loadTruth, type TruthView } from '../oracle/truth.ts';
+import { loadTruth, narrowedTruth, type TruthView } from '../oracle/truth.ts';
 import { CHECKS, loadRequirements } from '../registry.ts';
 import { keysFor, startOrigin, subjectsIn, targetsOfSubjects, type RunningOrigin } from '../subject/self.ts';
 import type { Exchange, TraceReader } from '../trace.ts';
@@ -29,7 +29,8 @@ const LAYOUT = join(import.meta.dirname, '../../corpus/layout.ts');
 const requirements = loadRequirements();
 /** What no schema or decoder is needed for. */
 const checks = CHECKS.filter(({ id }) => !/^decode\/|schema$/.test(id));
-const PROTECTION = checks.filter(({ id }) => id.startsWith('protection/'));
+/** Of what the specimen in memory does not have. */
+const PROTECTION = checks.filter(({ id }) => /^(protection|filtered)\//.test(id));
 
 describe('protected content', () => {
   const root = join(mkdtempSync(join(tmpdir(), 'isomer-protected-')), 'root');
@@ -54,7 +55,10 @@ describe('protected content', () => {
     if (listed === null) throw new Error('the layout lists no subjects');
     subjects = listed;
     keys = keysFor(root, undefined);
-    truths = new Map(subjects.subjects.flatMap(({ id, truth }) => [[id, loadTruth(join(root, truth))] as const]).flatMap(([id, truth]) => (truth === null ? [] : [[id, truth] as const])));
+    truths = new Map(subjects.subjects.flatMap(({ id, truth: folder, left }) => {
+      const truth = loadTruth(join(root, folder));
+      return truth === null ? [] : [[id, left === undefined ? truth : narrowedTruth(truth, left)] as const];
+    }));
     origin = await startOrigin(root, ENTRY);
     proxy = await startProxy(origin.url);
     const assets = [...new Set(PROTECTED_MUTANTS.map(({ asset }) => asset))];

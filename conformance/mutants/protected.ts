@@ -115,5 +115,10 @@ export const PROTECTED_MUTANTS: readonly ProtectedMutant[] = [
   { check: 'protection/smooth-header', name: 'the PlayReady object is cut', asset: 'piff', on: of('manifest', 'smooth'), change: text(/(<ProtectionHeader[^>]*>[^<]*)....</, '$1<') },
   { check: 'protection/smooth-header', name: 'the system is unknown', asset: 'piff', on: of('manifest', 'smooth'), change: text('9A04F079', '9A04F078') },
   { check: 'protection/smooth-base64', name: 'the header is text', asset: 'piff', on: of('manifest', 'smooth'), change: text(/(<ProtectionHeader[^>]*>)/, '$1***'), warns: true },
+  { check: 'filtered/selection', name: 'a segment that was cut off is listed', asset: 'late', on: of('manifest', 'dash-csf'), change: text(/<S t="60060000"/, '<S t="0" d="60060000" /><S t="60060000"') },
+  { check: 'filtered/selection', name: 'a quality is missing', asset: 'late', on: of('manifest', 'smooth'), change: text(/<QualityLevel [^>]*Bitrate="250000"[^>]*\/>/, '') },
+  { check: 'filtered/nothing-empty', name: 'a timeline is empty', asset: 'late', on: of('manifest', 'dash-cmaf'), change: text(/<S [^>]*>/g, '') },
+  { check: 'filtered/child-urls', name: 'a media playlist forgets the filter', asset: 'late', on: of('manifest', 'hls-v4'), change: text(/,filter=late\)/, ')') },
+  { check: 'filtered/child-urls', name: 'segments carry the filter', asset: 'late', on: of('manifest', 'dash-csf'), change: text(/format=mpd-time-csf\)/g, 'format=mpd-time-csf,filter=late)') },
   { check: 'protection/same-keys', name: 'one output names another key', asset: 'cenc-keys', on: video('dash-csf', 'init'), change: inside(TENC, (payload) => payload.writeUInt8(payload[8] ^ 1, 8)) },
 ];

@@ -28,6 +28,8 @@ export type TruthTrackView = Pick<TruthTrack, 'kind' | 'name' | 'trackId' | 'tim
   readonly file: string;
   /** Presented samples in decoding order: those that an edit removes are left out. */
   readonly samples: readonly TruthSample[];
+  /** Sound inside segments of pictures is cut where they are: under a filter it has other bounds than alone. */
+  readonly muxed: readonly TruthSample[];
   readonly editedOut: number;
 };
 
@@ -68,9 +70,25 @@ export function truthView({ asset, class: honesty, manifest, tracks, texts = [] 
         sync: sync === null || sync.has(i),
       }));
       const kept = all.slice(editedOut);
-      return { ...track, bitrate: track.bitrate ?? measuredBitrate(kept, track.timescale), file: join(folder, track.file), samples: kept, editedOut };
+      return { ...track, bitrate: track.bitrate ?? measuredBitrate(kept, track.timescale), file: join(folder, track.file), samples: kept, muxed: kept, editedOut };
     }),
   };
+}
+
+export type Left = Readonly<Record<string, { readonly bitrates?: readonly number[] | undefined; readonly from?: number | undefined; readonly to?: number | undefined }>>;
+
+/** The truth of what filters leave: some tracks, and of them the samples in a range of times. */
+export function narrowedTruth(truth: TruthView, left: Left): TruthView {
+  const pictures = truth.tracks.find(({ kind, name }) => kind === 'video' && left[name] !== undefined);
+  const tracks = truth.tracks.flatMap((track): TruthTrackView[] => {
+    const rest = left[track.name];
+    if (rest === undefined || rest.bitrates?.includes(track.bitrate) === false) return [];
+    const nameOf = ({ time }: TruthSample): number => Number((time * 10_000_000n) / BigInt(track.timescale));
+    const within = ({ from = 0, to = Infinity }: Left[string] = {}): readonly TruthSample[] => track.samples.filter((sample) => nameOf(sample) >= from && nameOf(sample) < to);
+    const samples = within(rest);
+    return [{ ...track, samples, muxed: within(pictures === undefined ? rest : left[pictures.name]), editedOut: samples[0] === track.samples[0] ? track.editedOut : 0 }];
+  });
+  return { ...truth, tracks };
 }
 
 /** What URLs carry where the asset states no bitrate: the floor of the presented payload over its duration (media rule 3.3). */
