@@ -4,6 +4,8 @@ export type Threshold = { readonly value: number; readonly unit: string; readonl
 
 export const THRESHOLDS = {
   frameShare: { value: 0.97, unit: 'of the pictures', reason: 'observers read 99.3 to 100 % of what an idle browser shows; what a lost segment takes away is far more' },
+  screencast: { value: 0.9, unit: 'of the pictures', reason: 'the compositor hands out every picture of protected content, but for those that two cores do not encode in time' },
+  screenshots: { value: 0.3, unit: 'of the pictures', reason: 'screenshots are taken one after another; which picture is due when is told by seeking' },
   raceShare: { value: 0.03, unit: 'of the readings', reason: 'the picture may change between a frame callback and the reading' },
   offsetSpread: { value: 0.25, unit: 'frames', reason: 'browsers round times to microseconds or to a 90 kHz clock; a step of the timeline is a frame or more' },
   offsetLimit: { value: 2.6, unit: 'frames', reason: 'players rebase on the reordering delay, or on the earlier of audio and video' },

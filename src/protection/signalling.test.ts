@@ -153,9 +153,9 @@ describe('signalling', () => {
     expect(Buffer.from(pro, 'base64').subarray(10).toString('utf16le')).toContain('<LA_URL>https://keys.example/PlayReady/?a=1&amp;b=m%201</LA_URL>');
     expect(printed[2]).toContain(`<ms:laurl xmlns:ms="urn:microsoft" licenseUrl="https://keys.example/Widevine/?kid=${GUID}"/>`);
     expect(printed[3]).toContain(`<dashif:Laurl xmlns:dashif="https://dashif.org/CPS" licenseType="EME-1.0">https://keys.example/ck/${GUID}</dashif:Laurl>`);
-    // What stands in the MPD is what stands in the movie box.
+    // What stands in the MPD is what stands in the movie box; the common box stands there alone (dash.js takes a pssh beside Clear Key for key identifiers).
     const boxes = protectionSystemBoxes(protection('cenc')).map((box) => Buffer.from(box).toString('base64'));
-    expect(printed.slice(1).map((text) => /<cenc:pssh [^>]*>([^<]*)</.exec(text)?.[1])).toEqual(boxes);
+    expect(printed.slice(1).map((text) => /<cenc:pssh [^>]*>([^<]*)</.exec(text)?.[1])).toEqual([...boxes.slice(0, -1), undefined]);
   });
 
   it('DASH: the envelope', () => {

@@ -77,8 +77,9 @@ export function dashProtection(protection: TrackProtection): readonly Element[] 
     descriptors.push(element('ContentProtection', { schemeIdUri: `urn:uuid:${SYSTEM_IDS.widevine}` }, [pssh(widevinePssh(widevine)), ...licence]));
   }
   if (systems.clearKey !== null) {
+    // Without a pssh: dash.js hands one to the browser as a list of key identifiers, which it is not; the headers hold the common one.
     const licence = textOnly('dashif:Laurl', url(systems.clearKey.keyUrl, protection), { 'xmlns:dashif': NAMESPACES.dashif, licenseType: 'EME-1.0' });
-    descriptors.push(element('ContentProtection', { schemeIdUri: `urn:uuid:${SYSTEM_IDS.clearKey}`, value: 'ClearKey1.0' }, [pssh(commonPssh([keyId])), licence]));
+    descriptors.push(element('ContentProtection', { schemeIdUri: `urn:uuid:${SYSTEM_IDS.clearKey}`, value: 'ClearKey1.0' }, [licence]));
   }
   return descriptors;
 }

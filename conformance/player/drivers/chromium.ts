@@ -1,6 +1,6 @@
 /** Chromium over CDP: one process, one context per page (tabs of one window are serialised, contexts are not). */
-import { launch } from 'puppeteer';
-import type { BrowserDriver } from './driver.ts';
+import { launch, type Page } from 'puppeteer';
+import type { BrowserDriver, Shot } from './driver.ts';
 import { wrapPage } from './page.ts';
 
 export async function launchChromium(executablePath: string): Promise<BrowserDriver> {
@@ -22,8 +22,24 @@ export async function launchChromium(executablePath: string): Promise<BrowserDri
     open: async () => {
       const context = await browser.createBrowserContext();
       const page = await context.newPage();
-      return wrapPage(page, () => context.close().catch(() => undefined));
+      return wrapPage(page, () => context.close().catch(() => undefined), screencast);
     },
     close: () => browser.close(),
+  };
+}
+
+/** Every picture that the compositor shows, protected ones too (Chrome DevTools Protocol, Page.startScreencast). */
+async function screencast(page: Page): Promise<() => Promise<readonly Shot[]>> {
+  const session = await page.createCDPSession();
+  const shots: Shot[] = [];
+  session.on('Page.screencastFrame', ({ data, sessionId, metadata }) => {
+    shots.push({ png: Buffer.from(data, 'base64'), at: (metadata.timestamp ?? 0) * 1000 });
+    session.send('Page.screencastFrameAck', { sessionId }).catch(() => undefined);
+  });
+  await session.send('Page.startScreencast', { format: 'png', everyNthFrame: 1 });
+  return async () => {
+    await session.send('Page.stopScreencast').catch(() => undefined);
+    await session.detach().catch(() => undefined);
+    return shots;
   };
 }

@@ -4,12 +4,17 @@ import type { BrowserName } from '../model.ts';
 
 export type Response = { readonly url: string; readonly status: number };
 
+/** A picture of the page; `at` in milliseconds of any clock that does not jump. */
+export type Shot = { readonly at: number; readonly png: Uint8Array };
+
 export type BrowserPage = {
   goto(url: string): Promise<void>;
   /** Evaluates an expression (a promise is awaited) and gives its JSON value. */
   evaluate(expression: string): Promise<unknown>;
   resize(width: number, height: number): Promise<void>;
   screenshot(): Promise<Uint8Array>;
+  /** Takes pictures as fast as the browser gives them, until the function that comes back is called. */
+  film(): Promise<() => Promise<readonly Shot[]>>;
   /** What the page wrote to its console as a warning or an error, and what it threw. */
   messages(): readonly string[];
   responses(): readonly Response[];

@@ -1,10 +1,10 @@
 /** A puppeteer page as the suite's BrowserPage. The same for both protocols puppeteer speaks (CDP and WebDriver BiDi). */
 import type { Page } from 'puppeteer';
-import type { BrowserPage, Response } from './driver.ts';
+import type { BrowserPage, Response, Shot } from './driver.ts';
 
 const NAVIGATION_MS = 30_000;
 
-export async function wrapPage(page: Page, onClose: () => Promise<void>): Promise<BrowserPage> {
+export async function wrapPage(page: Page, onClose: () => Promise<void>, film: (page: Page) => Promise<() => Promise<readonly Shot[]>> = filmByScreenshots): Promise<BrowserPage> {
   const messages: string[] = [];
   const responses: Response[] = [];
   page.on('console', (message) => {
@@ -22,6 +22,7 @@ export async function wrapPage(page: Page, onClose: () => Promise<void>): Promis
     evaluate: (expression) => page.evaluate(expression),
     resize: (width, height) => page.setViewport({ width, height }),
     screenshot: () => page.screenshot({ type: 'png' }),
+    film: () => film(page),
     messages: () => messages,
     responses: () => responses,
     emulate: async (features) => {
@@ -32,5 +33,18 @@ export async function wrapPage(page: Page, onClose: () => Promise<void>): Promis
       await page.close().catch(() => undefined);
       await onClose();
     },
+  };
+}
+
+async function filmByScreenshots(page: Page): Promise<() => Promise<readonly Shot[]>> {
+  const shots: Shot[] = [];
+  const end = new AbortController();
+  const taking = (async () => {
+    while (!end.signal.aborted) shots.push({ png: await page.screenshot({ type: 'png' }), at: performance.now() });
+  })();
+  return async () => {
+    end.abort();
+    await taking;
+    return shots;
   };
 }

@@ -10,7 +10,7 @@ import { perform } from './perform.js';
 
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
 /** @typedef {import('./adapters/load.js').Adapter} Adapter */
-/** @typedef {{ url: string, format: import('../model.ts').ManifestFormat, player: string, from: number, audio: string | null, pilots: number[], tones: number[] }} Start */
+/** @typedef {{ url: string, format: import('../model.ts').ManifestFormat, player: string, from: number, audio: string | null, pilots: number[], tones: number[], protection?: import('./adapters/load.js').Protection }} Start */
 
 const SEEK_MS = 3000;
 
@@ -32,8 +32,8 @@ function report(name, text, fatal) {
 async function begin(start) {
   began = performance.now();
   adapter = await PLAYERS[start.player](video, report);
-  observer = globalThis.isomerObservers.observeVideo(video, { pilots: start.pilots, tones: start.tones, listen: start.pilots.length > 0 });
-  await adapter.load(start.url, start.format);
+  observer = globalThis.isomerObservers.observeVideo(video, { pilots: start.pilots, tones: start.tones, listen: start.pilots.length > 0, blind: start.protection !== undefined });
+  await adapter.load(start.url, start.format, false, start.protection);
   if (start.audio !== null && !adapter.setAudio(start.audio)) report('error', `the player offers no audio track in ${start.audio}`, true);
   if (start.from > 0) adapter.seek(start.from);
   await adapter.play();
@@ -136,5 +136,7 @@ Reflect.set(globalThis, 'suite', {
   summary,
   finish,
   seekThrough,
+  /** Seeks while paused, for a picture that is read from outside. */
+  show: (/** @type {number} */ seconds) => (adapter?.pause(), show(seconds)),
   destroy: () => adapter?.destroy(),
 });

@@ -10,7 +10,7 @@ import { recordEvidence } from './evidence.js';
 /** @typedef {import('../model.ts').FrameReading} FrameReading */
 /** @typedef {import('../model.ts').SoundReading} SoundReading */
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
-/** @typedef {{ pilots: number[], tones: number[], listen: boolean }} ObserverOptions */
+/** @typedef {{ pilots: number[], tones: number[], listen: boolean, blind?: boolean }} ObserverOptions blind: scripts cannot see the pictures, so sound does not wait for one */
 /** @typedef {{ seen: number, last: number | null, recording(): Recording, evidence(): import('../../../spec/replay.ts').ReplayEvidence, look(): { counter: number, rendition: number } | null, stop(): void }} Observer */
 
 const LOOK_EVERY_MS = 5;
@@ -93,7 +93,7 @@ export function observeVideo(video, options) {
   for (const name of WATCHED) video.addEventListener(name, onEvent);
 
   const stopListening = options.listen ? listen(video, options, (tone, pilot) => {
-    if (stopped || video.paused || video.seeking || frames.length === 0 && video.videoWidth > 0) return;
+    if (stopped || video.paused || video.seeking || frames.length === 0 && video.videoWidth > 0 && options.blind !== true) return;
     sounds.push({ at: since(), clock: video.currentTime, counter: frames.at(-1)?.counter ?? null, tone, pilot });
   }) : () => {};
 

@@ -13,7 +13,8 @@ export async function createAdapter(video, report) {
     initialized.fulfil();
   });
   return {
-    async load(url, _format, switching = false) {
+    async load(url, _format, switching = false, protection) {
+      if (protection !== undefined) player.setProtectionData({ 'org.w3.clearkey': { serverURL: protection.licence, httpRequestHeaders: protection.headers, withCredentials: false } });
       // A choice of quality shows behind what is buffered, which then has to end within the asset.
       if (switching) player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 4, bufferTimeAtTopQuality: 4, bufferTimeAtTopQualityLongForm: 4 } } });
       player.initialize(video, url, false);

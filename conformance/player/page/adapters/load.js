@@ -5,8 +5,9 @@
  * @typedef {import('../../model.ts').ManifestFormat} ManifestFormat
  * @typedef {{ readonly id: string, readonly language: string }} AudioTrack
  * @typedef {{ time: number, duration: number | null, bitrate: number | null, bitrates: number[], audio: string | null, audioTracks: AudioTrack[] }} PlayerState
+ * @typedef {{ readonly licence: string, readonly headers: Readonly<Record<string, string>> }} Protection where keys are (W3C Clear Key), and what is sent along to whoever has them
  * @typedef {object} Adapter
- * @property {(url: string, format: ManifestFormat, switching?: boolean) => Promise<void>} load switching: qualities will be chosen
+ * @property {(url: string, format: ManifestFormat, switching?: boolean, protection?: Protection) => Promise<void>} load switching: qualities will be chosen
  * @property {() => Promise<void>} play
  * @property {() => void} pause
  * @property {(seconds: number) => void} seek

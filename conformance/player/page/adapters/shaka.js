@@ -15,6 +15,18 @@ export async function createAdapter4(video, report) {
   return adapt(video, report);
 }
 
+/**
+ * @param {import('shaka-player').default.Player} player
+ * @param {import('./load.js').Protection} protection
+ */
+function protect(player, { licence, headers }) {
+  const { LICENSE, KEY } = globalThis.shaka.net.NetworkingEngine.RequestType;
+  player.configure({ drm: { servers: { 'org.w3.clearkey': licence } } });
+  player.getNetworkingEngine()?.registerRequestFilter((type, request) => {
+    if (type === LICENSE || type === KEY) Object.assign(request.headers, headers);
+  });
+}
+
 /** @type {import('./load.js').CreateAdapter} */
 async function adapt(video, report) {
   const { shaka } = globalThis;
@@ -30,7 +42,8 @@ async function adapt(video, report) {
   const variants = () => player.getVariantTracks();
   const active = () => variants().find((track) => track.active);
   return {
-    async load(url, format) {
+    async load(url, format, _switching, protection) {
+      if (protection !== undefined) protect(player, protection);
       await player.load(url, null, MIME[format]).catch(tell);
       // Until there is a picture it goes to its own start, and undoes a seek.
       if (video.readyState < 2) await within(new Promise((resolve) => video.addEventListener('loadeddata', resolve, { once: true })), 15_000, 'loading').catch(() => undefined);

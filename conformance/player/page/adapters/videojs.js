@@ -22,7 +22,9 @@ export async function createAdapter(video, report) {
   const audioTracks = () => Array.from(/** @type {ArrayLike<{ id: string, label: string, language: string, enabled: boolean }>} */ (/** @type {unknown} */ (player.audioTracks())));
   const qualities = () => vhs().representations?.() ?? [];
   return {
-    async load(url, format) {
+    async load(url, format, _switching, protection) {
+      // It has no key system without a plug-in; keys of whole segments it asks for by itself.
+      if (protection !== undefined) Reflect.get(Reflect.get(videojs, 'Vhs').xhr, 'onRequest')?.((/** @type {{ uri: string, headers?: Record<string, string> }} */ request) => (new URL(request.uri).origin === new URL(protection.licence).origin ? { ...request, headers: { ...request.headers, ...protection.headers } } : request));
       const loaded = new Promise((resolve) => {
         player.one('loadedmetadata', resolve);
         player.one('error', resolve);
