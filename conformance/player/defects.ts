@@ -12,7 +12,27 @@ export type Defect = {
   readonly reference: string;
 };
 
-export const DEFECTS: readonly Defect[] = [];
+export const DEFECTS: readonly Defect[] = [
+  {
+    id: 'shaka-sequence-mode',
+    player: 'shaka',
+    formats: ['hls-v3'],
+    // Its sound begins 0.75 s after its pictures.
+    assets: ['elst-delay'],
+    templates: ['sequential'],
+    statement: 'Shaka appends HLS in sequence mode, which places each buffer at the start of its playlist and not at its own times: sound that begins later than the pictures is heard early',
+    reference: 'https://github.com/shaka-project/shaka-player/issues/6251',
+  },
+  {
+    id: 'shaka-unequal-starts',
+    player: 'shaka',
+    formats: ['hls-v4'],
+    assets: ['elst-delay'],
+    templates: ['sequential'],
+    statement: 'Shaka takes all playlists of HLS to start at the same time: where sound begins later than the pictures it leaps over the pictures before the sound, and a seek behind its end shows nothing new',
+    reference: 'https://github.com/shaka-project/shaka-player/issues/3195',
+  },
+];
 
 type Replayed = { readonly player: { readonly name: string }; readonly browser: string; readonly target: { readonly format: string; readonly content: { readonly asset: string } }; readonly template: { readonly id: string } };
 

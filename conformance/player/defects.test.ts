@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { DEFECTS, defectOf } from './defects.ts';
+import { FORMATS } from '../outputs.ts';
+import { PLAYERS } from './players.ts';
+import { NATIVE_CLIENTS, WHOLE } from './native-tier.ts';
+import { TEMPLATES } from './templates.ts';
+
+const replayed = (player: string, format: string, asset: string, template: string, browser = 'chromium') => ({ player: { name: player }, browser, target: { format, content: { asset } }, template: { id: template } });
+
+test('an entry covers what it names and nothing else', () => {
+  expect(defectOf(replayed('shaka', 'hls-v3', 'elst-delay', 'sequential'))?.id).toBe('shaka-sequence-mode');
+  for (const other of [replayed('hls.js', 'hls-v3', 'elst-delay', 'sequential'), replayed('shaka', 'hls-cmaf', 'elst-delay', 'sequential'), replayed('shaka', 'hls-v3', 'fps25', 'sequential'), replayed('shaka', 'hls-v3', 'elst-delay', 'pause')]) expect(defectOf(other)).toBeNull();
+});
+
+test('entries name players, outputs and templates that there are, each with a reference and an identifier of its own', () => {
+  expect(new Set(DEFECTS.map(({ id }) => id)).size).toBe(DEFECTS.length);
+  for (const { player, formats = [], templates, reference } of DEFECTS) {
+    expect([...PLAYERS, ...NATIVE_CLIENTS].map(({ name }) => name)).toContain(player);
+    expect(FORMATS.map(({ id }) => id)).toEqual(expect.arrayContaining([...formats]));
+    expect([...TEMPLATES.map(({ id }) => id), WHOLE.id]).toEqual(expect.arrayContaining([...templates]));
+    expect(reference).toMatch(/^https:\/\/\S+$/);
+  }
+});
