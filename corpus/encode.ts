@@ -1,8 +1,9 @@
 /** Encodes the files of a recipe with ffmpeg: raw pictures by pipe, sound as WAV. */
 import { spawn } from 'node:child_process';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AudioRecipe, FileRecipe, VideoRecipe } from '../spec/asset.ts';
+import { withCaptions } from './bitstream/cea608.ts';
 import { encoder, isWritten, LAYOUTS, writeSound } from './bitstream/write.ts';
 import { createPainter, makeWav } from './marker.ts';
 
@@ -35,6 +36,7 @@ export async function encodeFile(recipe: FileRecipe, folder: string, progress: (
   recipe.audio.forEach((audio, i) => args.push('-map', `${first + i}:a`, `-c:a:${i}`, ENCODERS[audio.codec] ?? '', '-strict', '-2', `-b:a:${i}`, `${audio.kbps}k`, `-metadata:s:a:${i}`, `language=${audio.language}`));
   await run([...args, ...EXACT, ...recipe.output, target], video, progress);
   await Promise.all(wavs.map((wav) => rm(wav)));
+  if (video !== undefined && video.captions.length > 0) await writeFile(target, withCaptions(await readFile(target), video.captions, video.rate[0] / video.rate[1]));
   if (recipe.remux !== undefined) {
     const [before, after] = recipe.remux;
     const copy = join(folder, `remux-${recipe.file}`);

@@ -17,7 +17,7 @@ const HERE = import.meta.dirname;
 const ASSETS = join(HERE, 'assets');
 export const BUILT = resolve(process.env['ISOMER_CORPUS_DIR'] ?? join(HERE, '.assets'));
 /** Files whose content decides what is built, beside the recipe and ffmpeg's version. */
-const SOURCES = ['make.ts', 'archive.ts', 'encode.ts', 'marker.ts', 'manifest.ts', 'movie.ts', 'mp4.ts', 'seed.ts', 'text.ts', 'cues.ts', 'ttml.ts', 'webvtt.ts', ...['bits', 'dts', 'eac3', 'heaac', 'stpp', 'textmovie', 'write', 'wvtt'].map((name) => `bitstream/${name}.ts`), 'truth.ts', '../spec/marks.ts', '../spec/truth.ts', '../spec/asset.ts'];
+const SOURCES = ['make.ts', 'archive.ts', 'encode.ts', 'marker.ts', 'manifest.ts', 'movie.ts', 'mp4.ts', 'seed.ts', 'text.ts', 'cues.ts', 'ttml.ts', 'webvtt.ts', ...['bits', 'cea608', 'dts', 'eac3', 'heaac', 'stpp', 'textmovie', 'write', 'wvtt'].map((name) => `bitstream/${name}.ts`), 'truth.ts', '../spec/marks.ts', '../spec/truth.ts', '../spec/asset.ts'];
 const STALE_LOCK_MS = 10 * 60 * 1000;
 
 export async function readRecipes(): Promise<readonly AssetRecipe[]> {

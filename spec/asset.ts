@@ -4,6 +4,13 @@ import { HonestyClass, TextPlace } from './truth.ts';
 
 const Rate = z.tuple([z.number().int().positive(), z.number().int().positive()]);
 
+/** Captions inside the pictures; times in seconds. */
+export const CaptionRecipe = z.strictObject({
+  channel: z.enum(['CC1', 'CC3', 'SERVICE1']),
+  cues: z.array(z.strictObject({ start: z.number(), end: z.number(), text: z.string().max(22) })),
+});
+export type CaptionRecipe = z.infer<typeof CaptionRecipe>;
+
 export const VideoRecipe = z.strictObject({
   width: z.number().int(),
   height: z.number().int(),
@@ -32,6 +39,8 @@ export const VideoRecipe = z.strictObject({
   durations: z.array(z.number().int().positive()).optional(),
   /** What the stream says of its transfer characteristics (the pictures are the same). */
   range: z.enum(['SDR', 'PQ', 'HLG']).default('SDR'),
+  /** Of H.264 in a file of its own. */
+  captions: z.array(CaptionRecipe).default([]),
   /** Id in the picture marks, 0 to 15. */
   rendition: z.number().int().min(0).max(15),
 });

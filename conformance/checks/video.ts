@@ -18,7 +18,7 @@ type Unit = Uint8Array;
 /** A segment's pictures in decoding order; few are taken apart. */
 type Picture = { readonly time: bigint; readonly units: () => readonly Unit[] };
 
-function picturesOf(context: FormatContext, track: TrackView): readonly { readonly path: string; readonly codec: NalCodec; readonly pictures: readonly Picture[] }[] {
+export function picturesOf(context: FormatContext, track: TrackView): readonly { readonly path: string; readonly codec: NalCodec; readonly pictures: readonly Picture[] }[] {
   const { reader } = context;
   if (track.kind !== 'video') return [];
   const framing = framingOf(reader, track);

@@ -1,4 +1,5 @@
 /** A mutant is the good specimen with one fault, and the check that has to see it. */
+import { CAPTION_MUTANTS } from './captions.ts';
 import { DOCUMENT_MUTANTS } from './documents.ts';
 import { MEDIA_MUTANTS } from './media.ts';
 import { SOUND_MUTANTS } from './sound.ts';
@@ -15,4 +16,4 @@ export type Mutant = {
   readonly warns?: boolean;
 };
 
-export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...STRICT_MUTANTS, ...SOUND_MUTANTS, ...TEXT_MUTANTS, ...VIDEO_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...STRICT_MUTANTS, ...SOUND_MUTANTS, ...TEXT_MUTANTS, ...VIDEO_MUTANTS, ...CAPTION_MUTANTS];

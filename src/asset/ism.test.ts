@@ -24,6 +24,19 @@ const ENCODER = smil(`
 </audio>
 <video src="v1.mp4" systemBitrate="3579827"><param name="trackID" value="1" valuetype="data"/></video>`);
 
+describe('closed captions', () => {
+  const captionsOf = (value: string): unknown => read(smil(`<video src="v.mp4"><param name="closedCaptions" value="${value}"/></video>`)).tracks[0].captions;
+
+  it('are named by channel, with or without language', () => {
+    expect(captionsOf('CC1=eng; CC3=spa;SERVICE12')).toEqual([{ channel: 'CC1', language: 'eng' }, { channel: 'CC3', language: 'spa' }, { channel: 'SERVICE12', language: '' }]);
+    expect(captionsOf('')).toBeUndefined();
+  });
+
+  it.each(['CC5', 'CC1=eng;CC1=fra', 'SERVICE64', 'eng', 'CC1=<x>', ';', 'CC1=eng;;x'])('%s is refused', (value) => {
+    expect(errorOf(() => captionsOf(value.replace('<', '&lt;')))).toMatchObject({ code: 'ISOMER_ISM_MALFORMED', detail: { what: 'closedCaptions' } });
+  });
+});
+
 describe('server manifests as they are met', () => {
   it('reads the encoder’s own form', () => {
     const { tracks, formats } = read(ENCODER);

@@ -1,5 +1,6 @@
 /** The server manifest (.ism): a SMIL 2.0 document that lists an asset's tracks. Shapes of real files: spec/url.md and delivery notes there. */
 import { IsomerError, type ErrorDetail } from '../errors.ts';
+import type { Captions } from '../model/presentation.ts';
 import { readXml, type XmlNode } from './xml.ts';
 
 export type IsmTrack = {
@@ -16,6 +17,8 @@ export type IsmTrack = {
   readonly language: string | null;
   readonly roles: readonly string[];
   readonly accessibility: readonly string[];
+  /** Of video: the caption channels that it carries, with their languages; null: the pictures are looked at. */
+  readonly captions?: readonly Captions[];
   /** Of text: name for people, and what HLS says of it. */
   readonly text?: { readonly displayName: string | null; readonly isDefault: boolean; readonly characteristics: string | null };
   /** Line of the element, for messages. */
@@ -87,9 +90,22 @@ function readTrack(element: XmlNode, file: string): IsmTrack {
     language: value('systemLanguage'),
     roles: list('role'),
     accessibility: list('accessibility'),
+    ...(KINDS[element.name] === 'video' && value('closedCaptions') !== null ? { captions: readCaptions(value('closedCaptions') ?? '', where) } : {}),
     ...(KINDS[element.name] === 'text' ? { text: { displayName: checkedName(value('textDisplayName'), where), isDefault: value('textIsDefault')?.toLowerCase() === 'true', characteristics: checkedName(value('textHlsCharacteristic'), where) } } : {}),
     line: element.line,
   };
+}
+
+/** `CC1=eng;SERVICE1=eng`, as SCTE 214-1 writes them; languages may be missing. */
+function readCaptions(text: string, where: string): readonly Captions[] {
+  const parts = text.split(/\s*;\s*/).filter((part) => part !== '');
+  const captions = parts.flatMap((part): Captions[] => {
+    const [, channel, language = ''] = /^(CC[1-4]|SERVICE(?:[1-9]|[1-5]\d|6[0-3]))(?:=([A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8}){0,4}))?$/.exec(part) ?? [];
+    return channel === undefined ? [] : [{ channel, language }];
+  });
+  const unique = new Set(captions.map(({ channel }) => channel));
+  if (captions.length > 0 && captions.length === parts.length && unique.size === parts.length) return captions;
+  throw new IsomerError('ISOMER_ISM_MALFORMED', { what: 'closedCaptions', where, expected: 'channels like CC1=eng;SERVICE1=eng, each once', found: JSON.stringify(text.slice(0, 60)) });
 }
 
 /** A file inside the asset's folder: no scheme, no absolute path, no way up, also not in percent-escapes. */

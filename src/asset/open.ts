@@ -4,7 +4,7 @@ import { IsomerError, withWhere } from '../errors.ts';
 import type { Movie, MovieTrack } from '../isobmff/movie.ts';
 import { readSampleEntry } from '../isobmff/sampleentry.ts';
 import type { Codec } from '../model/codec.ts';
-import type { Presentation } from '../model/presentation.ts';
+import type { Captions, Presentation } from '../model/presentation.ts';
 import { buildPresentation, measuredBitrate, type TrackInput } from '../model/sets.ts';
 import { joinPath } from '../storage/paths.ts';
 import type { Source, Storage } from '../storage/storage.ts';
@@ -232,7 +232,7 @@ class Opening {
     const stored = readSampleEntry(storedEntry).codec;
     if (track.samples.count === 0) throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { where: `track ${track.id}`, expected: 'samples', found: movie.fragmented ? 'movie fragments only' : 'none' });
     const isVideo = stored.kind === 'video';
-    const { codec, sampleEntry, inBandSets, accessPoint } = await this.#resolve(stored, storedEntry, track, this.#sources.get(file));
+    const { codec, sampleEntry, inBandSets, accessPoint, captions } = await this.#resolve(stored, storedEntry, track, this.#sources.get(file));
     return {
       kind: want.kind,
       file,
@@ -244,6 +244,7 @@ class Opening {
       sampleEntry,
       inBandSets,
       ...(accessPoint === undefined ? {} : { accessPoint }),
+      ...captionsOf(isVideo ? (want.captions ?? captions) : undefined),
       source: file,
       name: this.#nameOf(want.trackName ?? (isVideo ? null : (want.title ?? stream?.name ?? null)), file),
       label: want.title,
@@ -255,7 +256,7 @@ class Opening {
   }
 
   /** What only the samples tell. */
-  async #resolve(codec: Codec, sampleEntry: Uint8Array, track: MovieTrack, source: Source | undefined): Promise<Stored<Codec> & { readonly inBandSets: boolean; readonly accessPoint?: 2 | 3 }> {
+  async #resolve(codec: Codec, sampleEntry: Uint8Array, track: MovieTrack, source: Source | undefined): Promise<Stored<Codec> & { readonly inBandSets: boolean; readonly accessPoint?: 2 | 3; readonly captions?: readonly Captions[] }> {
     if (codec.kind === 'video') return { sampleEntry, ...(await resolveVideo(codec, track, source)) };
     if (codec.kind === 'audio' && codec.family === 'dts') return { inBandSets: false, ...(await resolveDts({ codec, sampleEntry }, track, source)) };
     if (codec.kind === 'audio' && codec.family === 'aac') return { codec: await resolveAac(codec, track, source), sampleEntry, inBandSets: false };
@@ -273,6 +274,10 @@ class Opening {
     for (const [path, version] of [...this.#files].sort(([a], [b]) => (a < b ? -1 : 1))) this.#content.update(`${path}\0${version}\n`);
     return this.#content.digest('hex').slice(0, 16);
   }
+}
+
+function captionsOf(captions: readonly Captions[] | undefined): { readonly captions?: readonly Captions[] } {
+  return captions === undefined ? {} : { captions };
 }
 
 /** "und" in a media header means that nobody said anything. */

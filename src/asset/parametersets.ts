@@ -1,10 +1,12 @@
-/** What the samples of a video track tell: parameter sets where they really are, and whether its GOPs are open. */
+/** What the samples of a video track tell: parameter sets where they really are, whether its GOPs are open, and closed captions. */
 import { equalBytes } from '../bytes.ts';
+import { addCaptionChannels, type CaptionChannel } from '../codec/captions.ts';
 import { accessPointOf, holdsSets, nalType, parameterSetsIn } from '../codec/nal.ts';
 import { IsomerError } from '../errors.ts';
 import type { MovieTrack } from '../isobmff/movie.ts';
 import { withParameterSets } from '../isobmff/sampleentry.ts';
 import type { VideoCodec } from '../model/codec.ts';
+import type { Captions } from '../model/presentation.ts';
 import { earliestTime, presentationTime, type SampleTable } from '../model/samples.ts';
 import type { Source } from '../storage/storage.ts';
 
@@ -17,6 +19,8 @@ export type ResolvedVideo = {
   readonly inBandSets: boolean;
   /** Of key frames with leading pictures. */
   readonly accessPoint?: 2 | 3;
+  /** Channels of captions that speak. */
+  readonly captions?: readonly Captions[];
 };
 
 /**
@@ -24,8 +28,39 @@ export type ResolvedVideo = {
  * codec. For avc1 and hvc1 the sample entry decides, and the first key frame shows the encoder's habit.
  */
 export async function resolveVideo(codec: VideoCodec, track: MovieTrack, source: Source | undefined): Promise<ResolvedVideo> {
-  const [resolved, accessPoint] = [await resolveSets(codec, track, source), await findAccessPoint(codec, track.samples, source)];
-  return accessPoint === null ? resolved : { ...resolved, accessPoint };
+  const first = await firstSample(codec, track, source);
+  const resolved = first === null ? { codec, inBandSets: true } : resolveSets(codec, first);
+  const accessPoint = await findAccessPoint(codec, track.samples, source);
+  const channels = first === null ? [] : await findCaptions(codec, track.samples, first, source);
+  return { ...resolved, ...(accessPoint === null ? {} : { accessPoint }), ...(channels.length === 0 ? {} : { captions: channels.map((channel) => ({ channel, language: '' })) }) };
+}
+
+/** Places all over the track that are looked at, and how much at each of them. */
+const CAPTION_PROBES = 8;
+const CAPTION_BYTES = 256 * 1024;
+const CAPTION_SAMPLES = 90;
+
+/** Encoders put caption data, be it padding, into every picture or into none; who speaks is heard at some places. */
+async function findCaptions({ nalLengthSize, family }: VideoCodec, samples: SampleTable, first: Uint8Array, source: Source | undefined): Promise<readonly CaptionChannel[]> {
+  const channels = new Set<CaptionChannel>();
+  if (!addCaptionChannels(first, nalLengthSize, family, channels)) return [];
+  for (let probe = 0; probe < CAPTION_PROBES; probe++) {
+    let left = CAPTION_BYTES;
+    const start = Math.floor((samples.count * probe) / CAPTION_PROBES);
+    for (let i = start; i < Math.min(samples.count, start + CAPTION_SAMPLES) && samples.sizes[i] <= left; i++) {
+      left -= samples.sizes[i];
+      const sample = new Uint8Array(samples.sizes[i]);
+      await source?.read(samples.offsets[i], sample);
+      try {
+        addCaptionChannels(sample, nalLengthSize, family, channels);
+      } catch (error) {
+        // Damage inside the track is told by the segment that holds it.
+        if (!(error instanceof IsomerError) || error.kind !== 'malformed') throw error;
+        break;
+      }
+    }
+  }
+  return [...channels].toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true }));
 }
 
 /** Bytes of a key frame in which its first slice begins, behind parameter sets and messages. */
@@ -40,16 +75,20 @@ async function findAccessPoint({ nalLengthSize, family }: VideoCodec, samples: S
   return accessPointOf(head, nalLengthSize, family);
 }
 
-async function resolveSets(codec: VideoCodec, { samples }: MovieTrack, source: Source | undefined): Promise<ResolvedVideo> {
-  const mayHoldSets = codec.sampleEntry === 'avc3' || codec.sampleEntry === 'hev1';
+/** Null when it is too large to be looked at, and need not be. */
+async function firstSample(codec: VideoCodec, { samples }: MovieTrack, source: Source | undefined): Promise<Uint8Array | null> {
   const size = samples.sizes[0];
   if (size > PROBE_BYTES) {
-    if (codec.parameterSets.length > 0) return { codec, inBandSets: true };
+    if (codec.parameterSets.length > 0) return null;
     throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { what: 'first sample', expected: `at most ${PROBE_BYTES} bytes where parameter sets are looked for`, found: String(size) });
   }
   const sample = new Uint8Array(size);
   await source?.read(samples.offsets[0], sample);
-  if (!mayHoldSets) return { codec, inBandSets: holdsSets(sample, codec.nalLengthSize, codec.family) };
+  return sample;
+}
+
+function resolveSets(codec: VideoCodec, sample: Uint8Array): ResolvedVideo {
+  if (codec.sampleEntry !== 'avc3' && codec.sampleEntry !== 'hev1') return { codec, inBandSets: holdsSets(sample, codec.nalLengthSize, codec.family) };
   const merged = mergeSets(codec, parameterSetsIn(sample, codec.nalLengthSize, codec.family));
   return { codec: merged === codec.parameterSets ? codec : withParameterSets(codec, merged), inBandSets: true };
 }

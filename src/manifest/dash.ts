@@ -6,6 +6,7 @@ import type { Codec } from '../model/codec.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { durationRuns } from '../model/timeline.ts';
 import { greatestCommonDivisor, HNS_PER_SECOND, type Ticks } from '../time.ts';
+import { captionDescriptors } from './captions.ts';
 import { audioChannels, objectAudio } from './channels.ts';
 import { accessPointOf, CARRIES, carriedSets, cmafCodecs, type ManifestParameters } from './common.ts';
 import { languageTag } from '../model/languages.ts';
@@ -188,10 +189,12 @@ function descriptor(element: 'Accessibility' | 'Role', value: string): XmlElemen
 }
 
 /** In the schema's order: Label, Accessibility, Role. */
-function descriptors({ label, accessibility }: SwitchingSet, roles: readonly string[]): XmlElement[] {
+function descriptors(set: SwitchingSet, roles: readonly string[]): XmlElement[] {
+  const { label, accessibility } = set;
   return [
     ...(label === null || label === '' ? [] : [textElement('Label', label)]),
     ...accessibility.filter((value) => ROLES.has(value)).map((value) => descriptor('Accessibility', value)),
+    ...captionDescriptors(set),
     ...roles.filter((value) => ROLES.has(value)).map((value) => descriptor('Role', value)),
   ];
 }

@@ -3,10 +3,11 @@
  * spec/golden/hls-v4-master.m3u8 and its relatives. CMAF keeps the URLs and the attribute order, with measured values.
  */
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
+import { hlsCaptions } from './captions.ts';
 import { hlsChannels } from './channels.ts';
 import { accessPointOf, carriedSets, type ManifestParameters } from './common.ts';
 import { audioGroups, muxedAudio, withAudioTrack, type AudioGroup, type Rendition } from './hlsaudio.ts';
-import { codecsText, frameRateText, optionallyQuoted, quoted, tag } from './hlstags.ts';
+import { codecsText, frameRateText, optionallyQuoted, quoted, tag, type TagAttributes } from './hlstags.ts';
 import { HLS, type HlsRow } from './hlsversions.ts';
 import { keyFramesOf } from './hlsplaylist.ts';
 import { subtitlesLine, textGroup, type TextGroup } from './hlstext.ts';
@@ -26,9 +27,10 @@ export function writeMaster(presentation: Presentation, parameters: ManifestPara
   const rates = options.version === 7 ? measuredRates(sets, options.sizes) : FORMULA_RATES;
   const wanted = presentation.view?.firstQuality ?? null;
   const text = textGroup(sets, row);
-  const output: Output = { row, rates, text };
+  const captions = hlsCaptions(sets, row);
+  const output: Output = { row, rates, text, captions: captions.attributes };
   const subtitles = text.renditions.map((rendition) => subtitlesLine(rendition, playlistLine(rendition.track, rendition.set, withAudioTrack(parameters, null))));
-  const lines = [...subtitles, ...(row.muxed ? muxedVariants(sets, output, parameters, wanted) : demuxedVariants(sets, output, parameters, wanted))];
+  const lines = [...captions.lines, ...subtitles, ...(row.muxed ? muxedVariants(sets, output, parameters, wanted) : demuxedVariants(sets, output, parameters, wanted))];
   return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? [...independence(sets), ...sessionKeys(sets, row)] : []), ...lines, ''].join('\n');
 }
 
@@ -47,7 +49,7 @@ export function bandwidthTerm(bitrate: number): number {
   return Math.floor((bitrate * 1022) / 1000) + 8160;
 }
 
-type Output = { readonly row: HlsRow; readonly rates: Rates; readonly text: TextGroup };
+type Output = { readonly row: HlsRow; readonly rates: Rates; readonly text: TextGroup; readonly captions: TagAttributes };
 
 type Rates = {
   stream(set: SwitchingSet, track: Track): BitRates;
@@ -180,7 +182,7 @@ function mediaLine(group: string, { set, track, name, language, characteristics,
 
 type Variant = { readonly output: Output; readonly rates: BitRates; readonly track: Track; readonly codecs: readonly string[]; readonly group: AudioGroup | null };
 
-function streamInf({ output: { row, rates: all, text }, rates: media, track, codecs, group }: Variant): string {
+function streamInf({ output: { row, rates: all, text, captions }, rates: media, track, codecs, group }: Variant): string {
   const isMeasured = row.strict && text.renditions.length > 0;
   const rates = isMeasured ? sumRates(media, largestRates(text.renditions.map((rendition) => all.stream(rendition.set, rendition.track)))) : media;
   return tag('EXT-X-STREAM-INF', {
@@ -192,6 +194,8 @@ function streamInf({ output: { row, rates: all, text }, rates: media, track, cod
     'VIDEO-RANGE': row.strict ? videoRange(track) : undefined,
     AUDIO: optionallyQuoted(group?.id),
     ...text.attributes,
+    // NONE would have to stand on all variants.
+    ...('CLOSED-CAPTIONS' in captions ? { 'CLOSED-CAPTIONS': track.codec.kind === 'video' ? captions['CLOSED-CAPTIONS'] : undefined } : {}),
   });
 }
 

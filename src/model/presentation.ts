@@ -35,6 +35,14 @@ export type Track = {
   readonly protection?: TrackProtection;
 };
 
+/** Captions inside the pictures. */
+export type Captions = {
+  /** `CC1` to `CC4` (CEA-608), `SERVICE1` to `SERVICE63` (CEA-708). */
+  readonly channel: string;
+  /** ISO 639-2 as stated; empty when nobody says. */
+  readonly language: string;
+};
+
 export type SwitchingSet = {
   /** Track name of URLs, e.g. `video` or `aac_eng_2_128041_2_1`. Unique inside the presentation. */
   readonly name: string;
@@ -49,6 +57,8 @@ export type SwitchingSet = {
   readonly accessibility: readonly string[];
   /** Text: what the server manifest says for HLS. */
   readonly hls?: { readonly isDefault: boolean; readonly characteristics: string | null };
+  /** Absent: none that were found. */
+  readonly captions?: readonly Captions[];
   readonly timeline: Timeline;
   /** Descending by bitrate, never empty, one codec family. */
   readonly tracks: readonly Track[];

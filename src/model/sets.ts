@@ -4,7 +4,7 @@ import { greatestCommonDivisor } from '../time.ts';
 import type { Codec, Fraction } from './codec.ts';
 import { cutAudio, cutVideo, framesPerFragment, unevenStarts, type Cuts } from './cuts.ts';
 import { resolveTimes, type EditedTrack, type ResolvedTimes } from './edits.ts';
-import type { Presentation, SwitchingSet, Track } from './presentation.ts';
+import type { Captions, Presentation, SwitchingSet, Track } from './presentation.ts';
 import { endOf, payloadBytes, presentationTime, type SampleTable } from './samples.ts';
 
 /** One stored track with what the server manifest says of it. */
@@ -13,6 +13,7 @@ export type TrackInput = EditedTrack & {
   readonly sampleEntry: Uint8Array;
   readonly inBandSets: boolean;
   readonly accessPoint?: 2 | 3;
+  readonly captions?: readonly Captions[];
   readonly source: string;
   /** Track name wanted by the server manifest; null for the default of the kind. */
   readonly name: string | null;
@@ -106,7 +107,9 @@ function makeSet(name: string, group: readonly TrackInput[], { timeline, cuts }:
       found: `${tracks[i].bitrate} in both`,
     });
   }
-  return { name, kind, language, label, roles, accessibility, timeline, tracks: tracks.map(withoutFile) };
+  // Qualities show one content: what one of them carries is said of all.
+  const captions = group.find((input) => input.captions !== undefined)?.captions;
+  return { name, kind, language, label, roles, accessibility, ...(captions === undefined ? {} : { captions }), timeline, tracks: tracks.map(withoutFile) };
 }
 
 function withoutFile({ file: _file, ...track }: Track & { readonly file: string }): Track {
