@@ -42,7 +42,7 @@ describe('checks and their mutants', () => {
     expect(faults).toEqual([]);
     const notable = report.results.filter(({ outcome, id }) => outcome !== 'pass' && !(outcome === 'warn' && BY_FORMULA.test(id)) && !(outcome === 'inapplicable' && SILENT.test(id))).map(({ id }) => details.find(({ result }) => result === id) ?? id);
     expect(notable).toEqual([]);
-  });
+  }, 60_000);
 
   it('has a mutant for every check', () => {
     const covered = new Set(MUTANTS.map(({ check }) => check));
