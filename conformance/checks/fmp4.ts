@@ -99,8 +99,8 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     run(context) {
       return eachSegment(context, ({ track, segment, facts }) => {
         const faults = fragmentFormFaults(facts);
-        // Smooth needs no tfdt by its document; the packager promises one everywhere.
-        const bare = (track.source.kind !== 'smooth' || context.profile === 'ams') && facts.fragments.some(({ decodeTime }) => decodeTime === null) ? ['traf holds no tfdt'] : [];
+        // Smooth needs no time in its fragments by its document; the packager promises one everywhere.
+        const bare = (track.source.kind !== 'smooth' || context.profile === 'ams') && facts.fragments.some(({ decodeTime }) => decodeTime === null) ? ['traf tells no time'] : [];
         return [...faults, ...bare].slice(0, 3).map((fault) => problem(segmentPath(track, segment), 'a box of the fragment has another form', { actual: fault, at: segment.exchange, pointer: 'moof' }));
       });
     },
@@ -204,7 +204,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
     formats: ['smooth'],
     run(context) {
       const found = context.view.tracks.flatMap((track) => mediaSegments(context.reader, track)).filter(({ fragment }) => fragment?.tfxd != null);
-      if (found.length === 0) return [inapplicable('segments', 'no fragment carries tfxd, which on-demand clients ignore')];
+      if (found.length === 0) return [inapplicable('segments', 'no fragment carries tfxd, which clients of stored media can do without')];
       return found.flatMap(({ track, segment, fragment }) => {
         const tfxd = fragment?.tfxd;
         const right = tfxd?.time === segment.time && tfxd?.duration === segment.duration;
@@ -225,7 +225,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
         const path = segmentPath(track, segment);
         if (segment.time === null) return inapplicable(path, 'neither manifest nor URL says the time');
         const earliest = shownFrom(context, media);
-        if (earliest === null) return track.source.kind === 'smooth' ? cantTell(path, 'the fragment has no tfdt') : problem(path, 'the fragment has no tfdt', { at: segment.exchange, pointer: 'moof/traf' });
+        if (earliest === null) return track.source.kind === 'smooth' ? cantTell(path, 'the fragment tells no time') : problem(path, 'the fragment tells no time', { at: segment.exchange, pointer: 'moof/traf' });
         const scale = BigInt(timeScaleOf(track, segment));
         const floor = (earliest * scale) / BigInt(timescale);
         const difference = floor - segment.time;
@@ -247,7 +247,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
         const path = segmentPath(media.track, media.segment);
         if (!claimsCmaf(context, media.track)) return inapplicable(path, 'the header claims no CMAF');
         const unshifted = earliestTime(media);
-        if (unshifted === null || media.fragment?.decodeTime == null) return cantTell(path, 'the fragment has no tfdt');
+        if (unshifted === null || media.fragment?.decodeTime == null) return cantTell(path, 'the fragment tells no time');
         // 23000-19 7.5.13: a cmfc track may make up for its first composition offset by an edit list.
         const earliest = unshifted - shiftOf(context, media.track);
         return earliest === media.fragment.decodeTime ? pass(path) : problem(path, 'the earliest sample is not presented at tfdt', { wanted: String(media.fragment.decodeTime), actual: String(earliest), at: media.segment.exchange, pointer: 'moof/traf/trun' });
@@ -269,7 +269,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
           if (before.segment.index + 1 !== media.segment.index) return [];
           const path = segmentPath(track, media.segment);
           const [start, next] = [before.fragment?.decodeTime, media.fragment?.decodeTime];
-          if (start == null || next == null) return [cantTell(path, 'the fragment has no tfdt')];
+          if (start == null || next == null) return [cantTell(path, 'the fragment tells no time')];
           const end = start + before.facts.fragments.reduce((sum, fragment) => sum + durationOf(fragment), 0n);
           return judged(path, end === next ? [] : [problem(path, end < next ? 'there is a gap before the segment' : 'the segment overlaps the one before', { wanted: String(end), actual: String(next), at: media.segment.exchange, pointer: 'moof/traf/tfdt' })]);
         });
@@ -287,7 +287,7 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
       return eachMedia(context, ({ track, segment, facts, fragment }, timescale) => {
         const path = segmentPath(track, segment);
         const decoded = fragment?.decodeTime ?? (track.source.kind === 'smooth' ? segment.time : null);
-        if (decoded == null) return cantTell(path, 'the fragment has no tfdt');
+        if (decoded == null) return cantTell(path, 'the fragment tells no time');
         // What an edit list cuts off in front is not shown: frames of encoder priming.
         const shift = trimOf(context, track);
         const start = decoded - shift < 0n ? 0n : decoded - shift;

@@ -54,7 +54,7 @@ export const MEDIA_CHECKS: readonly FormatCheck[] = [
         const timescale = mediaTimescale(context.reader, track);
         if (timescale === null || !allDelivered(track)) return [cantTell(trackPath(track), 'timescale unknown, or not all segments captured')];
         const served = samplesOf(context.reader, track);
-        if (served.some(({ time }) => time === null)) return [cantTell(trackPath(track), 'a fragment has no tfdt')];
+        if (served.some(({ time }) => time === null)) return [cantTell(trackPath(track), 'a fragment tells no time')];
         const bad = served.findIndex(({ time }, i) => i < truth.samples.length && time !== floorTo(truth.samples[i].time, truth.timescale, timescale));
         if (bad < 0) return [];
         const { segment, time } = served[bad];

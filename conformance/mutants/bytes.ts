@@ -70,7 +70,7 @@ export type FragmentFacts = {
 export const NON_SYNC_FLAGS = 0x01010000;
 export const SYNC_FLAGS = 0x02000000;
 
-/** moof and mdat with every value in trun. */
+/** moof and mdat with every value in trun; tfxd stands instead of tfdt, as in Smooth Streaming. */
 export function fragment({ sequence, time, samples, tfxd }: FragmentFacts): Buffer {
   const uuid = tfxd === undefined ? [] : [box('uuid', Buffer.from('6d1d9b0542d544e680e2141daff757b2', 'hex'), u32(0x01000000), u64(tfxd.time), u64(tfxd.duration))];
   const moof = (offset: number): Buffer =>
@@ -80,7 +80,7 @@ export function fragment({ sequence, time, samples, tfxd }: FragmentFacts): Buff
       box(
         'traf',
         fullBox('tfhd', 0, 0x20000, u32(1)),
-        fullBox('tfdt', 1, 0, u64(time)),
+        ...(tfxd === undefined ? [fullBox('tfdt', 1, 0, u64(time))] : []),
         fullBox('trun', 1, 0xf01, u32(samples.length, offset), ...samples.map(({ bytes, duration, composition, sync }) => u32(duration, bytes.length, sync ? SYNC_FLAGS : NON_SYNC_FLAGS, composition))),
         ...uuid,
       ),

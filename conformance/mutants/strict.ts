@@ -122,7 +122,9 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'fmp4/segment-shape', name: 'styp stands behind the media', change: bytes(CSF_SECOND, (body) => Buffer.concat([body, Buffer.from('00000010737479706d73646800000000', 'hex')])) },
   { check: 'fmp4/fragment-form', name: 'tfdt has version 2', change: set(CSF_SECOND, 'tfdt', 0, 2) },
   { check: 'fmp4/fragment-form', name: 'mfhd has flags', change: set(SMOOTH_SECOND, 'mfhd', 3, 1) },
-  { check: 'fmp4/fragment-form', name: 'there is no tfdt', change: renamed(SMOOTH_SECOND, 'tfdt', 'free') },
+  { check: 'fmp4/fragment-form', name: 'there is no tfdt', change: renamed(CSF_SECOND, 'tfdt', 'free') },
+  { check: 'fmp4/fragment-form', name: 'there is neither tfdt nor tfxd', change: renamed(SMOOTH_SECOND, 'uuid', 'free') },
+  { check: 'fmp4/fragment-form', name: 'tfxd may be a decode time or a presentation time', change: set(SMOOTH_SECOND, 'trun', 27, 1) },
   { check: 'fmp4/sample-flags', name: 'a sync sample depends on others', change: set(CSF_SECOND, 'trun', 20, 1, 0, 0, 0) },
   { check: 'fmp4/sample-flags', name: 'a reserved bit is set', change: set(CSF_SECOND, 'trun', 20, 0x82, 0, 0, 0) },
 

@@ -20,7 +20,7 @@ export type TrackFragment = {
   readonly baseDataOffset: boolean;
   /** Of the first trun. */
   readonly trunVersion: number;
-  /** Null without tfdt. */
+  /** Of the first sample: from tfdt, else from tfxd where that can mean one thing only. Null: not told. */
   readonly decodeTime: bigint | null;
   readonly samples: readonly FragmentSample[];
   /** A value came from trex: neither tfhd nor trun gives it. */
@@ -110,9 +110,24 @@ function readTrackFragment(tree: BoxTree, moof: Box, traf: Box, defaults: Readon
   }
   if (fields.failed()) problems.push(`moof/traf at ${traf.start}: tfhd is too short for its flags`);
   const tfdt = fullBox(tree, find(traf.children, 'tfdt'), 4);
-  const decodeTime = tfdt === null ? null : tfdt.version === 1 ? (tfdt.view.byteLength >= 8 ? tfdt.view.getBigUint64(0) : null) : BigInt(tfdt.view.getUint32(0));
+  const told = tfdt === null ? null : tfdt.version === 1 ? (tfdt.view.byteLength >= 8 ? tfdt.view.getBigUint64(0) : null) : BigInt(tfdt.view.getUint32(0));
   const uuid = traf.children.find((child) => child.uuid === TFXD);
-  return { fragment: { trackId, moof, traf, defaultBaseIsMoof: (tfhd.flags & 0x20000) !== 0, baseDataOffset, trunVersion, decodeTime, samples, leansOnTrex, tfxd: uuid === undefined ? null : readTfxd(tree, uuid) }, end: at };
+  const tfxd = uuid === undefined ? null : readTfxd(tree, uuid);
+  const decodeTime = tfdt === null && tfxd !== null && startsAtOnce(samples) ? tfxd.time : told;
+  return { fragment: { trackId, moof, traf, defaultBaseIsMoof: (tfhd.flags & 0x20000) !== 0, baseDataOffset, trunVersion, decodeTime, samples, leansOnTrex, tfxd }, end: at };
+}
+
+/**
+ * Whether the earliest presentation is at the time of the first decoding. [MS-SSTR] does not say which of both tfxd tells, and clients
+ * differ (dash.js and Shaka Player decode from it on, ffmpeg writes a presentation time).
+ */
+function startsAtOnce(samples: readonly FragmentSample[]): boolean {
+  let [decode, earliest] = [0, Number.POSITIVE_INFINITY];
+  for (const { duration, composition } of samples) {
+    earliest = Math.min(earliest, decode + composition);
+    decode += duration;
+  }
+  return earliest === 0;
 }
 
 function readTfxd(tree: BoxTree, box: Box): TrackFragment['tfxd'] {
@@ -147,7 +162,7 @@ function cursor(view: DataView): { u32(): number; i32(): number; u64(): bigint; 
   };
 }
 
-/** Times of a track fragment's samples in presentation, tfdt included; empty without tfdt. */
+/** Times of a track fragment's samples in presentation; empty where the fragment tells no time. */
 export function presentationTimes({ decodeTime, samples }: TrackFragment): bigint[] {
   if (decodeTime === null) return [];
   let decode = decodeTime;

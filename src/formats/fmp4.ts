@@ -27,6 +27,8 @@ export type FragmentForm = {
   readonly segmentBrand: string | null;
   /** Names of the boxes that describe encrypted samples. */
   readonly encryption: 'cenc' | 'piff';
+  /** The box that tells the fragment's time. */
+  readonly clock: 'tfdt' | 'tfxd';
 };
 
 /** One segment of the track. */
@@ -72,7 +74,14 @@ function headOf(track: Track, first: number, end: number, sequence: number, form
     sizes: samples.sizes.subarray(first, end),
     sync: samples.sync === null ? null : (i) => isSync(samples, first + i),
     styp: form.segmentBrand,
+    ...(form.clock === 'tfxd' ? { tfxd: { fragment_absolute_time: times.start, fragment_duration: sumOf(times.durations) } } : {}),
   };
+}
+
+function sumOf(durations: Uint32Array): bigint {
+  let sum = 0n;
+  for (const duration of durations) sum += BigInt(duration);
+  return sum;
 }
 
 /** CMAF wants other sample bytes than the stored ones: sets in the sample entry, length fields of 4 bytes (media-rules 4.2). */

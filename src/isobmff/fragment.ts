@@ -19,7 +19,7 @@ export type FragmentHead = {
   readonly sync: ((sample: number) => boolean) | null;
   /** Brand of a styp box before the moof; null for none. */
   readonly styp: string | null;
-  /** Smooth Streaming's own time box; absent in what the old service sent for stored media. */
+  /** Smooth Streaming's own time box, instead of tfdt: [MS-SSTR] knows no tfdt, and clients that find one leave it as it is where they move a presentation to 0. */
   readonly tfxd?: Tfxd;
   readonly encryption?: SampleEncryption;
 };
@@ -113,7 +113,8 @@ function movieFragment(head: FragmentHead, columns: Columns, dataOffset: number)
     (flags === null ? 0 : TRUN_FLAGS.sampleFlags) |
     (head.compositions === null ? 0 : TRUN_FLAGS.sampleCompositionTimeOffsets);
   const sequence = box(MFHD, { sequence_number: head.sequence });
-  const timing = [box(TFHD, header, { flags: headerFlags }), box(TFDT, { baseMediaDecodeTime: head.baseMediaDecodeTime }, { version: 1 }), box(TRUN, run, { version: 1, flags: runFlags })];
+  const start = head.tfxd === undefined ? [box(TFDT, { baseMediaDecodeTime: head.baseMediaDecodeTime }, { version: 1 })] : [];
+  const timing = [box(TFHD, header, { flags: headerFlags }), ...start, box(TRUN, run, { version: 1, flags: runFlags })];
   const encryption = head.encryption === undefined ? [] : sampleEncryptionBoxes(head.encryption, head.sizes.length, 2 * BOX_HEADER_BYTES + sizeOf([sequence, ...timing]));
   return container(MOOF, [sequence, container(TRAF, [...timing, ...encryption, ...(head.tfxd === undefined ? [] : [box(TFXD, head.tfxd)])])]);
 }
