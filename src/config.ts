@@ -38,7 +38,7 @@ export const SETTINGS = {
   headersTimeout: { schema: number(100, 600_000), fallback: 10_000, about: 'milliseconds for a request to arrive' },
   keepAliveTimeout: { schema: number(0, 600_000), fallback: 30_000, about: 'milliseconds that an idle connection is kept' },
   stallTimeout: { schema: number(1000, 3_600_000), fallback: 120_000, about: 'milliseconds without progress after which a client is dropped' },
-  keyDeliveryUrl: { schema: z.string().regex(/^https?:\/\/[^\s?#]+\/$/, 'an http or https address with a closing slash'), fallback: 'http://127.0.0.1:8081/', about: 'address of key delivery that manifests name' },
+  keyDeliveryUrl: { schema: z.string().regex(/^(?:https?:\/\/[^\s?#]+\/)?$/, 'an http or https address with a closing slash'), fallback: '', about: 'address of key delivery that manifests name; empty: that of --key-host and --key-port' },
   graceTimeout: { schema: number(0, 600_000), fallback: 10_000, about: 'milliseconds that a stop waits for responses' },
   keyDelivery: { schema: flag, fallback: false, about: 'give out keys on a listener of its own' },
   keyHost: { schema: z.string().min(1), fallback: '127.0.0.1', about: 'address of key delivery' },

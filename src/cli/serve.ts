@@ -8,23 +8,21 @@ import { createMovieReader } from '../asset/reader.ts';
 import { createSidecarCache } from '../asset/sidecar.ts';
 import type { Config } from '../config.ts';
 import { IsomerError } from '../errors.ts';
-import { FORMATS, type Format } from '../formats.ts';
+import { FORMATS } from '../formats.ts';
 import { createLog, type Log } from '../log.ts';
-import type { Presentation } from '../model/presentation.ts';
 import { createProtector } from '../origin/encryption.ts';
 import type { HandlerDeps, Page } from '../origin/handler.ts';
 import type { Holdings, Metrics } from '../origin/metrics.ts';
 import { createPool } from '../origin/pool.ts';
 import { startServer, type ServerOptions } from '../origin/server.ts';
-import type { PageAsset, PageOutput } from '../page/assets.ts';
-import { createPage, PAGE_POLICY } from '../page/page.ts';
+import { createPage, pagePolicy } from '../page/page.ts';
 import { createFileCatalog } from '../policy/catalog.ts';
 import { readStoredKey } from '../protection/contentkey.ts';
 import { openFileStorage } from '../storage/file.ts';
 import type { Storage } from '../storage/storage.ts';
-import { assetPath, findAssets, problemOf, type FoundAsset } from './assets.ts';
 import type { CliDeps, Command } from './deps.ts';
 import { loadMasterKey, serveKeys } from './keyserver.ts';
+import { listForPage } from './pagelist.ts';
 import { runWorkers, workplace, type Workplace } from './workers.ts';
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -39,7 +37,7 @@ export const serve: Command<Config> = async (config, deps) => {
   // In the first process alone: uses of tokens are counted in one place.
   const keys = config.keyDelivery ? await serveKeys(config, await loadTls(config), log, deps) : null;
   try {
-    return await serveAll(config, log, deps);
+    return await serveAll({ ...config, keyDeliveryUrl: keyAddress(config, keys?.address ?? null) }, log, deps);
   } finally {
     await keys?.stop();
     log.flush();
@@ -52,24 +50,35 @@ async function serveAll(config: Config, log: Log & { flush(): void }, deps: CliD
   return runWorkers(config.workers, { metrics }, log, deps);
 }
 
+/** What manifests name: the setting, else the listener of our own. */
+function keyAddress({ keyDeliveryUrl, keyDelivery, keyHost, keyPort, workers, tlsCert }: Config, listening: string | null): string {
+  if (keyDeliveryUrl !== '') return keyDeliveryUrl;
+  if (listening !== null) return `${listening}/`;
+  if (keyDelivery && keyPort === 0 && workers > 1) throw new IsomerError('ISOMER_CONFIG', { what: 'key delivery', expected: '--key-delivery-url or another --key-port, since workers must know the address', found: 'a free port' });
+  return `${tlsCert === '' ? 'http' : 'https'}://${keyHost.includes(':') ? `[${keyHost}]` : keyHost}:${keyPort}/`;
+}
+
 async function serveHere(config: Config, log: Log & { flush(): void }, place: Workplace | null, deps: CliDeps): Promise<number> {
   const root = resolve(config.root);
   const tls = await loadTls(config);
   const masterKey = config.masterKey === '' ? null : await loadMasterKey(config.masterKey, (message) => log.warn(message));
   const storage = await openFileStorage(root);
   const library = makeLibrary(config, root, storage, log, deps.now);
-  const page: Page | null = config.demo || LOOPBACK.has(config.host) ? await createPage({ listAssets: () => listAssets(storage, library) }) : null;
   const pool = createPool();
   const meter = config.metrics ? await startMetrics({ buffers: () => pool.stats(), assets: () => library.stats() }, place !== null) : null;
+  const catalog = await createFileCatalog({ storage, revalidateMs: config.revalidateMs, download: config.download, now: deps.now, note: (message) => log.warn(message) });
+  const keyDeliveryUrl = keyAddress(config, null);
+  const protector = createProtector({ keyDeliveryUrl, readKey: (id, stored) => readStoredKey(id, stored, masterKey) });
+  const page: Page | null = config.demo || LOOPBACK.has(config.host) ? await createPage({ listAssets: () => listForPage({ storage, catalog, library, protector }) }) : null;
   const handler: HandlerDeps = {
-    catalog: await createFileCatalog({ storage, revalidateMs: config.revalidateMs, download: config.download, now: deps.now, note: (message) => log.warn(message) }),
+    catalog,
     library,
-    protector: createProtector({ keyDeliveryUrl: config.keyDeliveryUrl, readKey: (id, stored) => readStoredKey(id, stored, masterKey) }),
+    protector,
     formats: FORMATS,
     page,
     files: storage,
     metrics: meter === null ? null : (place?.metrics ?? meter.text),
-    pagePolicy: PAGE_POLICY,
+    pagePolicy: pagePolicy(keyDeliveryUrl),
     pool,
     settings: { maxAge: config.maxAge, audioOnly: config.audioOnly, segmentSuffix: config.segmentSuffix, generation: GENERATION },
     log,
@@ -130,60 +139,4 @@ export function makeLibrary(config: Config, root: string, storage: Storage, log:
     now,
     note: (name, notes) => notes.forEach((note) => log.warn(note, { asset: name })),
   });
-}
-
-async function listAssets(storage: Storage, library: Library): Promise<readonly PageAsset[]> {
-  const found = await findAssets(storage);
-  const listed: PageAsset[] = [];
-  for (const asset of found) {
-    const alone = found.filter(({ folder }) => folder === asset.folder).length === 1;
-    listed.push(await describeAsset(asset, alone ? asset.folder : `${asset.folder}/${asset.name}`, storage, library));
-  }
-  return listed;
-}
-
-async function describeAsset(found: FoundAsset, id: string, storage: Storage, library: Library): Promise<PageAsset> {
-  const { folder, name } = found;
-  const base = { id, name: `${name}.ism`, folder, class: await honestyClass(storage, folder) };
-  try {
-    const lease = await library.open(folder, name);
-    try {
-      const { presentation } = lease.asset;
-      const outputs = FORMATS.map((format) => {
-        const { id: output, title, tags, muxed } = format;
-        return { id: output, title, muxed, ...availability(format, presentation), url: `${assetPath(found)}/manifest${tags[0] === '' ? '' : `(format=${tags[0]})`}` };
-      });
-      const tracks = presentation.switchingSets.map(({ kind, name: track, language, label, tracks: qualities }) => {
-        const [{ codec }] = qualities;
-        return { kind, name: track, language, label, bitrates: qualities.map(({ bitrate }) => bitrate), codec: codec.rfc6381, size: codec.kind === 'video' ? { width: codec.width, height: codec.height } : null };
-      });
-      return { ...base, outputs, tracks };
-    } finally {
-      lease.release();
-    }
-  } catch (error) {
-    return { ...base, outputs: [], tracks: [], problem: problemOf(error) };
-  }
-}
-
-/** Some outputs refuse what others carry. */
-function availability(format: Format, presentation: Presentation): Pick<PageOutput, 'available' | 'reason'> {
-  try {
-    format.writeManifest(presentation, { format: format.tags[0], extra: [], audioOnly: false });
-    return { available: true };
-  } catch (error) {
-    return { available: false, reason: problemOf(error) };
-  }
-}
-
-const TRUTH_BYTES = 16 * 1024 * 1024;
-
-/** Corpus assets say how honest their content is. */
-async function honestyClass(storage: Storage, folder: string): Promise<string | null> {
-  try {
-    const text = new TextDecoder().decode(await storage.readAll(`${folder}/truth.json`, TRUTH_BYTES));
-    return /"class":"([a-z-]+)"/.exec(text)?.[1] ?? null;
-  } catch {
-    return null;
-  }
 }

@@ -1,53 +1,56 @@
-/** isomer urls: the six URLs of each asset; an output that refuses the asset says why. */
+/** isomer urls: the URLs of what a root publishes; an output that refuses the asset says why. */
 import { resolve } from 'node:path';
 import { openAsset } from '../asset/open.ts';
 import { createMovieReader } from '../asset/reader.ts';
-import { FORMATS, type Format } from '../formats.ts';
-import type { Presentation } from '../model/presentation.ts';
+import { FORMATS } from '../formats.ts';
+import { createProtector } from '../origin/encryption.ts';
+import { createFileCatalog } from '../policy/catalog.ts';
+import { ContentKey } from '../protection/contentkey.ts';
 import { openFileStorage } from '../storage/file.ts';
-import { assetPath, describeSets, findAssets, problemOf } from './assets.ts';
+import { describeSets, problemOf } from './assets.ts';
 import type { Command } from './deps.ts';
+import { answerOf, findPublished, manifestUrl, type Published } from './published.ts';
 
 export type UrlsArgs = { readonly root: string; readonly asset: string | null; readonly base: string; readonly segmentSeconds: number };
 
-export const urls: Command<UrlsArgs> = async ({ root, asset, base, segmentSeconds }, { out, err }) => {
+/** Which URLs there are does not depend on what the keys are. */
+const PROTECTOR = createProtector({ keyDeliveryUrl: 'https://localhost/', readKey: (id) => new ContentKey(id, new Uint8Array(16)) });
+
+export const urls: Command<UrlsArgs> = async ({ root, asset, base, segmentSeconds }, { out, err, now }) => {
   const storage = await openFileStorage(resolve(root));
-  const found = await findAssets(storage, asset ?? '');
+  const catalog = await createFileCatalog({ storage, revalidateMs: 0, now, note: (message) => err(`${message}\n`) });
+  const found = (await findPublished(storage, catalog)).filter(({ folder }) => asset === null || folder === asset || folder.startsWith(`${asset}/`));
   if (found.length === 0) {
     err(`no assets ${asset === null ? `below ${root}` : `in ${asset}`}: an asset is a folder with a server manifest (.ism) or with MP4 files\n`);
     return 1;
   }
+  const address = base.replace(/\/+$/, '');
+  const write = async (item: Published): Promise<void> => {
+    const { folder, name, publication, encryption, problem } = item;
+    const terms = publication?.locator == null ? [] : [`  locator ${publication.locator.name}, policy ${publication.policy.name}${encryption === null ? '' : `, encryption=${encryption}`}${publication.filters.length === 0 ? '' : `, filters ${publication.filters.join(', ')}`}`];
+    out([`${folder}/${name}.ism`, ...terms, ''].join('\n'));
+    if (problem !== null) throw new Problem(`${item.id}: ${problem}`);
+    const opened = await openAsset(storage, folder, name, { segmentSeconds, readMovie: createMovieReader(null) });
+    try {
+      for (const line of describeSets(opened.presentation)) out(`  ${line}\n`);
+      for (const note of opened.notes) out(`  note: ${note}\n`);
+      for (const format of FORMATS) {
+        const { refusal } = answerOf(format, opened.presentation, item, PROTECTOR);
+        out(`  ${format.title.padEnd(17)} ${refusal === null ? address + manifestUrl(item, format) : `not available: ${refusal}`}\n`);
+      }
+    } finally {
+      await opened.close();
+    }
+  };
   let failed = 0;
   for (const item of found) {
-    out(`${item.folder}/${item.name}.ism\n`);
-    try {
-      const opened = await openAsset(storage, item.folder, item.name, { segmentSeconds, readMovie: createMovieReader(null) });
-      try {
-        for (const line of describeSets(opened.presentation)) out(`  ${line}\n`);
-        for (const note of opened.notes) out(`  note: ${note}\n`);
-        const stem = `${base.replace(/\/+$/, '')}${assetPath(item)}`;
-        for (const format of FORMATS) out(`  ${format.title.padEnd(17)} ${availability(format, opened.presentation) ?? manifestUrl(stem, format)}\n`);
-      } finally {
-        await opened.close();
-      }
-    } catch (error) {
+    await write(item).catch((error: unknown) => {
       failed++;
-      out(`  cannot be served: ${problemOf(error)}\n`);
-    }
+      out(`  cannot be served: ${error instanceof Problem ? error.message : problemOf(error)}\n`);
+    });
   }
   return failed === 0 ? 0 : 1;
 };
 
-/** Null when the output takes the asset, else why it does not. */
-function availability(format: Format, presentation: Presentation): string | null {
-  try {
-    format.writeManifest(presentation, { format: format.tags[0], extra: [], audioOnly: true });
-    return null;
-  } catch (error) {
-    return `not available: ${problemOf(error)}`;
-  }
-}
-
-function manifestUrl(stem: string, { tags }: Format): string {
-  return `${stem}/manifest${tags[0] === '' ? '' : `(format=${tags[0]})`}`;
-}
+/** Known before anything is opened. */
+class Problem extends Error {}

@@ -11,6 +11,10 @@ export type PageOutput = {
   readonly reason?: string;
   /** One audio track is multiplexed, chosen by `audioTrack=` in the URL instead of by the player. */
   readonly muxed?: boolean;
+  /** Encrypted: how its keys are had, in words. */
+  readonly keys?: string;
+  /** The player that opens it, where not all do. */
+  readonly player?: string;
 };
 
 export type PageTrack = {
@@ -31,6 +35,8 @@ export type PageAsset = {
   /** The server manifest, e.g. `name.ism`. */
   readonly name: string;
   readonly folder: string;
+  /** Of a locator; null where folders are published. */
+  readonly terms: { readonly policy: string; readonly filters: readonly string[]; readonly encryption: string | null } | null;
   readonly outputs: readonly PageOutput[];
   readonly tracks: readonly PageTrack[];
   /** How honest the content is (corpus assets); null when unknown. */

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { PageAsset } from './assets.ts';
-import { ASSETS_PATH, createPage, PAGE_POLICY, PAGE_PREFIX } from './page.ts';
+import { ASSETS_PATH, createPage, PAGE_PREFIX, pagePolicy } from './page.ts';
 import { installFolders, locatePlayer, PLAYERS } from './players.ts';
 
-const ASSET: PageAsset = { id: 'a', name: 'a.ism', folder: 'a', class: null, outputs: [{ id: 'smooth', title: 'Smooth', url: '/a/a.ism/manifest', available: true }], tracks: [] };
+const ASSET: PageAsset = { id: 'a', name: 'a.ism', folder: 'a', terms: null, class: null, outputs: [{ id: 'smooth', title: 'Smooth', url: '/a/a.ism/manifest', available: true }], tracks: [] };
 const page = await createPage({ listAssets: () => Promise.resolve([ASSET]) });
 const CLIENT = new URL('client/', import.meta.url);
 
@@ -66,7 +66,9 @@ describe('the page', () => {
     const html = await text('/');
     expect(html).not.toMatch(/<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|javascript:/i);
     expect(html.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/(?:src|href)="(?:https?:)?\/\//);
-    expect(PAGE_POLICY).not.toMatch(/unsafe|\*|https?:/);
+    const policy = pagePolicy('http://keys.example:8081/k/');
+    expect(policy).toContain("connect-src 'self' http://keys.example:8081");
+    expect(policy.replace(' http://keys.example:8081', '')).not.toMatch(/unsafe|\*|https?:/);
   });
 
   test('what assets are called never becomes markup or code', async () => {

@@ -20,18 +20,22 @@ export const ASSETS_PATH = '/-/assets.json';
  * To be sent with `/`. Blob URLs are how players hand media to the video element and start their workers; nothing is
  * inline and nothing comes from elsewhere.
  */
-export const PAGE_POLICY = [
+const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "connect-src 'self'",
   "media-src 'self' blob:",
   "img-src 'self' data:",
   "worker-src 'self' blob:",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
-].join('; ');
+];
+
+/** Players get keys where manifests say. */
+export function pagePolicy(keyDeliveryUrl: string): string {
+  return [...PAGE_POLICY, `connect-src 'self' ${new URL(keyDeliveryUrl).origin}`].join('; ');
+}
 
 const CLIENT = new URL('client/', import.meta.url);
 const CLIENT_FILES: readonly string[] = [

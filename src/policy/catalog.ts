@@ -3,6 +3,7 @@ import { IsomerError } from '../errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { ACCOUNT_FILE, ASSET_FILE, MAX_ACCOUNT_BYTES, MAX_ASSET_BYTES, readAccount, readAssetFilters, type Account, type Note } from './account.ts';
 import type { FilterTable } from './filters.ts';
+import type { StreamingLocator } from './locators.ts';
 import { folderPublication, type Publication } from './publication.ts';
 import { watchFile } from './watched.ts';
 
@@ -20,6 +21,8 @@ export type FileCatalogOptions = {
 export type FileCatalog = {
   /** Null: no such locator. Throws when the locator is not valid now, or a file cannot be used. */
   resolve(request: { readonly locator: readonly string[] }): Promise<Publication | null>;
+  /** In the order of the file; null: folders are published. */
+  locators(): Promise<readonly StreamingLocator[] | null>;
 };
 
 /** Folders whose `asset.json` is remembered. */
@@ -52,6 +55,10 @@ export async function createFileCatalog(options: FileCatalogOptions): Promise<Fi
   await account();
 
   return {
+    async locators() {
+      const current = await account();
+      return current === null ? null : [...new Set(current.locators.values())];
+    },
     async resolve({ locator }) {
       const current = await account();
       const base = current === null ? folderPublication(locator, options.download) : publicationOf(current, locator, options.now());

@@ -51,7 +51,8 @@ function readHash() {
   const output = asset?.outputs.find(({ id }) => id === hash.get('output'));
   if (asset === undefined || output === undefined) return null;
   const engines = enginesFor(output.id, players);
-  const wanted = engines.find(({ id }) => id === hash.get('player')) ?? engines[0];
+  const named = (/** @type {string | null | undefined} */ player) => engines.find(({ id }) => id === player);
+  const wanted = named(hash.get('player')) ?? named(output.player) ?? engines[0];
   return wanted === undefined ? null : { asset, output, engine: wanted.id, audio: hash.get('audio'), autoplay: hash.get('autoplay') === '1' };
 }
 
@@ -105,10 +106,11 @@ function currentBitrate() {
   return quality?.choices.find(({ id }) => id === quality.current)?.bitrate ?? null;
 }
 
-/** What is not plainly encoded says so before it disappoints. */
-function classNotes() {
+/** What is not plainly encoded, or not in the clear, says so before it disappoints. */
+function outputNotes() {
   const name = selection?.asset.class ?? 'encoded';
-  return name === 'encoded' ? [] : [`This asset is ${name}: ${classWords(name)}.`];
+  const keys = selection?.output.keys;
+  return [...(name === 'encoded' ? [] : [`This asset is ${name}: ${classWords(name)}.`]), ...(keys === undefined ? [] : [`Encrypted: ${keys}`])];
 }
 
 /** @param {import('./engines.js').Engine} engine */
@@ -122,7 +124,7 @@ function refresh() {
   const engine = playback.engine();
   setFacts(find('dl', 'state'), stateFacts(video, status, currentBitrate()));
   showWords(find('p', 'errors'), status.errors);
-  showWords(find('p', 'notes'), [...classNotes(), ...status.notes]);
+  showWords(find('p', 'notes'), [...outputNotes(), ...status.notes]);
   requestLog.say(status.errors, true);
   requestLog.say(status.notes, false);
   const muxed = selection === null ? null : muxedOptions(selection);

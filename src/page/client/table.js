@@ -37,7 +37,8 @@ function assetRow(asset, columns, hashOf) {
   const title = element('span', { class: 'name' }, asset.id);
   const badge = asset.class === null ? [] : [element('span', { class: 'class', title: classWords(asset.class) }, asset.class)];
   const summary = element('span', { class: 'summary' }, asset.problem ?? summaryWords(asset));
-  const head = element('th', { scope: 'row' }, title, ' ', ...badge, summary);
+  const terms = asset.terms === null ? [] : [element('span', { class: 'summary' }, termsWords(asset.terms))];
+  const head = element('th', { scope: 'row' }, title, ' ', ...badge, ...terms, summary);
   const cells = columns.map((column) => outputCell(asset, asset.outputs.find(({ id }) => id === column.id), column, hashOf));
   return element('tr', { 'data-asset': asset.id, class: asset.problem === undefined ? null : 'broken' }, head, ...cells);
 }
@@ -55,11 +56,16 @@ function outputCell(asset, output, column, hashOf) {
   }
   const link = element(
     'a',
-    { class: 'play', href: hashOf(asset, output), 'data-output': output.id, 'aria-label': `Play ${asset.id} as ${output.title}` },
+    { class: output.keys === undefined ? 'play' : 'play locked', href: hashOf(asset, output), 'data-output': output.id, title: output.keys ?? null, 'aria-label': `Play ${asset.id} as ${output.title}` },
     element('span', { class: 'triangle', 'aria-hidden': 'true' }),
     element('span', { class: 'short', 'aria-hidden': 'true' }, shortTitle(output.title)),
   );
   return element('td', {}, link);
+}
+
+/** @param {NonNullable<PageAsset['terms']>} terms */
+function termsWords({ policy, filters, encryption }) {
+  return [`policy ${policy}`, ...(encryption === null ? [] : [`encryption=${encryption}`]), ...(filters.length === 0 ? [] : [`filters ${filters.join(', ')}`])].join(' · ');
 }
 
 /** @param {PageAsset} asset */
