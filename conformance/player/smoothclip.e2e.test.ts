@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { STRIP } from '../../spec/marks.ts';
-import { hasVlc, playWithGStreamer, playWithVlc } from '../native.ts';
+import { nativeVersion, playWithGStreamer, playWithVlc } from '../native.ts';
 import { startOrigin, type RunningOrigin } from '../subject/self.ts';
 import { CORPUS, ORIGIN_ENTRY } from './testing.ts';
 
@@ -137,7 +137,7 @@ test('GStreamer: the pictures that are left, each once', async () => {
 });
 
 test('VLC: the same, but for its own losses at the edges', async (context) => {
-  if (!(await hasVlc())) context.skip('VLC is not installed');
+  if ((await nativeVersion('vlc')) === null) context.skip('VLC is not installed');
   const { counters } = await playWithVlc(manifest, { width: 320, height: 180 });
   expect(counters.length).toBeGreaterThanOrEqual(LEFT.length - 2);
   expect(counters.filter((counter) => !LEFT.includes(counter))).toEqual([]);
