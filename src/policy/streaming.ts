@@ -11,7 +11,12 @@ const ContentKeys = z.strictObject({
   keyToTrackMappings: z.array(z.strictObject({ label: Name.nullish(), policyName: Name.nullish(), tracks: TrackSelections.nullish() })).max(64).nullish(),
 });
 
-const Template = z.string().max(2048).nullish();
+/** Tokens that nobody would fill in are a mistake that players would meet. */
+const Template = z
+  .string()
+  .max(2048)
+  .regex(/^(?:[^{}]|\{(?:ContentKeyId|AlternativeMediaId)\})*$/i, 'a URL in which only {ContentKeyId} and {AlternativeMediaId} stand in braces')
+  .nullish();
 const AcquisitionUrl = z.strictObject({ customLicenseAcquisitionUrlTemplate: Template });
 const PlayReady = z.strictObject({ customLicenseAcquisitionUrlTemplate: Template, playReadyCustomAttributes: z.string().nullish() });
 const FairPlay = z.strictObject({ customLicenseAcquisitionUrlTemplate: Template, allowPersistentLicense: z.boolean() });
