@@ -1,4 +1,6 @@
 /** The campaign proves itself: a vendor's adapter plays, and each thing made wrong on purpose is caught by the template that is there for it. */
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { playCell } from './campaign.ts';
@@ -6,11 +8,12 @@ import type { Content } from './content.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import { launchBrowser } from './drivers/launch.ts';
 import { FIXTURE_TRUTH, openFixture, type Fault, type Fixture } from './fixture.ts';
+import { closeServer, listenOnLoopback } from './listen.ts';
 import { planReplays } from './plan.ts';
 import { PLAYERS, type PlayerRow } from './players.ts';
 import { probeBrowser, type Probe } from './probe.ts';
 import { openStage, type Stage } from './serve.ts';
-import { describeModule } from './vendor.ts';
+import { describeModule, describePage } from './vendor.ts';
 
 const ADAPTER = fileURLToPath(new URL('./example/adapter.mjs', import.meta.url));
 const CONTENT: Content = {
@@ -78,6 +81,40 @@ describe('a good stream', () => {
     const { verdict, observation } = await play('sequential', row, 'hls-v3');
     expect(verdict).toMatchObject({ outcome: 'pass', reasons: [] });
     expect(observation.seeks.right).toBe(observation.seeks.asked);
+  });
+});
+
+describe("a vendor's own page", () => {
+  let site: Server;
+  let address = '';
+  beforeAll(async () => {
+    const folder = fileURLToPath(new URL('./example/', import.meta.url));
+    const liar = `<video></video><script>addEventListener('message', ({ data }) => { if (data.isomer === 'call') postMessage({ isomer: 'answer', id: data.id, value: data.method === 'describe' ? { name: 'liar', formats: ['hls'] } : data.method === 'state' ? { bitrates: [1] } : true }) })</script>`;
+    site = createServer((request, response) => {
+      const name = (request.url ?? '/').slice(1);
+      const send = (body: string | Buffer): void => void response.writeHead(200, { 'content-type': name.endsWith('.mjs') ? 'text/javascript' : 'text/html' }).end(body);
+      if (name === 'liar.html') send(liar);
+      else if (name === 'mute.html') send('<video></video>');
+      else readFile(folder + name).then(send, () => response.writeHead(404).end());
+    });
+    address = await listenOnLoopback(site);
+  });
+  afterAll(() => closeServer(site));
+  const open = () => launchBrowser('chromium', process.env);
+
+  test('plays, spoken to by messages', async () => {
+    const row = await describePage(`${address}/page.html`, open);
+    expect(row).toEqual({ name: 'example-page', kinds: ['hls'], choosesQuality: false, choosesAudio: false, module: `${address}/page.html` });
+    const { verdict, observation } = await play('sequential', row, 'hls-v3');
+    expect(verdict).toMatchObject({ outcome: 'pass', reasons: [] });
+    expect(observation.seeks.right).toBe(observation.seeks.asked);
+  });
+
+  test('that says yes to everything and shows nothing fails; one that does not answer is refused', async () => {
+    const { verdict } = await play('to-end', await describePage(`${address}/liar.html`, open), 'hls-v3');
+    expect(verdict.outcome).toBe('fail');
+    expect(verdict.reasons[0]).toMatch(/^no picture could be read/);
+    await expect(describePage(`${address}/mute.html`, open)).rejects.toThrow(/does not answer/);
   });
 });
 

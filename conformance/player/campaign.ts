@@ -9,8 +9,10 @@ import { createGate } from './gate.ts';
 import { taskResult, type BrowserName } from './model.ts';
 import { detailOf, lostDetail, rowOf, rowOfVerdict, type Shown } from './outcome.ts';
 import type { Cell } from './plan.ts';
+import { remoteScript } from './script.ts';
 import type { Stage } from './serve.ts';
 import { THRESHOLDS } from './thresholds.ts';
+import { pageOf } from './vendor.ts';
 
 export type Played = { readonly row: ReplayRow; readonly detail: ReplayDetail | null; readonly version: string | null };
 
@@ -94,7 +96,9 @@ export async function playCell(cell: Cell, stage: Stage, driver: BrowserDriver):
   let page: BrowserPage | null = null;
   try {
     page = await driver.open();
-    await page.goto(stage.url);
+    const own = pageOf(cell.player);
+    await page.goto(own ?? stage.url);
+    if (own !== null) await page.evaluate(await remoteScript());
     const url = proxy === null ? cell.target.url : `${proxy.url}${pathname}${search}`;
     const answer = await runTask(page, JSON.stringify(taskOf(cell, url)));
     if (typeof answer === 'string') throw new Error(`the page: ${answer}`);

@@ -8,12 +8,21 @@ import { stripTypeScriptTypes } from 'node:module';
 /** In order of use: each may import values only from the ones before it. */
 const PARTS = ['../../spec/evidence', 'marks', 'tones', 'offset', 'page/evidence', 'page/observer'];
 const IMPORT = /^import\s[^;]*;$/gm;
-const EXPORT = /^export\s+(?=(?:const|function)\s)/gm;
+const EXPORT = /^export\s+(?=(?:const|(?:async\s+)?function)\s)/gm;
 
 /** A script that sets `globalThis.isomerObservers = { observeVideo, offsetOf }`. */
 export async function observerScript(): Promise<string> {
   const parts = await Promise.all(PARTS.map(readPart));
   return `(() => {\n${parts.join('\n')}\nglobalThis.isomerObservers = { observeVideo, offsetOf };\n})();\n`;
+}
+
+/** What a vendor's page needs beside the observers to take tasks. Another scope, so that no names meet. */
+const REMOTE_PARTS = ['page/adapters/load', 'page/perform', 'page/task', 'page/remote'];
+
+/** A script that observes the page that it is evaluated in, and sets `globalThis.suite` there as in the suite's own page. */
+export async function remoteScript(): Promise<string> {
+  const parts = await Promise.all(REMOTE_PARTS.map(readPart));
+  return `${await observerScript()}(() => {\n${parts.join('\n')}\n})();\n`;
 }
 
 async function readPart(name: string): Promise<string> {

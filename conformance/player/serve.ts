@@ -14,6 +14,7 @@ const PAGE_FILES: Readonly<Record<string, string>> = {
   '/main.js': 'main.js',
   '/perform.js': 'perform.js',
   '/probe.js': 'probe.js',
+  '/task.js': 'task.js',
   '/adapters/hls.js': 'adapters/hls.js',
   '/adapters/dash.js': 'adapters/dash.js',
   '/adapters/shaka.js': 'adapters/shaka.js',

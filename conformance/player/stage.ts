@@ -16,7 +16,7 @@ import { PLAYERS, type PlayerRow } from './players.ts';
 import { probeBrowser, type Probe } from './probe.ts';
 import { openStage, type Stage } from './serve.ts';
 import { TEMPLATES } from './templates.ts';
-import { describeModule } from './vendor.ts';
+import { describeModule, describePage, isPageAddress } from './vendor.ts';
 
 export type ReplayOptions = {
   readonly players?: readonly string[];
@@ -63,8 +63,9 @@ export async function replayAll(input: ReplayInput): Promise<Replays> {
 
 async function replayInBrowsers(input: ReplayInput, targets: readonly PlanTarget[]): Promise<Replays> {
   const { note } = input;
-  const modules = (input.players ?? []).filter(isModule);
-  if (modules.length > 1) throw new SuiteFault('usage', 'one adapter at a time: give --player one file');
+  const foreign = (input.players ?? []).filter(isForeign);
+  const modules = foreign.filter((name) => !isPageAddress(name));
+  if (foreign.length > 1) throw new SuiteFault('usage', 'one player of a vendor at a time: give --player one file or one address');
   const stage = await openStage(modules.length === 0 ? {} : { module: resolve(modules[0]) });
   const found = new Map<BrowserName, { readonly probe: Probe; readonly version: string }>();
   try {
@@ -142,13 +143,15 @@ function targetsOf({ manifests, truths, note }: ReplayInput): { readonly content
   });
 }
 
-const isModule = (name: string): boolean => /\.m?js$/.test(name) && !PLAYERS.some((player) => player.name === name);
+const isForeign = (name: string): boolean => (isPageAddress(name) || /\.m?js$/.test(name)) && !PLAYERS.some((player) => player.name === name);
 
 async function playersOf(names: readonly string[] | undefined, stage: Stage, browser: BrowserName): Promise<readonly PlayerRow[]> {
   if (names === undefined) return PLAYERS;
-  const own = chosenFrom(PLAYERS.map(({ name }) => name), names.filter((name) => !isModule(name)), 'player');
+  const own = chosenFrom(PLAYERS.map(({ name }) => name), names.filter((name) => !isForeign(name)), 'player');
   const rows = PLAYERS.filter(({ name }) => own.includes(name));
-  return names.some(isModule) ? [...rows, await describeModule(stage, () => open(browser))] : rows;
+  const [foreign] = names.filter(isForeign);
+  if (foreign === undefined) return rows;
+  return [...rows, isPageAddress(foreign) ? await describePage(foreign, () => open(browser)) : await describeModule(stage, () => open(browser))];
 }
 
 function chosenFrom<T extends string>(known: readonly T[], wanted: readonly string[] | undefined, what: string): readonly T[] {

@@ -6,7 +6,7 @@ import { createAdapter as createNative } from './adapters/native.js';
 import { createAdapter as createPretender } from './adapters/pretender.js';
 import { createAdapter as createShaka, createAdapter4 as createShaka4 } from './adapters/shaka.js';
 import { createAdapter as createVideojs } from './adapters/videojs.js';
-import { perform } from './perform.js';
+import { playTask, takingTasks, wordsOf } from './task.js';
 
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
 /** @typedef {import('./adapters/load.js').Adapter} Adapter */
@@ -41,7 +41,7 @@ async function begin(start) {
 
 /** @param {Promise<unknown>} started */
 function guard(started) {
-  started.catch((/** @type {unknown} */ error) => report('error', messageOf(error), true));
+  started.catch((/** @type {unknown} */ error) => report('error', wordsOf(error), true));
 }
 
 function summary() {
@@ -92,46 +92,14 @@ function finish() {
   return recording === null ? null : { ...recording, events: [...recording.events, ...events] };
 }
 
-/** @typedef {import('../model.ts').Task} Task */
-/** @typedef {import('../model.ts').TaskResult} TaskResult */
-
-/** @type {TaskResult | string | null} */ let result = null;
-
-/** @param {Task} task @returns {Promise<TaskResult>} */
-async function run(task) {
-  began = performance.now();
+/** @param {import('../model.ts').Task} task */
+async function play(task) {
   const create = task.module === null ? PLAYERS[task.player] : /** @type {{ createAdapter: import('./adapters/load.js').CreateAdapter }} */ (await import(task.module)).createAdapter;
-  const player = await create(video, report);
-  const watching = globalThis.isomerObservers.observeVideo(video, { pilots: [...task.pilots], tones: [...task.tones], listen: task.pilots.length > 0 });
-  try {
-    await player.load(task.url, task.format, task.steps.some((step) => step.do === 'quality'));
-    if (task.from > 0) player.seek(task.from);
-    // A promise that no picture will settle must not hang the task.
-    void Promise.resolve(player.play()).catch((/** @type {unknown} */ error) => report('error', messageOf(error), true));
-  } catch (error) {
-    report('error', messageOf(error), true);
-  }
-  const failed = () => events.some((event) => event.fatal) || video.error !== null;
-  const performed = await perform({ video, adapter: player, observer: watching, failed }, task);
-  const version = player.version();
-  const evidence = watching.evidence();
-  await Promise.resolve(player.destroy()).catch(() => undefined);
-  return { ...performed, evidence, recording: { ...performed.recording, events: [...performed.recording.events, ...events] }, version };
-}
-
-/** @param {unknown} error */
-function messageOf(error) {
-  return error instanceof Error ? error.message : String(error);
+  return playTask(task, video, create);
 }
 
 Reflect.set(globalThis, 'suite', {
-  run(/** @type {Task} */ task) {
-    run(task).then(
-      (done) => void (result = done),
-      (/** @type {unknown} */ error) => void (result = messageOf(error)),
-    );
-  },
-  result: () => result,
+  ...takingTasks(play),
   start: (/** @type {Start} */ start) => guard(begin(start)),
   summary,
   finish,

@@ -70,14 +70,16 @@ const STEPS = {
     return { ok, text: ok ? '' : 'the end was not announced' };
   },
   async quality(scene, /** @type {Extract<Step, { do: 'quality' }>} */ { choose, rendition }) {
-    const known = scene.adapter.state().bitrates;
+    const { bitrates: known } = await scene.adapter.state();
     const bitrate = choose === 'lowest' ? Math.min(...known) : Math.max(...known);
-    if (known.length === 0 || !scene.adapter.setQuality(bitrate)) return { ok: false, text: `the player offers no ${choose} quality` };
+    if (known.length === 0 || !(await scene.adapter.setQuality(bitrate))) return { ok: false, text: `the player offers no ${choose} quality` };
     const ok = await until(scene, () => scene.observer.look()?.rendition === rendition, deadline(SWITCH_MS));
     return { ok, text: ok ? '' : `rendition ${rendition} was not shown within ${SWITCH_MS / 1000} s of the choice` };
   },
   async audio(scene, /** @type {Extract<Step, { do: 'audio' }>} */ { languages, pilot }) {
-    if (!languages.some((language) => scene.adapter.setAudio(language))) return { ok: false, text: `the player offers no audio track in ${languages[0]}` };
+    let offered = false;
+    for (const language of languages) offered ||= await scene.adapter.setAudio(language);
+    if (!offered) return { ok: false, text: `the player offers no audio track in ${languages[0]}` };
     const heard = () => scene.observer.recording().sounds.slice(-6);
     const ok = await until(scene, () => heard().length === 6 && heard().every((sound) => sound.pilot === pilot), deadline(SWITCH_MS));
     return { ok, text: ok ? '' : `pilot ${pilot} Hz was not heard within ${SWITCH_MS / 1000} s of the choice` };

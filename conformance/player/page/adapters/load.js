@@ -11,10 +11,10 @@
  * @property {() => Promise<void>} play
  * @property {() => void} pause
  * @property {(seconds: number) => void} seek
- * @property {(language: string) => boolean} setAudio
- * @property {(bitrate: number | null) => boolean} setQuality null: the player chooses
- * @property {() => string} version
- * @property {() => PlayerState} state
+ * @property {(language: string) => boolean | Promise<boolean>} setAudio
+ * @property {(bitrate: number | null) => boolean | Promise<boolean>} setQuality null: the player chooses
+ * @property {() => string | Promise<string>} version
+ * @property {() => PlayerState | Promise<PlayerState>} state
  * @property {() => Promise<void>} destroy
  * @typedef {(name: string, text: string, fatal: boolean) => void} Report
  * @typedef {(video: HTMLVideoElement, report: Report) => Promise<Adapter>} CreateAdapter
