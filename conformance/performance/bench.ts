@@ -1,159 +1,82 @@
 /**
- * The benchmark: CPU seconds of the server process per 10^9 body bytes and CPU microseconds per manifest, as ratios to
- * yardsticks that are measured in the same run. Usage: node bench.ts [--rounds N] [--gigabytes N] [--out FOLDER]
+ * The benchmark, `npm run bench`: what the origin costs per byte and per manifest, as ratios to yardsticks of the same run;
+ * memory, workers, waiting and growth. Linux only: the kernel counts the server's CPU time.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fetchBytes, load, quantile } from './load.ts';
-import { makeMedia, RUNGS } from './media.ts';
-import { startServer, type ServerProcess } from './process.ts';
+import { measureClients, measureLoop, measureMemory, measureWorkers } from './capacity.ts';
+import { LENGTH_SHAPES, measureGrowth, TRACK_SHAPES } from './growth.ts';
+import { measureManifests, measureOpening } from './manifests.ts';
+import { makeMedia } from './media.ts';
+import { plot } from './plot.ts';
+import { ROOT, startOrigin } from './process.ts';
+import { compare, figuresOf, writePage, type Figures, type Measured } from './report.ts';
+import { measureOffline, measureSegments, type Offline } from './segments.ts';
+import type { Shape } from './synthetic.ts';
 
-type Segments = { readonly output: string; readonly ladder: string; readonly urls: readonly string[] };
-type SegmentRow = { readonly output: string; readonly ladder: string; readonly cpuPerGigabyte: readonly number[] };
-type ManifestRow = { readonly output: string; readonly cpuMicroseconds: readonly number[]; readonly p50: number; readonly bytes: number };
+const USAGE = `Usage: npm run bench -- [--quick] [--compare OLD.json] [--out FOLDER]
 
-const OUTPUTS = [
-  { id: 'hls-v3', manifest: 'manifest(format=m3u8-aapl-v3)', segment: 'format=m3u8-aapl-v3', ts: true },
-  { id: 'hls-v4', manifest: 'manifest(format=m3u8-aapl)', segment: 'format=m3u8-aapl', ts: true },
-  { id: 'hls-cmaf', manifest: 'manifest(format=m3u8-cmaf)', segment: 'format=m3u8-cmaf', ts: false },
-  { id: 'dash-csf', manifest: 'manifest(format=mpd-time-csf)', segment: 'format=mpd-time-csf', ts: false },
-  { id: 'dash-cmaf', manifest: 'manifest(format=mpd-time-cmaf)', segment: 'format=mpd-time-cmaf', ts: false },
-  { id: 'smooth', manifest: 'manifest', segment: '', ts: false },
-] as const;
+Measures the origin on this machine (10 to 15 minutes, best with nothing else running) and writes FOLDER/performance.md,
+performance.json and performance-*.svg (default: reports). --quick takes fewer and shorter rounds (about 4 minutes) and
+writes to reports/.bench unless told otherwise. --compare prints what has changed since another performance.json.
+`;
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, compare: { type: 'string' }, out: { type: 'string' }, help: { type: 'boolean', default: false } },
+});
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+
+const FULL = { rounds: 5, bytes: 0.4e9, manifestSeconds: 0.5, memoryBytes: 1e9, loopSeconds: 4, assets: 10_000 };
+const QUICK = { rounds: 3, bytes: 0.15e9, manifestSeconds: 0.2, memoryBytes: 0.4e9, loopSeconds: 2, assets: 1000 };
+const size = values.quick ? QUICK : FULL;
+const HOURS_2 = 7200;
+const SHAPES: readonly Shape[] = [
+  { name: 'ten', seconds: 600, videos: 6, audios: 2 },
+  { name: 'long', seconds: HOURS_2, videos: 6, audios: 2 },
+  { name: 'track', seconds: HOURS_2, videos: 1, audios: 0 },
+];
 const LADDERS = ['1080p', '360p'];
 const CLIENTS = 4;
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, gigabytes: { type: 'string', default: '1' }, out: { type: 'string', default: 'reports' }, help: { type: 'boolean', default: false } },
-});
-if (values.help) {
-  console.log('Usage: npm run bench -- [--rounds N] [--gigabytes N per measurement] [--out FOLDER]');
-  process.exit(0);
-}
-const rounds = Number(values.rounds);
-const bytesPerRun = Number(values.gigabytes) * 1e9;
-const root = resolve(import.meta.dirname, '../..');
-const now = (): number => performance.now();
-const tell = (line: string): void => console.error(line);
+const started = performance.now();
+const tell = (line: string): void => console.error(`${((performance.now() - started) / 1000).toFixed(0).padStart(4)} s  ${line}`);
 
-const media = await makeMedia(join(root, 'corpus/.assets/.bench'), process.env['FFMPEG_PATH'] ?? 'ffmpeg', tell);
-const origin = await startServer(process.execPath, [join(root, 'src/cli.ts'), 'serve', '--root', media, '--port', '0'], root);
-const base = `${origin.origin}/bench/bench.ism`;
-const sets = await listSegments();
-const folder = join(media, '.bodies');
-await mkdir(folder, { recursive: true });
-const yardstickUrls = await Promise.all(LADDERS.map((ladder) => saveBodies(ladder)));
-const staticServer = await startServer(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), 'static', folder], root);
-const pooledServer = await startServer(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), 'pooled', folder], root);
+const media = await makeMedia(join(ROOT, 'corpus/.assets/.bench'), process.env['FFMPEG_PATH'] ?? 'ffmpeg', [...SHAPES, ...LENGTH_SHAPES, ...TRACK_SHAPES], tell);
+const measured = await measureAll();
+const figures = figuresOf(measured);
+const page = await writePage(measured);
+const out = resolve(values.out ?? join(ROOT, values.quick ? 'reports/.bench' : 'reports'));
+await mkdir(out, { recursive: true });
+await writeFile(join(out, 'performance.md'), page);
+await writeFile(join(out, 'performance.json'), `${JSON.stringify(figures, null, 2)}\n`);
+for (const growth of measured.growth) await writeFile(join(out, `performance-${growth.id}.svg`), plot(growth));
+console.log(page);
+if (values.compare !== undefined) console.log(`Since ${values.compare}:\n${compare(JSON.parse(await readFile(values.compare, 'utf8')) as Figures, figures)}`);
+tell('done');
 
-const rows = new Map<string, number[]>();
-for (let round = 0; round < rounds; round++) {
-  // Yardsticks and outputs take turns, so that a slow minute of the machine meets both.
-  for (const [i, ladder] of LADDERS.entries()) {
-    tell(`round ${round + 1} of ${rounds}, ${ladder}`);
-    await measure(`static/${ladder}`, staticServer, yardstickUrls[i].map((name) => `${staticServer.origin}/${name}`));
-    await measure(`pooled/${ladder}`, pooledServer, yardstickUrls[i].map((name) => `${pooledServer.origin}/${name}`));
-    for (const { output, urls } of sets.filter((set) => set.ladder === ladder)) await measure(`${output}/${ladder}`, origin, urls);
-  }
-}
-const manifests: ManifestRow[] = [];
-for (const { id, manifest } of OUTPUTS) manifests.push(await measureManifest(id, `${base}/${manifest}`));
-const idle = await measureManifest('floor', `${origin.origin}/healthz`);
-const resident = await origin.residentBytes();
-await Promise.all([origin.stop(), staticServer.stop(), pooledServer.stop()]);
-await writeReports();
-
-async function listSegments(): Promise<Segments[]> {
-  const playlist = (await fetchBytes(`${base}/QualityLevels(${RUNGS[0].kbps * 1000})/Manifest(video,format=m3u8-cmaf)`)).toString();
-  const times = [...playlist.matchAll(/Fragments\(video=(\d+)/g)].map(([, time]) => time);
-  if (times.length === 0) throw new Error('the playlist lists no segments');
-  return OUTPUTS.flatMap(({ id, segment }) =>
-    LADDERS.map((ladder): Segments => {
-      const kbps = RUNGS.find(({ name }) => name === ladder)?.kbps ?? 0;
-      return { output: id, ladder, urls: times.map((time) => `${base}/QualityLevels(${kbps * 1000})/Fragments(video=${time}${segment === '' ? '' : `,${segment}`})`) };
-    }),
-  );
-}
-
-/** The yardsticks serve the very bodies of the CMAF output. */
-async function saveBodies(ladder: string): Promise<string[]> {
-  const urls = sets.find((set) => set.output === 'hls-cmaf' && set.ladder === ladder)?.urls.slice(0, 20) ?? [];
-  return Promise.all(
-    urls.map(async (url, i) => {
-      const name = `${ladder}_${i}.m4s`;
-      await writeFile(join(folder, name), await fetchBytes(url));
-      return name;
-    }),
-  );
-}
-
-async function measure(key: string, server: ServerProcess, urls: readonly string[]): Promise<void> {
-  if (!rows.has(key)) await load(urls, CLIENTS, (_, bytes) => bytes >= bytesPerRun / 4, now);
-  const before = await server.cpuSeconds();
-  const { bytes } = await load(urls, CLIENTS, (_, read) => read >= bytesPerRun, now);
-  const cpu = (await server.cpuSeconds()) - before;
-  rows.set(key, [...(rows.get(key) ?? []), cpu / (bytes / 1e9)]);
-}
-
-async function measureManifest(output: string, url: string): Promise<ManifestRow> {
-  const requests = 4000;
-  const cpuMicroseconds: number[] = [];
-  let p50 = 0;
-  await load([url], CLIENTS, (done) => done >= requests / 2, now);
-  for (let round = 0; round < rounds; round++) {
-    const before = await origin.cpuSeconds();
-    const { requests: done, milliseconds } = await load([url], CLIENTS, (count) => count >= requests, now);
-    cpuMicroseconds.push((((await origin.cpuSeconds()) - before) / done) * 1e6);
-    p50 = quantile(milliseconds, 0.5);
-  }
-  return { output, cpuMicroseconds, p50, bytes: (await fetchBytes(url)).length };
-}
-
-function median(list: readonly number[]): number {
-  return list.toSorted((a, b) => a - b)[list.length >> 1];
-}
-
-async function writeReports(): Promise<void> {
-  const table: SegmentRow[] = [...rows].map(([key, cpuPerGigabyte]) => ({ output: key.split('/')[0], ladder: key.split('/')[1], cpuPerGigabyte }));
-  const yard = (kind: string, ladder: string): number => median(rows.get(`${kind}/${ladder}`) ?? [Number.NaN]);
-  const ratios: Record<string, number> = {};
-  const lines = table.map(({ output, ladder, cpuPerGigabyte }) => {
-    const value = median(cpuPerGigabyte);
-    const ratio = value / yard('static', ladder);
-    if (output !== 'static') ratios[`${output}.clear.${ladder}`] = Math.round(ratio * 100) / 100;
-    const spread = `${Math.min(...cpuPerGigabyte).toFixed(2)}–${Math.max(...cpuPerGigabyte).toFixed(2)}`;
-    return `| ${output} | ${ladder} | ${ratio.toFixed(2)} | ${(value / yard('pooled', ladder)).toFixed(2)} | ${value.toFixed(2)} | ${spread} |`;
-  });
-  const floor = median(idle.cpuMicroseconds);
-  const manifestLines = manifests.map(({ output, cpuMicroseconds, p50, bytes }) => `| ${output} | ${bytes} | ${median(cpuMicroseconds).toFixed(0)} | ${(median(cpuMicroseconds) - floor).toFixed(0)} | ${p50.toFixed(2)} |`);
-  const text = `# Performance
-
-Made by \`npm run bench\` (${rounds} rounds of ${bytesPerRun / 1e9} GB each, ${CLIENTS} connections, one worker, media in the page cache).
-Ratios are the figures to compare; CPU seconds belong to one machine (${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}).
-
-## Segments: CPU of the server process per 10^9 body bytes
-
-Yardsticks of the same run: \`static\` is Node's read stream with 1 MiB chunks, \`pooled\` 1 MiB reads into reused buffers, both over the same bodies.
-
-| output | quality | ratio to static | ratio to pooled | CPU s/GB | spread |
-|---|---|---|---|---|---|
-${lines.join('\n')}
-
-## Manifests: CPU of the server process per request (10 minutes, ${RUNGS.length} video qualities, 1 audio)
-
-The floor is \`/healthz\`: ${floor.toFixed(0)} µs per request of HTTP alone.
-
-| output | bytes | CPU µs | above the floor | p50 ms |
-|---|---|---|---|---|
-${manifestLines.join('\n')}
-
-Resident memory of the origin after all this: ${Math.round(resident / 1e6)} MB.
-`;
-  const out = resolve(root, values.out);
-  await mkdir(out, { recursive: true });
-  await writeFile(join(out, 'performance.md'), text);
-  await writeFile(join(out, 'performance.json'), `${JSON.stringify({ ratios }, null, 2)}\n`);
-  console.log(text);
+async function measureAll(): Promise<Measured> {
+  const server = await startOrigin(media.ladder);
+  const segments = await measureSegments(server, { rounds: size.rounds, bytes: size.bytes, clients: CLIENTS, ladders: LADDERS, tell });
+  await server.stop();
+  tell('packagers that write files');
+  const offline: Offline[] = [];
+  for (const ladder of LADDERS) offline.push(...(await measureOffline(media.ladder, ladder)));
+  tell('manifests');
+  const manifests = await measureManifests(media.synthetic, ['ten', 'long'], { rounds: size.rounds, seconds: size.manifestSeconds });
+  tell('openings');
+  const openings = await measureOpening(media.synthetic, ['track', 'long'], 'minutes1', size.rounds);
+  tell('memory');
+  const memory = await measureMemory(media, size.memoryBytes);
+  tell('clients');
+  const clients = await measureClients(media, size.memoryBytes);
+  tell('workers');
+  const workers = await measureWorkers(media, size.memoryBytes);
+  tell('event loop');
+  const loop = await measureLoop(media, 'long', ['track', 'minutes600', 'minutes300', 'tracks64'], size.loopSeconds);
+  const growth = await measureGrowth(media, { bytes: size.bytes / 2, assets: size.assets, tell });
+  return { conditions: `${size.rounds} rounds of ${size.bytes / 1e9} GB for each figure, medians, ${CLIENTS} connections, one worker`, segments, offline, manifests, openings, memory, clients, workers, loop, growth };
 }

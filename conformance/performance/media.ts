@@ -1,8 +1,9 @@
-/** Media for the benchmark: a 10-minute ladder, made once by ffmpeg from a short encode that is repeated. */
+/** Media for the benchmark, made once: a 10-minute ladder by ffmpeg from a short encode that is repeated, and synthetic assets. */
 import { execFile } from 'node:child_process';
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { makeSynthetic, sampleDescription, smil, type Shape, type Templates } from './synthetic.ts';
 
 const run = promisify(execFile);
 
@@ -19,10 +20,36 @@ const AUDIO_KBPS = 128;
 const SHORT_SECONDS = 20;
 const REPEATS = 30;
 
-/** Makes FOLDER/bench/bench.ism when it is not there yet; returns the folder to serve. */
-export async function makeMedia(folder: string, ffmpeg: string, tell: (line: string) => void): Promise<string> {
-  const target = join(folder, 'bench');
-  if (await access(join(target, 'bench.ism')).then(() => true, () => false)) return folder;
+/** Locator of each protection. */
+export const LOCATORS = { clear: 'clear', aes128: 'locked', 'sample-aes': 'locked', cbcs: 'locked', cenc: 'locked', piff: 'locked' } as const;
+
+/** Folders to serve: the ladder under its locators, and synthetic assets under their own names. */
+export type Media = { readonly ladder: string; readonly synthetic: string };
+
+export async function makeMedia(folder: string, ffmpeg: string, shapes: readonly Shape[], tell: (line: string) => void): Promise<Media> {
+  const [ladder, synthetic] = [folder, `${folder}-synthetic`];
+  await makeLadder(join(ladder, 'bench'), ffmpeg, tell);
+  await writeFile(join(ladder, 'isomer.json'), JSON.stringify(ACCOUNT));
+  const templates = await readTemplates(join(ladder, 'bench'));
+  for (const shape of shapes) await makeSynthetic(synthetic, shape, templates);
+  return { ladder, synthetic };
+}
+
+const protocols = { download: false, dash: true, hls: true, smoothStreaming: true };
+const common = { enabledProtocols: protocols, contentKeys: { defaultKey: { label: 'key' } } };
+const KEY = { id: '00112233-4455-6677-8899-aabbccddeeff', value: Buffer.from('2b7e151628aed2a6abf7158809cf4f3c', 'hex').toString('base64'), labelReferenceInStreamingPolicy: 'key' };
+
+/** One locator in the clear, one with every encryption: the URL chooses. */
+const ACCOUNT = {
+  streamingLocators: [
+    { name: LOCATORS.clear, properties: { assetName: 'bench', streamingPolicyName: 'Predefined_ClearStreamingOnly' } },
+    { name: LOCATORS.cenc, properties: { assetName: 'bench', streamingPolicyName: 'all', contentKeys: [KEY] } },
+  ],
+  streamingPolicies: [{ name: 'all', properties: { beyondAms: true, envelopeEncryption: common, commonEncryptionCenc: common, commonEncryptionCbcs: common } }],
+};
+
+async function makeLadder(target: string, ffmpeg: string, tell: (line: string) => void): Promise<void> {
+  if (await access(join(target, 'bench.ism')).then(() => true, () => false)) return;
   const work = `${target}.part`;
   await rm(work, { recursive: true, force: true });
   await mkdir(work, { recursive: true });
@@ -37,7 +64,27 @@ export async function makeMedia(folder: string, ffmpeg: string, tell: (line: str
   await run(ffmpeg, ['-v', 'error', '-f', 'lavfi', '-i', `anoisesrc=r=48000:d=${SHORT_SECONDS * REPEATS}:a=0.2`, '-ac', '2', '-c:a', 'aac', '-b:a', `${AUDIO_KBPS}k`, join(work, 'bench_audio.mp4')]);
   const elements = RUNGS.map(({ name, kbps }) => `<video src="bench_${name}.mp4" systemBitrate="${kbps * 1000}"><param name="systemBitrate" value="${kbps * 1000}" valuetype="data"/></video>`);
   elements.push(`<audio src="bench_audio.mp4" systemBitrate="${AUDIO_KBPS * 1000}"><param name="systemBitrate" value="${AUDIO_KBPS * 1000}" valuetype="data"/><param name="trackName" value="audio" valuetype="data"/></audio>`);
-  await writeFile(join(work, 'bench.ism'), `<?xml version="1.0" encoding="utf-8"?><smil xmlns="http://www.w3.org/2001/SMIL20/Language"><head><meta name="formats" content="mp4"/></head><body><switch>${elements.join('')}</switch></body></smil>\n`);
+  await writeFile(join(work, 'bench.ism'), smil(elements));
   await rename(work, target);
-  return folder;
+}
+
+/** The movie box is in front of the media or behind it: only it is looked through. */
+async function readTemplates(ladder: string): Promise<Templates> {
+  const stsd = async (name: string): Promise<Uint8Array> => {
+    const file = await open(join(ladder, name));
+    try {
+      const { size } = await file.stat();
+      const header = Buffer.alloc(16);
+      for (let at = 0; at < size; ) {
+        await file.read(header, 0, 16, at);
+        const length = header.readUInt32BE(0) === 1 ? Number(header.readBigUInt64BE(8)) : header.readUInt32BE(0);
+        if (header.toString('latin1', 4, 8) === 'moov') return sampleDescription((await file.read(Buffer.alloc(length), 0, length, at)).buffer);
+        at += length;
+      }
+      throw new Error(`${name} has no movie box`);
+    } finally {
+      await file.close();
+    }
+  };
+  return { video: await stsd('bench_1080p.mp4'), audio: await stsd('bench_audio.mp4') };
 }

@@ -1,0 +1,195 @@
+/** What was measured, as a page and as numbers to compare. Ratios stand first: seconds belong to one machine. */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, cpus } from 'node:os';
+import { join } from 'node:path';
+import type { ClientRow, LoopDelay, MemoryRow, Workers } from './capacity.ts';
+import type { Growth } from './growth.ts';
+import { median } from './load.ts';
+import { aboveFloor, type Manifests, type Opening } from './manifests.ts';
+import { OUTPUTS } from './matrix.ts';
+import { protectionOf, type Offline, type Rounds } from './segments.ts';
+
+export type Measured = {
+  readonly conditions: string;
+  readonly segments: Rounds;
+  readonly offline: readonly Offline[];
+  readonly manifests: Manifests;
+  readonly openings: readonly Opening[];
+  readonly memory: readonly MemoryRow[];
+  readonly clients: readonly ClientRow[];
+  readonly workers: Workers;
+  readonly loop: LoopDelay;
+  readonly growth: readonly Growth[];
+};
+
+/** Flat, by `OUTPUT.PROTECTION.LADDER` and the yardsticks' names. */
+export type Figures = { readonly ratios: Readonly<Record<string, number>>; readonly figures: Readonly<Record<string, number>> };
+
+const two = (value: number): number => Math.round(value * 100) / 100;
+const mega = (bytes: number): string => (bytes / 1e6).toFixed(0);
+
+function middle(rounds: Rounds, key: string): number {
+  const list = rounds.get(key);
+  return list === undefined ? Number.NaN : median(list);
+}
+
+/** Ciphers serve no ladder: their ratio is over the first one's static stream. */
+function ladderOf(key: string): string {
+  return key.split('.').at(-1) ?? '';
+}
+
+export function figuresOf({ segments, manifests, openings, memory, workers, loop }: Measured): Figures {
+  const ratios: Record<string, number> = {};
+  for (const key of segments.keys()) {
+    const isCipher = key.startsWith('aes-128-');
+    for (const ladder of isCipher ? laddersOf(segments) : [ladderOf(key)]) {
+      if (!key.startsWith('static.')) ratios[isCipher ? `${key}.${ladder}` : key] = two(middle(segments, key) / middle(segments, `static.${ladder}`));
+    }
+  }
+  const figures: Record<string, number> = {};
+  for (const row of manifests.rows) figures[`manifest.${row.asset}.${row.what.replaceAll(' ', '-')}.us`] = Math.round(aboveFloor(row, manifests.floor));
+  for (const { asset, way, cpuMilliseconds, indexBytes } of openings) {
+    figures[`opening.${asset}.${way}.ms`] = two(cpuMilliseconds);
+    if (way === 'cold') figures[`opening.${asset}.index-bytes`] = indexBytes;
+  }
+  for (const { what, idle, stalled, afterwards } of memory) {
+    figures[`memory.${what.replaceAll(', ', '.')}.stalled-bytes`] = stalled - idle;
+    figures[`memory.${what.replaceAll(', ', '.')}.afterwards-bytes`] = afterwards - idle;
+  }
+  figures['workers.ratio'] = two(workers.ratio);
+  figures['loop.p99.ms'] = two(loop.p99);
+  return { ratios, figures };
+}
+
+function laddersOf(segments: Rounds): readonly string[] {
+  return [...segments.keys()].filter((key) => key.startsWith('static.')).map(ladderOf);
+}
+
+type Target = { readonly what: string; readonly wanted: number; readonly found: number };
+
+/** The worst of the rows that a target is about. */
+export function targetsOf(measured: Measured): readonly Target[] {
+  const { ratios, figures } = figuresOf(measured);
+  const { segments, clients } = measured;
+  const ladders = laddersOf(segments);
+  const isTs = (key: string): boolean => /^hls-v[34]\./.test(key);
+  const worst = (keep: (key: string) => boolean): number => Math.max(...Object.entries(ratios).filter(([key]) => OUTPUTS.some(({ id }) => key.startsWith(`${id}.`)) && keep(key)).map(([, ratio]) => ratio));
+  const beyondCbc = (ts: boolean): number => Math.max(...ladders.map((ladder) => worst((key) => isTs(key) === ts && protectionOf(key) === 'aes128' && ladderOf(key) === ladder) - ratios[`aes-128-cbc.${ladder}`]));
+  const overPooled = Math.max(...ladders.map((ladder) => worst((key) => !isTs(key) && protectionOf(key) === 'clear' && ladderOf(key) === ladder) / ratios[`pooled.${ladder}`]));
+  const manifest = (asset: string): number => Math.max(...Object.entries(figures).filter(([key]) => key.startsWith(`manifest.${asset}.`) && !key.includes('key-frame')).map(([, value]) => value));
+  const perClients = clients.filter(({ what }) => what.startsWith('fMP4')).map(({ cpuPerGigabyte }) => cpuPerGigabyte);
+  return [
+    { what: 'fMP4 clear, ratio to static', wanted: 1.1, found: worst((key) => !isTs(key) && protectionOf(key) === 'clear') },
+    { what: 'fMP4 clear, ratio to pooled', wanted: 1.3, found: two(overPooled) },
+    { what: 'TS clear, ratio to static', wanted: 1.3, found: worst((key) => isTs(key) && protectionOf(key) === 'clear') },
+    { what: 'cbcs in fMP4, ratio to static', wanted: 1.4, found: worst((key) => protectionOf(key) === 'cbcs') },
+    { what: 'cenc and piff, ratio to static', wanted: 2, found: worst((key) => ['cenc', 'piff'].includes(protectionOf(key))) },
+    { what: 'AES-128 in TS, ratio above raw CBC', wanted: 1.5, found: two(beyondCbc(true)) },
+    { what: 'AES-128 in fMP4, ratio above raw CBC', wanted: 1.3, found: two(beyondCbc(false)) },
+    { what: 'manifests of 10 minutes, 6 + 2, µs above the floor', wanted: 60, found: manifest('ten') },
+    { what: 'manifests of 2 hours, 6 + 2, µs above the floor', wanted: 350, found: manifest('long') },
+    { what: 'index of a 2-hour video track without index file, CPU ms', wanted: 25, found: figures['opening.track.cold.ms'] },
+    { what: 'the same with index file, CPU ms', wanted: 3, found: figures['opening.track.sidecar.ms'] },
+    { what: 'its index, MB', wanted: 5, found: two(figures['opening.track.index-bytes'] / 1e6) },
+    { what: '2 workers, CPU per byte over that of one', wanted: 1.1, found: figures['workers.ratio'] },
+    { what: '1 to 64 clients, greatest CPU per byte over the least', wanted: 1.5, found: two(Math.max(...perClients) / Math.min(...perClients)) },
+    { what: 'event-loop delay at half load, p99 ms', wanted: 20, found: figures['loop.p99.ms'] },
+    { what: 'stalled client, KiB each (worst kind)', wanted: 1024, found: Math.round(Math.max(...measured.memory.map(({ idle, stalled }) => stalled - idle)) / 100 / 1024) },
+  ];
+}
+
+export async function writePage(measured: Measured): Promise<string> {
+  const { conditions, segments, offline, manifests, openings, memory, clients, workers, loop, growth } = measured;
+  const findings = await readFile(join(import.meta.dirname, 'findings.md'), 'utf8');
+  return `# Performance
+
+Made by \`npm run bench\` (${conditions}; media in the page cache; HTTP/1.1 over loopback).
+Ratios are the figures to compare; CPU seconds belong to one machine (${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.version}).
+
+## Targets
+
+| what | wanted | found | |
+|---|---|---|---|
+${targetsOf(measured).map(({ what, wanted, found }) => `| ${what} | ≤ ${wanted} | ${two(found)} | ${found <= wanted ? 'met' : 'missed'} |`).join('\n')}
+
+${findings.trim()}
+
+## Segments: CPU of the server process per 10^9 body bytes
+
+\`static\` is Node's read stream with 1 MiB chunks, \`pooled\` 1 MiB reads into reused buffers, \`nginx-sendfile\` nginx with one worker, all over
+the same bodies; the ciphers are node:crypto alone over 64 KiB pieces. Every ratio is over \`static\` of the same quality in the same run.
+
+${laddersOf(segments).map((ladder) => segmentTable(segments, ladder)).join('\n\n')}
+
+Packagers that write files, for context (they also pay for starting and for the files): ${offline.length === 0 ? 'not measured' : offline.map(({ name, cpuPerGigabyte }) => `${name} ${cpuPerGigabyte.toFixed(2)} s/GB`).join('; ')}.
+
+## Manifests: CPU of the server process per request
+
+The floor is \`/healthz\`: ${median(manifests.floor.microseconds).toFixed(0)} µs per request of HTTP alone, p50 ${manifests.floor.p50.toFixed(2)} ms. No answer is cached; ETags and
+compression are not asked for. \`ten\` is 10 minutes, \`long\` 2 hours, both with 6 video and 2 audio tracks (synthetic).
+
+| asset | what | bytes | above the floor, µs | p50 ms |
+|---|---|---|---|---|
+${manifests.rows.map((row) => `| ${row.asset} | ${row.what} | ${row.bytes} | ${aboveFloor(row, manifests.floor).toFixed(0)} | ${row.p50.toFixed(2)} |`).join('\n')}
+
+## The first request of an asset
+
+In a process that has served another asset: the DASH CMAF manifest without an index file, with one, and once more. \`track\` is one video track of
+2 hours (216 000 samples), \`long\` 2 hours of 6 + 2 tracks.
+
+| asset | way | CPU ms | ms | index, MB |
+|---|---|---|---|---|
+${openings.map(({ asset, way, cpuMilliseconds, milliseconds, indexBytes }) => `| ${asset} | ${way} | ${cpuMilliseconds.toFixed(1)} | ${milliseconds.toFixed(1)} | ${way === 'again' ? '' : (indexBytes / 1e6).toFixed(2)} |`).join('\n')}
+
+## Memory: resident MB of a fresh process
+
+| segments (1080p, 4 MB) | idle | 64 clients, most | 100 stalled clients | KiB per stalled client | afterwards |
+|---|---|---|---|---|---|
+${memory.map(({ what, idle, busy, stalled, afterwards }) => `| ${what} | ${mega(idle)} | ${mega(busy)} | ${mega(stalled)} | ${((stalled - idle) / 100 / 1024).toFixed(0)} | ${mega(afterwards)} |`).join('\n')}
+
+"Idle" is after one segment. What a stalled client costs counts our buffers (at most 256 KiB), what the socket holds beside them, and what the
+64 clients before have left in the heap.
+
+## Clients and workers
+
+| segments | clients | CPU s/GB | GB/s |
+|---|---|---|---|
+${clients.map(({ what, clients: count, cpuPerGigabyte, bytesPerSecond }) => `| ${what} | ${count} | ${cpuPerGigabyte.toFixed(2)} | ${(bytesPerSecond / 1e9).toFixed(2)} |`).join('\n')}
+
+Two workers: CPU per byte ${workers.ratio.toFixed(2)} times that of one (${workers.two.toFixed(2)} against ${workers.one.toFixed(2)} s/GB); requests split ${workers.shares.map((share) => `${(100 * share).toFixed(0)} %`).join(' and ')}.
+Event-loop delay at half load (segments of three kinds; manifests of the 2-hour asset while other assets are opened): p99 ${loop.p99.toFixed(1)} ms, longest ${loop.max.toFixed(1)} ms.
+
+## Growth
+
+${growth.map(({ id, title }) => `![${title}](performance-${id}.svg)`).join('\n')}
+
+Axes are logarithmic: equal distances are equal ratios.
+`;
+}
+
+function segmentTable(segments: Rounds, ladder: string): string {
+  const lines = [...segments].flatMap(([key, rounds]) => {
+    const isCipher = key.startsWith('aes-128-');
+    if (!isCipher && ladderOf(key) !== ladder) return [];
+    const value = median(rounds);
+    const name = isCipher ? `${key} alone` : key.slice(0, -ladder.length - 1).replace('.', ', ');
+    const spread = `${Math.min(...rounds).toFixed(2)}–${Math.max(...rounds).toFixed(2)}`;
+    return [`| ${name} | ${(value / middle(segments, `static.${ladder}`)).toFixed(2)} | ${(value / middle(segments, `pooled.${ladder}`)).toFixed(2)} | ${value.toFixed(2)} | ${spread} |`];
+  });
+  return `### ${ladder}\n\n| output | ratio to static | ratio to pooled | CPU s/GB | spread |\n|---|---|---|---|---|\n${lines.join('\n')}`;
+}
+
+/** Differences from an earlier run, the greatest first. */
+export function compare(old: Figures, now: Figures): string {
+  const rows = (['ratios', 'figures'] as const).flatMap((group) =>
+    Object.entries(now[group]).flatMap(([key, value]) => {
+      const before: number | undefined = old[group]?.[key];
+      return before === undefined ? [] : [{ key, before, value, factor: value / before }];
+    }),
+  );
+  const weight = (factor: number): number => Math.abs(Math.log(factor > 0 ? factor : 1));
+  return rows
+    .toSorted((a, b) => weight(b.factor) - weight(a.factor))
+    .map(({ key, before, value, factor }) => `${key}: ${before} → ${value} (${factor.toFixed(2)})`)
+    .join('\n');
+}

@@ -1,0 +1,144 @@
+/** CPU of the server process per 10^9 body bytes: every output under every protection, beside yardsticks in the same rounds. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { fetchBytes, load } from './load.ts';
+import { OUTPUTS, playlistUrl, segmentUrl, type Protection } from './matrix.ts';
+import { RUNGS } from './media.ts';
+import { ROOT, startServer, type ServerProcess } from './process.ts';
+
+const run = promisify(execFile);
+
+export type SegmentOptions = { readonly rounds: number; readonly bytes: number; readonly clients: number; readonly ladders: readonly string[]; readonly tell: (line: string) => void };
+
+/** CPU seconds per 10^9 bytes in each round, by key: `OUTPUT.PROTECTION.LADDER`, or `static.LADDER` and other yardsticks. */
+export type Rounds = ReadonlyMap<string, readonly number[]>;
+
+const BODIES = 20;
+
+export const bitrateOf = (ladder: string): number => (RUNGS.find(({ name }) => name === ladder)?.kbps ?? 0) * 1000;
+
+export async function segmentTimes(origin: string): Promise<readonly string[]> {
+  const playlist = (await fetchBytes(playlistUrl({ origin, asset: 'bench' }, 'm3u8-cmaf', bitrateOf('1080p')))).toString();
+  return [...playlist.matchAll(/Fragments\(video=(\d+)/g)].map(([, time]) => time);
+}
+
+export async function measureSegments(server: ServerProcess, { rounds, bytes, clients, ladders, tell }: SegmentOptions): Promise<Rounds> {
+  const { origin } = server;
+  const times = await segmentTimes(origin);
+  const place = { origin, asset: 'bench' };
+  const folder = await mkdtemp(join(tmpdir(), 'isomer-bench-'));
+  const found = new Map<string, number[]>();
+  const measure = async (key: string, of: ServerProcess, urls: readonly string[]): Promise<void> => {
+    if (!found.has(key)) await load(urls, clients, (requests, read) => requests >= urls.length || read >= bytes);
+    const before = await of.cpuSeconds();
+    const { bytes: read } = await load(urls, clients, (_, done) => done >= bytes);
+    const cpu = (await of.cpuSeconds()) - before;
+    found.set(key, [...(found.get(key) ?? []), cpu / (read / 1e9)]);
+  };
+  const servers: ServerProcess[] = [];
+  try {
+    const names = new Map<string, readonly string[]>();
+    for (const ladder of ladders) names.set(ladder, await saveBodies(folder, ladder, times.slice(0, BODIES).map((time) => segmentUrl(place, OUTPUTS[2], 'clear', bitrateOf(ladder), time))));
+    const yardsticks = new Map<string, ServerProcess>();
+    for (const kind of ['static', 'pooled']) yardsticks.set(kind, await startServer(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), kind, folder], ROOT));
+    const nginx = await startNginx(folder);
+    if (nginx !== null) yardsticks.set('nginx-sendfile', nginx);
+    servers.push(...yardsticks.values());
+    for (let round = 0; round < rounds; round++) {
+      // Yardsticks and outputs take turns, so that a slow minute of the machine meets both.
+      for (const ladder of ladders) {
+        tell(`segments: round ${round + 1} of ${rounds}, ${ladder}`);
+        for (const [kind, yardstick] of yardsticks) await measure(`${kind}.${ladder}`, yardstick, (names.get(ladder) ?? []).map((name) => `${yardstick.origin}/${name}`));
+        for (const output of OUTPUTS) {
+          for (const protection of output.protections) {
+            const urls = times.map((time) => segmentUrl(place, output, protection, bitrateOf(ladder), time));
+            await measure(`${output.id}.${protection}.${ladder}`, server, urls);
+          }
+        }
+      }
+      for (const name of ['aes-128-ecb', 'aes-128-cbc', 'aes-128-ctr']) {
+        const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), 'cipher', name, '0.5']);
+        found.set(name, [...(found.get(name) ?? []), Number(stdout)]);
+      }
+    }
+  } finally {
+    await Promise.all(servers.map((yardstick) => yardstick.stop()));
+    await rm(folder, { recursive: true, force: true });
+  }
+  return found;
+}
+
+/** The yardsticks serve the very bodies of the CMAF output. */
+async function saveBodies(folder: string, ladder: string, urls: readonly string[]): Promise<readonly string[]> {
+  await mkdir(folder, { recursive: true });
+  return Promise.all(
+    urls.map(async (url, i) => {
+      const name = `${ladder}_${i}.m4s`;
+      await writeFile(join(folder, name), await fetchBytes(url));
+      return name;
+    }),
+  );
+}
+
+const NGINX = '/usr/sbin/nginx';
+
+/** Null where it is not installed. */
+async function startNginx(folder: string): Promise<ServerProcess | null> {
+  if (!existsSync(NGINX)) return null;
+  const port = await freePort();
+  const paths = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/tmp-${name};`).join(' ');
+  const config = join(folder, 'nginx.conf');
+  await writeFile(config, `daemon off; worker_processes 1; pid ${folder}/nginx.pid; user root; error_log stderr crit; events {} http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; ${paths} server { listen 127.0.0.1:${port}; root ${folder}; } }\n`);
+  return startServer(NGINX, ['-c', config, '-e', 'stderr'], folder, `http://127.0.0.1:${port}`).catch(() => null);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export type Offline = { readonly name: string; readonly cpuPerGigabyte: number };
+
+/** Packagers that write files, CPU per 10^9 bytes of media: they also pay for starting and for the files, so this is context and no target. */
+export async function measureOffline(ladderFolder: string, ladder: string): Promise<readonly Offline[]> {
+  const input = join(ladderFolder, 'bench', `bench_${ladder}.mp4`);
+  const bytes = (await readFile(input)).length;
+  const packager = join(ROOT, `node_modules/shaka-packager/bin/packager-${process.platform}-${process.arch}`);
+  const folder = await mkdtemp(join(tmpdir(), 'isomer-offline-'));
+  const tools: readonly (readonly [name: string, command: string, args: readonly string[]])[] = [
+    ['ffmpeg -c copy, HLS TS', process.env['FFMPEG_PATH'] ?? 'ffmpeg', ['-v', 'error', '-i', input, '-c', 'copy', '-f', 'hls', '-hls_time', '6', '-hls_playlist_type', 'vod', join(folder, 'ff.m3u8')]],
+    ['ffmpeg -c copy, HLS fMP4', process.env['FFMPEG_PATH'] ?? 'ffmpeg', ['-v', 'error', '-i', input, '-c', 'copy', '-f', 'hls', '-hls_segment_type', 'fmp4', '-hls_time', '6', '-hls_playlist_type', 'vod', join(folder, 'fm.m3u8')]],
+    ['shaka-packager, fMP4', packager, [`in=${input},stream=video,init_segment=${folder}/i.mp4,segment_template=${folder}/s$Number$.m4s`, '--generate_static_live_mpd', '--segment_duration', '6', '--mpd_output', join(folder, 's.mpd')]],
+  ];
+  try {
+    const results: Offline[] = [];
+    for (const [name, command, args] of tools) {
+      const before = await childSeconds();
+      const ok = await run(command, args, { cwd: folder }).then(() => true, () => false);
+      if (ok) results.push({ name: `${name}, ${ladder}`, cpuPerGigabyte: ((await childSeconds()) - before) / (bytes / 1e9) });
+    }
+    return results;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** CPU of children that have ended: cutime and cstime of /proc/self/stat, in hundredths of a second. */
+async function childSeconds(): Promise<number> {
+  const stat = await readFile('/proc/self/stat', 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[13]) + Number(fields[14])) / 100;
+}
+
+export function protectionOf(key: string): Protection {
+  return key.split('.')[1] as Protection;
+}
