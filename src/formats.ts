@@ -6,9 +6,10 @@ import { IsomerError } from './errors.ts';
 import { protectedFormat, type FormatSchemes } from './formats/envelope.ts';
 import { fragmentBytes, keyFrameBytes, planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
 import { muxedAudio, planTransport, planTransportKeyFrame } from './formats/transport.ts';
+import { planWebVtt } from './formats/webvtt.ts';
 import { CARRIES, carries, type ManifestParameters } from './manifest/common.ts';
 import { writeMpdCmaf, writeMpdCsf } from './manifest/dash.ts';
-import { writeKeyFramePlaylist, writeMaster, writeMediaPlaylist } from './manifest/hls.ts';
+import { CMAF_WEBVTT, writeKeyFramePlaylist, writeMaster, writeMediaPlaylist } from './manifest/hls.ts';
 import type { Sizes } from './manifest/rates.ts';
 import { writeSmooth } from './manifest/smooth.ts';
 import type { Presentation, SwitchingSet, Track } from './model/presentation.ts';
@@ -71,11 +72,13 @@ export type Format = {
   planSegment(presentation: Presentation, set: SwitchingSet, track: Track, segment: number, parameters: ChildParameters): SegmentPlan;
   /** HLS from version 4: the I-frame segment whose key frame has exactly this time (10 MHz); null when there is none. */
   planKeyFrame?(set: SwitchingSet, track: Track, time: bigint): SegmentPlan | null;
-  mimeOf(set: SwitchingSet): { readonly init: string; readonly segment: string };
+  /** `tag` is the request's `format=`. */
+  mimeOf(set: SwitchingSet, tag: string): { readonly init: string; readonly segment: string };
 };
 
 const HLS_MIME = 'application/vnd.apple.mpegurl';
-const TS_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => ({ init: '', segment: kind === 'text' ? 'text/vtt' : 'video/mp2t' });
+const WEBVTT_MIME = 'text/vtt';
+const TS_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => ({ init: '', segment: kind === 'text' ? WEBVTT_MIME : 'video/mp2t' });
 const MP4_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => {
   const mime = kind === 'text' ? 'application/mp4' : `${kind}/mp4`;
   return { init: mime, segment: mime };
@@ -123,6 +126,11 @@ function remembered(sampleOf: (track: Track, index: number) => number, bytesOf: 
   };
 }
 
+/** Text of HLS CMAF is WebVTT where this tag asks for it; many players know no TTML there. */
+function isWebVtt({ kind }: SwitchingSet, tag: string): boolean {
+  return kind === 'text' && tag === CMAF_WEBVTT;
+}
+
 const TRANSPORT = { container: 'ts', sampleForm: 'ts', families: CARRIES.transport, mimeOf: TS_MIME } as const;
 
 const ROWS: readonly Format[] = [
@@ -155,8 +163,10 @@ const ROWS: readonly Format[] = [
   {
     ...CMAF,
     id: 'hls-cmaf',
-    tags: ['m3u8-cmaf'],
+    tags: ['m3u8-cmaf', CMAF_WEBVTT],
     title: 'HLS CMAF',
+    mimeOf: (set, tag) => (isWebVtt(set, tag) ? { ...MP4_MIME(set), segment: WEBVTT_MIME } : MP4_MIME(set)),
+    planSegment: (_, set, track, segment, { format }) => (isWebVtt(set, format) ? planWebVtt(set, track, segment, null) : planFragment(track, segment, CMAF_FORM)),
     schemes: { ams: ['cbc', 'cbcs'], beyond: ['cenc'] },
     manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
     writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 7, sizes: CMAF_SIZES }),

@@ -66,9 +66,6 @@ export async function readTextSamples(track: MovieTrack, source: Source, file: s
 type Added = { readonly presentation: Presentation; readonly sources: ReadonlyMap<string, Source>; readonly notes: readonly string[]; readonly bytes: number };
 type Options = { readonly moved: Milliseconds; readonly segmentSeconds: number };
 
-/** Transport streams count from here (media-rules 1.5), at 90 kHz. RFC 8216 3.5: what the cues' time 0 is there. */
-const TIMESTAMP_MAP = 'X-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000';
-
 /** The presentation with its text sets behind the others. Text that cannot be cut is left out, with a note. */
 export function addText(media: Presentation, inputs: readonly TextInput[], { moved, segmentSeconds }: Options): Added {
   const notes: string[] = [];
@@ -87,7 +84,7 @@ export function addText(media: Presentation, inputs: readonly TextInput[], { mov
       const outside = document.cues.filter(({ start, end }) => end <= edges[0] || start >= last).length;
       if (outside > 0) notes.push(`${want.src}: ${outside} cues lie outside of the presentation; left out`);
       const language = want.language ?? document.language ?? ('language' in input.content ? input.content.language : '');
-      const { ttml, webvtt } = writeSegments(document, edges, languageTag(language) ?? '', [TIMESTAMP_MAP], want.src);
+      const { ttml, webvtt } = writeSegments(document, edges, languageTag(language) ?? '', want.src);
       const set = textSet(want, language, timeline, hold(ttml, sources), hold(webvtt, sources));
       bytes += [...ttml, ...webvtt].reduce((sum, { length }) => sum + length, 0);
       sets.push(set);

@@ -1,7 +1,6 @@
-/** Text tracks in clients: ffmpeg reads the cues' times, hls.js and Shaka in Chromium show them. */
+/** Text tracks in clients: ffmpeg reads the cues' times, hls.js, dash.js and Shaka in Chromium show them. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { launch, type Browser } from 'puppeteer';
@@ -9,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from './testing/decode.ts';
 
 const STORED = join(import.meta.dirname, '../../corpus/.assets/h264-multiaudio');
-const require = createRequire(import.meta.url);
+/** Packages do not export all the scripts that pages load. */
+const MODULES = join(import.meta.dirname, '../../node_modules');
 const VTT = 'WEBVTT\n\none\n00:01.000 --> 00:03.000 line:0\n<i>first</i> cue\n\ntwo\n00:05.000 --> 00:08.500\nover a cut\n\nthree\n00:10.000 --> 00:11.000\nthird\n';
 const TTML = '<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="ar"><head/><body><div><p begin="4s" end="8s" tts:direction="rtl">\u0645\u0631\u062d\u0628\u0627</p></div></body></tt>';
 const ISM = `<smil><head/><body><switch><video src="multi_320x180.mp4" systemBitrate="250000"/><audio src="multi_eng.mp4" systemBitrate="128000" systemLanguage="eng"/>
@@ -68,18 +68,20 @@ describe('ffmpeg', () => {
 type Seen = { readonly tracks: readonly string[]; readonly cues: readonly (readonly [start: number, end: number, text: string])[] };
 
 /** Plays until the third cue is known, at most 20 s. `start`: where the first picture stands on the client's timeline. */
-async function play(script: string, load: string, format: string): Promise<Seen> {
+async function play(scripts: readonly string[], load: string, format: string): Promise<Seen> {
   const page = await (await browser.createBrowserContext()).newPage();
   await page.goto(`${new URL(base).origin}/healthz`);
-  await page.setContent('<video id="v" muted></video>');
-  await page.addScriptTag({ path: require.resolve(script) });
+  await page.setContent('<video id="v" muted></video><div id="ttml"></div>');
+  for (const script of scripts) await page.addScriptTag({ path: join(MODULES, script) });
   const seen = (await page.evaluate(`(async () => {
     const v = document.getElementById('v');
-    const url = ${JSON.stringify(`${base}/manifest(format=${format})`)};
+    const url = ${JSON.stringify(`${base}/manifest${format === '' ? '' : `(format=${format})`}`)};
     const tracks = await (${load})(v, url);
+    // dash.js keeps what imsc.js makes of TTML beside an empty cue.
+    const words = (node) => (node?.text ?? '') + (node?.contents ?? []).map(words).join('');
     v.playbackRate = 2;
     void v.play();
-    const cues = () => [...v.textTracks].flatMap((track) => [...(track.cues ?? [])].map(({ startTime, endTime, text }) => [startTime, endTime, text]));
+    const cues = () => [...v.textTracks].flatMap((track) => [...(track.cues ?? [])].map((cue) => [cue.startTime, cue.endTime, cue.text || words(cue.isd)]));
     for (let i = 0; i < 200 && !cues().some(([, , text]) => text.includes('third')); i++) await new Promise((done) => setTimeout(done, 100));
     return { tracks, cues: cues() };
   })()`)) as Seen;
@@ -104,22 +106,45 @@ const SHAKA = `async (v, url) => {
   player.selectTextTrack(player.getTextTracks().find(({ language }) => language === 'en'));
   return player.getTextTracks().map(({ language }) => language);
 }`;
+const DASHJS = `async (v, url) => {
+  const player = dashjs.MediaPlayer().create();
+  const loaded = new Promise((done) => player.on(dashjs.MediaPlayer.events.TEXT_TRACKS_ADDED, done));
+  player.initialize(v, url, false);
+  player.attachTTMLRenderingDiv(document.getElementById('ttml'));
+  player.updateSettings({ streaming: { text: { defaultEnabled: true } } });
+  // A change of track would begin where the buffer ends.
+  player.setInitialMediaSettingsFor('text', { lang: url.endsWith('manifest') ? 'eng' : 'en' });
+  const { tracks } = await loaded;
+  return tracks.map(({ lang }) => lang);
+}`;
 /** Transport stream clients put the first decode time at 0; pictures and cues are later by the reordering delay, two pictures. */
 const DELAY = 2002 / 30000;
 
+const CLIENTS = {
+  'hls.js': { scripts: ['hls.js/dist/hls.min.js'], load: HLS },
+  Shaka: { scripts: ['shaka-player/dist/shaka-player.compiled.js'], load: SHAKA },
+  'dash.js': { scripts: ['dashjs/dist/modern/umd/dash.all.min.js', 'dashjs/dist/modern/umd/dash.mss.min.js'], load: DASHJS },
+} as const;
+
 describe('Chromium', () => {
   test.each([
-    ['hls.js', 'hls.js/dist/hls.min.js', HLS, 'm3u8-aapl-v3', DELAY],
-    ['hls.js', 'hls.js/dist/hls.min.js', HLS, 'm3u8-aapl', DELAY],
-    ['hls.js', 'hls.js/dist/hls.min.js', HLS, 'm3u8-cmaf', 0],
-    ['Shaka', 'shaka-player/dist/shaka-player.compiled.js', SHAKA, 'm3u8-aapl', DELAY],
-    ['Shaka', 'shaka-player/dist/shaka-player.compiled.js', SHAKA, 'm3u8-cmaf', 0],
-    ['Shaka', 'shaka-player/dist/shaka-player.compiled.js', SHAKA, 'mpd-time-csf', 0],
-    ['Shaka', 'shaka-player/dist/shaka-player.compiled.js', SHAKA, 'mpd-time-cmaf', 0],
-  ])('%s with %s has every cue once, at its time', async (_, script, load, format, delay) => {
-    const { tracks, cues } = await play(script, load, format);
+    ['hls.js', 'm3u8-aapl-v3', DELAY],
+    ['hls.js', 'm3u8-aapl', DELAY],
+    ['hls.js', 'm3u8-cmaf', 0],
+    ['hls.js', 'm3u8-cmaf-webvtt', 0],
+    ['Shaka', 'm3u8-aapl', DELAY],
+    ['Shaka', 'm3u8-cmaf', 0],
+    ['Shaka', 'm3u8-cmaf-webvtt', 0],
+    ['Shaka', 'mpd-time-csf', 0],
+    ['Shaka', 'mpd-time-cmaf', 0],
+    ['dash.js', 'mpd-time-csf', 0],
+    ['dash.js', 'mpd-time-cmaf', 0],
+    ['dash.js', '', 0],
+  ] as const)('%s with "%s" has every cue once, at its time', async (client, format, delay) => {
+    const { scripts, load } = CLIENTS[client];
+    const { tracks, cues } = await play(scripts, load, format);
     expect(tracks.map((language) => language.slice(0, 2)).sort()).toEqual(['ar', 'en']);
-    // Shaka's DASH side cuts cues at the segments: what goes on is joined.
+    // On the DASH side players cut cues at the segments: what goes on is joined.
     const joined: [number, number, string][] = [];
     for (const [start, end, marked] of cues) {
       const text = marked.replace(/<[^>]*>/g, '');

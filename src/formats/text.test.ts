@@ -74,6 +74,26 @@ describe('segments', () => {
     await asset.close();
   });
 
+  it('hls-cmaf: WebVTT files where they are asked for, and nothing else changes its URL', async () => {
+    const asset = await open(whole);
+    const format = formatOf('hls-cmaf');
+    const parameters = { ...parametersOf(format), format: 'm3u8-cmaf-webvtt' };
+    const captions = setOf(asset, 'captions');
+    const [plain, asked] = [parametersOf(format), parameters].map((each) => format.writeManifest(asset.presentation, each).split('\n'));
+    expect(asked.filter((line) => line.startsWith('QualityLevels'))).toEqual(plain.filter((line) => line.startsWith('QualityLevels')));
+    expect(asked.filter((line) => line.includes('m3u8-cmaf-webvtt')).map((line) => /TYPE=(\w+)/.exec(line)?.[1])).toEqual(['SUBTITLES', 'SUBTITLES', 'SUBTITLES']);
+    expect(asked.join('\n')).not.toContain('stpp');
+    expect(Number(/BANDWIDTH=(\d+)/.exec(asked.join())?.[1])).toBeLessThan(Number(/BANDWIDTH=(\d+)/.exec(plain.join())?.[1]));
+    const playlist = format.writePlaylist?.(asset.presentation, captions, captions.tracks[0], { ...parameters, segmentSuffix: true }) ?? '';
+    expect(playlist).not.toContain('EXT-X-MAP');
+    expect(playlist).toContain('\nFragments(captions=60060000,format=m3u8-cmaf-webvtt).vtt\n');
+    expect(format.writePlaylist?.(asset.presentation, setOf(asset, 'video'), setOf(asset, 'video').tracks[0], parameters)).toBe(format.writePlaylist?.(asset.presentation, setOf(asset, 'video'), setOf(asset, 'video').tracks[0], parametersOf(format)));
+    const segment = await run(asset, format.planSegment(asset.presentation, captions, captions.tracks[0], 1, parameters));
+    expect(new TextDecoder().decode(segment)).toBe('WEBVTT\n\n2\n00:00:05.000 --> 00:00:13.000\ntwo\n');
+    expect([captions, setOf(asset, 'video')].map((set) => format.mimeOf(set, parameters.format).segment)).toEqual(['text/vtt', 'video/mp4']);
+    await asset.close();
+  });
+
   it.each(['hls-cmaf', 'dash-csf', 'dash-cmaf', 'smooth'] as const)('%s: one TTML document per fragment, at the video’s cuts', async (id) => {
     const asset = await open(whole);
     for (const name of ['captions', 'subt_ar']) {

@@ -14,6 +14,7 @@ import { planTsSegment, type TsAudio, type TsInput, type TsSamples, type TsVideo
 import { CLOCK_RATE, toClockRelative, type Ticks } from '../time.ts';
 import { audioSetup, openSampleAes, sampleProtection } from './encrypt.ts';
 import { layoutOf, payloadReads, remember, type Sizes } from './look.ts';
+import { planWebVtt } from './webvtt.ts';
 
 /** 10 s: added to every time stamp, so that decode times before 0 stay positive (media-rules 1.5). */
 const CLOCK_OFFSET = 900_000;
@@ -23,19 +24,11 @@ export type MuxedAudio = { readonly set: SwitchingSet; readonly track: Track };
 /** A whole segment; `audio` is muxed into video segments of HLS v3. */
 export function planTransport(set: SwitchingSet, track: Track, segment: number, audio: MuxedAudio | null): SegmentPlan {
   const [first, end] = [track.cuts[segment], track.cuts[segment + 1]];
-  if (track.codec.kind === 'text') return planWebVtt(set, track, first);
+  if (track.codec.kind === 'text') return planWebVtt(set, track, first, CLOCK_OFFSET);
   if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null);
   if (audio !== null) checkMuxedKey(track, audio);
   const muxed = audio === null ? null : audioWithin(audio, set, segment);
   return plan({ video: videoOf(set, track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end });
-}
-
-const NO_BYTES = new Uint8Array(0);
-
-/** A WebVTT file: text has no place in these streams (RFC 8216 3.5). */
-function planWebVtt({ name }: SwitchingSet, { webvtt, codec }: Track, index: number): SegmentPlan {
-  if (webvtt === undefined) throw new IsomerError('MPE_MEDIA_TYPE_NOT_SUPPORTED', { what: `track ${name} beside a transport stream`, expected: 'WebVTT', found: codec.rfc6381 });
-  return { kind: 'copy', head: NO_BYTES, ranges: [{ source: webvtt.source, offset: webvtt.offsets[index], length: webvtt.sizes[index] }] };
 }
 
 /** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */

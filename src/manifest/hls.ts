@@ -8,7 +8,7 @@ import { hlsChannels } from './channels.ts';
 import { accessPointOf, carriedSets, type ManifestParameters } from './common.ts';
 import { audioGroups, muxedAudio, withAudioTrack, type AudioGroup, type Rendition } from './hlsaudio.ts';
 import { codecsText, frameRateText, optionallyQuoted, quoted, tag, type TagAttributes } from './hlstags.ts';
-import { HLS, type HlsRow } from './hlsversions.ts';
+import { mediaParameters, rowOf, type HlsRow } from './hlsversions.ts';
 import { keyFramesOf } from './hlsplaylist.ts';
 import { subtitlesLine, textGroup, type TextGroup } from './hlstext.ts';
 import { checkMuxedKey, keyTags, protectionsOf } from './protection.ts';
@@ -16,20 +16,21 @@ import { bitRates, ceilSeconds, longestSegment, type BitRates, type Sizes } from
 import { playlistUrl } from './urls.ts';
 
 export { writeKeyFramePlaylist, writeMediaPlaylist } from './hlsplaylist.ts';
-export type { HlsVersion } from './hlsversions.ts';
+export { CMAF_WEBVTT, type HlsVersion } from './hlsversions.ts';
 
 /** Sizes are read for version 7 only, whose bandwidths are measured. */
 export type MasterOptions = { readonly version: 3 | 4 } | { readonly version: 7; readonly sizes: Sizes };
 
-export function writeMaster(presentation: Presentation, parameters: ManifestParameters, options: MasterOptions): string {
-  const row = HLS[options.version];
+export function writeMaster(presentation: Presentation, asked: ManifestParameters, options: MasterOptions): string {
+  const row = rowOf(options.version, asked);
+  const parameters = mediaParameters(asked);
   const sets = carriedSets(presentation, `HLS version ${row.version}`, row.families);
-  const rates = options.version === 7 ? measuredRates(sets, options.sizes) : FORMULA_RATES;
+  const rates = options.version === 7 ? measuredRates(sets, options.sizes, row) : FORMULA_RATES;
   const wanted = presentation.view?.firstQuality ?? null;
   const text = textGroup(sets, row);
   const captions = hlsCaptions(sets, row);
   const output: Output = { row, rates, text, captions: captions.attributes };
-  const subtitles = text.renditions.map((rendition) => subtitlesLine(rendition, playlistLine(rendition.track, rendition.set, withAudioTrack(parameters, null))));
+  const subtitles = text.renditions.map((rendition) => subtitlesLine(rendition, playlistLine(rendition.track, rendition.set, withAudioTrack(asked, null))));
   const lines = [...captions.lines, ...subtitles, ...(row.muxed ? muxedVariants(sets, output, parameters, wanted) : demuxedVariants(sets, output, parameters, wanted))];
   return ['#EXTM3U', `#EXT-X-VERSION:${row.version}`, ...(row.strict ? [...independence(sets), ...sessionKeys(sets, row)] : []), ...lines, ''].join('\n');
 }
@@ -62,10 +63,11 @@ const FORMULA_RATES: Rates = {
   keyFrames: (_set, _track, variant) => variant,
 };
 
-function measuredRates(sets: readonly SwitchingSet[], sizes: Sizes): Rates {
+function measuredRates(sets: readonly SwitchingSet[], sizes: Sizes, { webVtt }: HlsRow): Rates {
   const target = ceilSeconds(longestSegment(sets));
+  const files = (track: Track): Uint32Array | null => (webVtt ? (track.webvtt?.sizes ?? null) : null);
   return {
-    stream: ({ timeline }, track) => bitRates(timeline.names, (segment) => sizes.segmentBytes(track, segment), target),
+    stream: ({ timeline }, track) => bitRates(timeline.names, (segment) => files(track)?.[segment] ?? sizes.segmentBytes(track, segment), target),
     keyFrames: (set, track) => {
       const { edges, first } = keyFramesOf(set, track);
       return bitRates(edges, (keyFrame) => sizes.keyFrameBytes(track, first + keyFrame), target);

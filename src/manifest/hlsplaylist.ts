@@ -6,14 +6,15 @@ import { secondsText, toHns, type Ticks } from '../time.ts';
 import { carriedSets, carries, type ManifestParameters } from './common.ts';
 import { muxedAudio, withAudioTrack } from './hlsaudio.ts';
 import { dateText, quoted, tag } from './hlstags.ts';
-import { HLS, type HlsRow, type HlsVersion } from './hlsversions.ts';
+import { mediaParameters, HLS, rowOf, type HlsRow, type HlsVersion } from './hlsversions.ts';
 import { checkMuxedKey, keyTags, type HlsKeyTags } from './protection.ts';
 import { ceilSeconds, longestSegment } from './rates.ts';
 import { segmentUrls } from './urls.ts';
 
-export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet, track: Track, parameters: ManifestParameters, version: HlsVersion): string {
-  const row = HLS[version];
+export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet, track: Track, asked: ManifestParameters, version: HlsVersion): string {
+  const row = rowOf(version, asked);
   const sets = playableSets(presentation, set, track, row);
+  const parameters = set.kind === 'text' ? asked : mediaParameters(asked);
   const audio = row.muxed && set.kind === 'video' ? muxedAudio(sets, parameters) : null;
   const heard = row.muxed ? heardWith(sets, set.kind === 'audio' ? set : audio) : sets;
   const isFile = set.kind === 'text' && row.webVtt;
@@ -21,7 +22,7 @@ export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet
   const own = row.muxed ? withAudioTrack(parameters, audio) : parameters;
   const url = segmentUrls(set.name, own);
   const { names, first } = set.timeline;
-  return playlist(isFile ? { ...row, suffix: WEBVTT_SUFFIX } : row, heard, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container) });
+  return playlist(isFile ? { ...row, suffix: WEBVTT_SUFFIX, map: false } : row, heard, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container) });
 }
 
 const WEBVTT_SUFFIX = { segment: '.vtt', init: '' };

@@ -2,6 +2,7 @@
 import type { SwitchingSet, Track } from '../model/presentation.ts';
 import { CARRIES, cmafCodecs, isDescription } from './common.ts';
 import { languageTag } from '../model/languages.ts';
+import type { UrlParameters } from './urls.ts';
 
 /** EXT-X-VERSION: 3 and 4 are transport streams, 7 is CMAF. */
 export type HlsVersion = 3 | 4 | 7;
@@ -48,6 +49,20 @@ const TRANSPORT = {
   languageOf: ({ language }: SwitchingSet) => (language === '' ? undefined : language),
   characteristicsOf: () => undefined,
 } as const;
+
+/** Value of `format=` for CMAF with text as WebVTT files instead of TTML in fragments. */
+export const CMAF_WEBVTT = 'm3u8-cmaf-webvtt';
+const CMAF = 'm3u8-cmaf';
+
+/** The row of a request: a tag may ask for text in another form. */
+export function rowOf(version: HlsVersion, { format }: UrlParameters): HlsRow {
+  return version === 7 && format === CMAF_WEBVTT ? { ...HLS[7], webVtt: true } : HLS[version];
+}
+
+/** Only text has URLs of its own under that tag: pictures and sound are the same resources, and caches hold them once. */
+export function mediaParameters<T extends UrlParameters>(parameters: T): T {
+  return parameters.format === CMAF_WEBVTT ? { ...parameters, format: CMAF } : parameters;
+}
 
 export const HLS: Readonly<Record<HlsVersion, HlsRow>> = {
   3: { ...TRANSPORT, version: 3, muxed: true, keyFrames: false },

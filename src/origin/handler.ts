@@ -233,13 +233,13 @@ function findContent(stream: StreamRequest, format: Format, { presentation, sour
     case 'init': {
       const write = format.writeInit?.bind(format);
       if (write === undefined) throw notInFormat(format, 'initialization segments');
-      return written(() => write(set, track), format.mimeOf(set).init, false);
+      return written(() => write(set, track), format.mimeOf(set, parameters.format).init, false);
     }
     case 'keyFrame': {
       if (format.planKeyFrame === undefined) throw notInFormat(format, 'key frame segments');
       const plan = format.planKeyFrame(set, track, resource.time);
       if (plan === null) throw new IsomerError('MPE_EGRESS_TIMESTAMP_NOT_FOUND', { what: `track ${set.name}`, expected: 'the time of a key frame', found: `${resource.time}` });
-      return { mime: format.mimeOf(set).segment, headers: {}, next: null, text: false, makeBody: planned(() => plan) };
+      return { mime: format.mimeOf(set, parameters.format).segment, headers: {}, next: null, text: false, makeBody: planned(() => plan) };
     }
     case 'segment': {
       const { timeline } = set;
@@ -247,7 +247,7 @@ function findContent(stream: StreamRequest, format: Format, { presentation, sour
       if (index === -1) throw new IsomerError('MPE_EGRESS_TIMESTAMP_NOT_FOUND', { what: `track ${set.name}`, expected: 'the start of a segment', found: `${resource.time}` });
       const milliseconds = (timeline.names[index + 1] - timeline.names[index] + 5000n) / 10_000n;
       return {
-        mime: format.mimeOf(set).segment,
+        mime: format.mimeOf(set, parameters.format).segment,
         headers: { 'x-ms-streaming-duration': `${set.kind}=${milliseconds}` },
         next: index + 1 < segmentCount(timeline) ? printVerb({ ...stream, filters: [], audioOnly: null, resource: { ...resource, time: timeline.names[index + 1] } }) : null,
         text: false,

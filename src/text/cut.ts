@@ -23,15 +23,14 @@ export function cutCues(cues: readonly Interval[], edges: readonly number[], whe
 /** Cues that are repeated over hundreds of cuts are no subtitles. */
 const MAX_ENTRIES = 1_000_000;
 
-/** `header`: lines behind the signature of every WebVTT segment. */
-export function writeSegments(document: TextDocument, edges: readonly number[], language: string, header: readonly string[], where: string): CutText {
+export function writeSegments(document: TextDocument, edges: readonly number[], language: string, where: string): CutText {
   const encoder = new TextEncoder();
   const ttml: Uint8Array[] = [];
   const webvtt: Uint8Array[] = [];
   let bytes = 0;
   for (const cues of cutCues(document.cues, edges, where)) {
     ttml.push(encoder.encode(document.writeTtml(cues, language)));
-    webvtt.push(encoder.encode(document.writeWebVtt(cues, header)));
+    webvtt.push(encoder.encode(document.writeWebVtt(cues)));
     bytes += ttml[ttml.length - 1].length + webvtt[webvtt.length - 1].length;
     if (bytes > MAX_OUTPUT_BYTES) throw textLimit('bytes of all segments', where, MAX_OUTPUT_BYTES, 'more');
   }

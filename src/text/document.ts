@@ -16,8 +16,8 @@ export type TextDocument = {
   readonly notes: readonly string[];
   /** A complete IMSC1 document with the cues of those indexes. */
   writeTtml(cues: readonly number[], language: string): string;
-  /** A complete WebVTT file with the cues of those indexes, after the header lines. */
-  writeWebVtt(cues: readonly number[], header: readonly string[]): string;
+  /** A complete WebVTT file with the cues of those indexes; nothing follows the signature in its line, and no header line. */
+  writeWebVtt(cues: readonly number[]): string;
 };
 
 export const MAX_TEXT_BYTES = 16 * 1024 * 1024;

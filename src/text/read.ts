@@ -31,7 +31,7 @@ export function webVttDocument(file: VttFile): TextDocument {
     language: file.language,
     notes: file.skipped === 0 ? [] : [`${file.skipped} blocks that are no cue were skipped`],
     writeTtml: (cues, language) => write(chosen(cues), language),
-    writeWebVtt: (cues, header) => writeWebVtt({ blocks: file.blocks, cues: chosen(cues) }, header),
+    writeWebVtt: (cues) => writeWebVtt({ blocks: file.blocks, cues: chosen(cues) }),
   };
 }
 
@@ -43,7 +43,7 @@ function ttmlDocument(file: TtmlFile, where: string): TextDocument {
     language: valueOf(file.root, 'lang', XML) || null,
     notes: [],
     writeTtml: (cues, language) => writeTtml(file, chosen(cues), language),
-    writeWebVtt: (cues, header) => writeWebVtt({ blocks: [], cues: chosen(cues).flatMap(toCues) }, header),
+    writeWebVtt: (cues) => writeWebVtt({ blocks: [], cues: chosen(cues).flatMap(toCues) }),
   };
 }
 

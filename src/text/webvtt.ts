@@ -85,10 +85,12 @@ function timeOf(match: RegExpExecArray, first: number): Milliseconds {
   return ((hours * 60 + minutes) * 60 + seconds) * 1000 + milliseconds;
 }
 
-/** `header` are lines behind the signature. Identifiers and payloads are those of a file that was read: they hold no empty line and no `-->`. */
-export function writeWebVtt(file: Pick<VttFile, 'blocks' | 'cues'>, header: readonly string[]): string {
-  const parts = [['WEBVTT', ...header].join('\n'), ...file.blocks, ...file.cues.map(cueText)];
-  return `${parts.join('\n\n')}\n`;
+/** The line in front of everything, alone: headers can be put behind it. */
+export const SIGNATURE = 'WEBVTT\n';
+
+/** Identifiers and payloads are those of a file that was read: they hold no empty line and no `-->`. */
+export function writeWebVtt(file: Pick<VttFile, 'blocks' | 'cues'>): string {
+  return SIGNATURE + [...file.blocks, ...file.cues.map(cueText)].map((block) => `\n${block}\n`).join('');
 }
 
 function cueText({ start, end, id, settings, payload }: VttCue): string {

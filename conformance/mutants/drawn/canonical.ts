@@ -6,9 +6,11 @@ import { createHash } from 'node:crypto';
 import { formatRow } from '../../outputs.ts';
 import { readBoxes, type Box } from '../../oracle/boxes.ts';
 import { readM3u8, type HlsDocument, type Tag } from '../../oracle/m3u8.ts';
+import { readWebVtt } from '../../oracle/webvtt.ts';
 import { decodeXml, readXml, type XmlNode } from '../../oracle/xml.ts';
 import type { Exchange, ProbeKind } from '../../trace.ts';
 import type { Altered } from './subject.ts';
+import { isWebVtt } from './texts.ts';
 
 /** What is left out of the comparison, and why it says nothing. */
 export const EQUIVALENCES: readonly { readonly what: string; readonly why: string }[] = [
@@ -27,6 +29,7 @@ export const EQUIVALENCES: readonly { readonly what: string; readonly why: strin
   { what: 'MP4: default duration, size and flags of trex', why: 'no fragment of the corpus leans on them; one that did would change its samples, and checks would tell' },
   { what: 'MP4: buffer size and bit rates of esds', why: 'ISO/IEC 14496-1:2010 7.2.6.6: information; encoders leave them 0' },
   { what: 'HLS: DEFAULT, AUTOSELECT and FORCED of NO', why: 'RFC 8216 4.3.4.1: what an absent attribute means' },
+  { what: 'WebVTT: blank lines between blocks, blanks between settings, hours that are 0', why: 'W3C WebVTT 4.1: the same cues' },
   { what: 'zeros around a number', why: 'the same value in every grammar that is used here' },
   { what: 'TS: priority, alignment, copyright and original marks of PES; the extension of clock references', why: 'ISO/IEC 13818-1:2019 2.4.3.7: information for editors; less than a tick of 90 kHz' },
   { what: 'HTTP: headers of refusals and preflights beyond CORS, Content-Length where it is absent', why: 'no part of the contract; RFC 9110 8.6 lets an origin leave the length out' },
@@ -75,11 +78,19 @@ function canonicalNumber(text: string): string {
   return text.replaceAll(/(?<![\w.])0+(?=\d)/g, '').replaceAll(/(\.\d*?)0+(?!\d)/g, '$1').replaceAll(/\.(?!\d)/g, '');
 }
 
-function canonical({ role }: Exchange, body: Buffer): string | null {
+/** What a WebVTT file says, and its faults without where they are. */
+function canonicalText(body: Buffer): string {
+  const { cues, map, problems } = readWebVtt(body);
+  return JSON.stringify([map === null ? null : map.mpegts - 90 * map.local, problems.map(({ message }) => message), cues.map(({ line: _, ...cue }) => cue)]);
+}
+
+function canonical(exchange: Exchange, body: Buffer): string | null {
+  const { role } = exchange;
   if (role.kind === 'probe') return null;
   const { kind, container } = formatRow(role.format);
   if (role.kind === 'playlist' || (role.kind === 'manifest' && kind === 'hls')) return canonicalPlaylist(body);
   if (role.kind === 'manifest') return canonicalXml(body);
+  if (isWebVtt(exchange)) return canonicalText(body);
   return container === 'ts' ? canonicalTransport(body) : canonicalBoxes(body, role.format.endsWith('-cmaf'));
 }
 

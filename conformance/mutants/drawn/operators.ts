@@ -7,6 +7,7 @@ import { lineOperators } from './lines.ts';
 import { markupOperators } from './markup.ts';
 import type { Operator } from './operator.ts';
 import { transportOperators } from './packets.ts';
+import { isWebVtt, TEXT_OPERATORS } from './texts.ts';
 
 const kindOf = ({ role }: Exchange): 'dash' | 'hls' | 'smooth' => formatRow(role.format).kind;
 const container = ({ role }: Exchange): 'fmp4' | 'ts' => formatRow(role.format).container;
@@ -19,6 +20,7 @@ export const OPERATORS: readonly Operator[] = [
   ...lineOperators('media playlist', (exchange) => exchange.role.kind === 'playlist'),
   ...headerOperators(({ role }) => role.kind === 'init'),
   ...fragmentOperators((exchange) => isSegment(exchange) && container(exchange) === 'fmp4'),
-  ...transportOperators((exchange) => isSegment(exchange) && container(exchange) === 'ts'),
+  ...transportOperators((exchange) => isSegment(exchange) && container(exchange) === 'ts' && !isWebVtt(exchange)),
+  ...TEXT_OPERATORS,
   ...ANSWER_OPERATORS,
 ];

@@ -15,8 +15,8 @@ import { OPERATORS } from './operators.ts';
 import { summaryOf, toMarkdown } from './report.ts';
 import { subjectOf, type Subject } from './subject.ts';
 
-/** Short, and each with something the others lack: 44.1 kHz and two qualities, a late start, audio inside the video file, three languages. */
-const ASSETS = ['elst-delay', 'fps25', 'h264-multiaudio', 'muxed-mbr'];
+/** Short, and each with something the others lack: 44.1 kHz and two qualities, a late start, audio inside the video file, three languages, text. */
+const ASSETS = ['elst-delay', 'fps25', 'h264-multiaudio', 'muxed-mbr', 'text-webvtt'];
 
 const ROOT = fileURLToPath(new URL('../../../corpus/.assets', import.meta.url));
 const ENTRY = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
