@@ -17,7 +17,10 @@ const WRAP = 2 ** 33 / STAMPS_PER_SECOND;
 const VIDEO_TYPES: ReadonlySet<number> = new Set([0x1b, 0x24]);
 
 export function timelineOf(reader: TraceReader, view: View, truth: TruthView | null): readonly TrackRow[] {
+  const transport = formatRow(view.format).container === 'ts';
+  // WebVTT segments beside transport streams are documents: they have cues, and no times of a segment.
   return fullTracks(view)
+    .filter(({ kind }) => !(transport && kind === 'text'))
     .slice(0, MAX_TRACKS)
     .map((track) => {
       const shown = track.segments.slice(0, MAX_SEGMENTS);
@@ -26,7 +29,7 @@ export function timelineOf(reader: TraceReader, view: View, truth: TruthView | n
       return {
         name: trackName(track),
         kind: track.kind,
-        segments: formatRow(view.format).container === 'ts' ? transportRows(reader, track, shown, listed) : fragmentRows(reader, track, shown, listed),
+        segments: transport ? transportRows(reader, track, shown, listed) : fragmentRows(reader, track, shown, listed),
         more: track.segments.length - shown.length,
         truth: stored === null ? null : truthRow(stored),
       };
