@@ -5,7 +5,7 @@ import { IsomerError } from '../errors.ts';
 import { readReferenceSet } from './hevcrps.ts';
 import { escapeNal } from './testing.ts';
 import { NalBits } from './nalbits.ts';
-import { nalSpans } from './slices.ts';
+import { NalWalk, nalSpans } from './slices.ts';
 
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, 'hex'));
 const AVC_SETS = [hex('6764000cacd941419f9f011000000300100000030320f1429960'), hex('68ebe3cb22c0')];
@@ -53,6 +53,34 @@ describe('nalSpans', () => {
   it('leaves a slice without a whole block clear, whatever its header is', () => {
     const payload = Uint8Array.of(0, 0, 0, 3, 0x65, 0x88, 0x84);
     expect([...nalSpans(payload, Uint32Array.of(7), { family: 'avc', parameterSets: [], nalLengthSize: 4 }).leads]).toEqual([7]);
+  });
+
+  it('finds the same through windows: large units are stepped over, small ones come together', () => {
+    const unit = (bytes: number, type: number): Buffer => {
+      const whole = Buffer.alloc(bytes + 4, 0x88);
+      whole.writeUInt32BE(bytes);
+      whole[4] = type;
+      return whole;
+    };
+    const samples = [[unit(300_000, 6), unit(20, 9)], [unit(70_000, 6), unit(5, 6)], Array.from({ length: 50 }, (_, i) => unit(1000 + i, 6))].map((units) => Buffer.concat(units));
+    const payload = Buffer.concat(samples);
+    const sizes = Uint32Array.from(samples, ({ length }) => length);
+    const walk = new NalWalk(sizes, { family: 'avc', parameterSets: [], nalLengthSize: 4 }, { slices: false, cmaf: true });
+    let seen = 0;
+    while (walk.position < walk.total) {
+      const window = payload.subarray(walk.position, walk.position + 70 * 1024);
+      seen += window.length;
+      walk.look(window);
+    }
+    const { counts, sizes: units, starts } = walk.layout();
+    expect([...counts]).toEqual([1, 2, 50]);
+    expect([...units].map((size, i) => payload.readUInt32BE(starts[i] - 4) === size - 4)).not.toContain(false);
+    expect(seen).toBeLessThan(payload.length);
+  });
+
+  it('refuses more NAL units than any real segment has', () => {
+    const payload = Buffer.alloc(5 * 200_001, Uint8Array.of(0, 0, 0, 1, 6));
+    expect(() => nalSpans(payload, Uint32Array.of(payload.length), { family: 'avc', parameterSets: [], nalLengthSize: 4 })).toThrow(/at most 200000/);
   });
 
   it('refuses sizes beyond the payload', () => {

@@ -20,7 +20,9 @@ export type SliceSource = { readonly family: NalFamily; readonly parameterSets: 
 /** A slice that holds no whole block behind its first byte stays clear: its header need not be known. */
 const CIPHER_BLOCK_BYTES = 16;
 /** Of a NAL unit as much as must be seen at once: parameter sets and slice headers are far shorter. */
-export const NAL_HEAD_BYTES = 64 * 1024;
+const NAL_HEAD_BYTES = 64 * 1024;
+/** In one segment: 20 seconds of 60 pictures with 160 slices each. */
+const MAX_NAL_UNITS = 200_000;
 
 type Kind = 'slice' | 'other' | 'refused';
 
@@ -91,6 +93,7 @@ export class NalWalk {
     if (cmaf && (isSet || isAccessUnitDelimiter(family, type))) return;
     const kind = KINDS[family][type];
     if (slices && kind === 'refused') throw new IsomerError('MPE_INVALID_VIDEO_NAL_UNIT', { where: `sample ${this.#sample + 1} of the segment`, expected: 'slices of the base layer', found: `NAL unit type ${type}` });
+    if (this.#sizes.length === MAX_NAL_UNITS) throw new IsomerError('MPE_INVALID_VIDEO_NAL_UNIT', { what: 'NAL units of the segment', where: `sample ${this.#sample + 1}`, expected: `at most ${MAX_NAL_UNITS}`, found: 'more' });
     const field = cmaf ? 4 : nalLengthSize;
     this.#sizes.push(field + length);
     this.#leads.push(slices && kind === 'slice' && length > CIPHER_BLOCK_BYTES ? field + this.#slices.headerBytes(nal) : field + length);
