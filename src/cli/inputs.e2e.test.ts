@@ -53,9 +53,11 @@ async function checkAll(exported: readonly Exported[], { video, audio }: Expecte
     const sounds = await framesOf(output.muxed && video.length > 0 ? output.video[0] : output.audio[0]);
     expect([label, sounds.map(({ hash }) => hash)]).toEqual([label, kept.map(({ hash }) => hash)]);
     if (video.length === 0) continue;
-    const offset = (await firstTime(output.video[0], firstVideo)) - sounds[0].seconds;
+    // ffmpeg passes over tfxd, where Smooth fragments tell their time, and begins at 0.
+    const soundStart = label === 'smooth' ? await firstTime(output.audio[0], sounds) : sounds[0].seconds;
+    const offset = (await firstTime(output.video[0], firstVideo)) - soundStart;
     const wanted = pictures[0][0].seconds - Math.max(0, kept[0].seconds);
-    expect(Math.abs(offset - wanted), `${label}: picture ${offset + sounds[0].seconds}, sound ${sounds[0].seconds}; stored ${pictures[0][0].seconds}, ${kept[0].seconds}`).toBeLessThan(0.0214);
+    expect(Math.abs(offset - wanted), `${label}: picture ${offset + soundStart}, sound ${soundStart}; stored ${pictures[0][0].seconds}, ${kept[0].seconds}`).toBeLessThan(0.0214);
   }
   return exported.length;
 }

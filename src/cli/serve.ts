@@ -14,6 +14,7 @@ import { createProtector } from '../origin/encryption.ts';
 import type { HandlerDeps, Page } from '../origin/handler.ts';
 import type { Holdings, Metrics } from '../origin/metrics.ts';
 import { createPool } from '../origin/pool.ts';
+import { createTextCache } from '../origin/texts.ts';
 import { startServer, type ServerOptions } from '../origin/server.ts';
 import { createPage, pagePolicy } from '../page/page.ts';
 import { createFileCatalog } from '../policy/catalog.ts';
@@ -80,6 +81,7 @@ async function serveHere(config: Config, log: Log & { flush(): void }, place: Wo
     metrics: meter === null ? null : (place?.metrics ?? meter.text),
     pagePolicy: pagePolicy(keyDeliveryUrl),
     pool,
+    texts: createTextCache(),
     settings: { maxAge: config.maxAge, audioOnly: config.audioOnly, segmentSuffix: config.segmentSuffix, generation: GENERATION },
     log,
     now: deps.now,

@@ -42,7 +42,7 @@ async function answerTo({ locator, resource }: Pick<Example, 'locator' | 'resour
   const library = { open: () => Promise.resolve({ asset, release: () => undefined }) };
   const { headers, body } = await handle({ method: 'GET', path: encodeURI(`/${locator}/ignite.ism/${resource}`), headers: {}, id: 'r' }, { ...deps, catalog, library, formats: FORMATS });
   if (isPlan(body)) body.release();
-  return { code: headers['x-ms-error-code'] ?? '', text: typeof body === 'string' ? body : '' };
+  return { code: headers['x-ms-error-code'] ?? '', text: typeof body === 'string' ? body : body instanceof Uint8Array ? Buffer.from(body).toString() : '' };
 }
 
 /** The line as it holds: equal to the example's when that is right. */

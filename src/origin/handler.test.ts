@@ -46,8 +46,23 @@ describe('what a format gets to know of the request', () => {
     const settings = { ...makeWorld().deps.settings, audioOnly: true };
     const silent = await ask(`${BASE}/manifest(format=m3u8-aapl)`, {}, { deps: { settings } });
     const without = await ask(`${BASE}/manifest(format=m3u8-aapl,audio-only=false)`, {}, { deps: { settings } });
-    expect(silent.body).toContain('"audioOnly":true');
-    expect(without.body).toContain('"audioOnly":false');
+    expect(textOf(silent)).toContain('"audioOnly":true');
+    expect(textOf(without)).toContain('"audioOnly":false');
+  });
+
+  test('a manifest is written once for each ETag, whoever asks, and its lease is given back each time', async () => {
+    let written = 0;
+    const world = makeWorld();
+    const formats = world.deps.formats.map((format) => ({ ...format, writeManifest: (...args: Parameters<typeof format.writeManifest>) => (written++, format.writeManifest(...args)) }));
+    const deps = { ...world.deps, formats };
+    const get = (path: string, headers: Record<string, string> = {}): Promise<Reply> => handle({ method: 'GET', path, headers, id: 'r1' }, deps);
+    const first = await get(`${BASE}/manifest(format=m3u8-aapl)`);
+    const second = await get(`${BASE}/manifest(format=m3u8-aapl)`);
+    expect([written, textOf(second)]).toEqual([1, textOf(first)]);
+    const zipped = await get(`${BASE}/manifest(format=m3u8-aapl)`, { 'accept-encoding': 'gzip' });
+    expect([written, gunzipSync(zipped.body as Uint8Array).toString()]).toEqual([2, textOf(first)]);
+    await get(`${BASE}/manifest(format=m3u8-aapl,audio-only=false)`);
+    expect([written, world.leases()]).toEqual([3, 0]);
   });
 });
 
@@ -171,7 +186,7 @@ describe('caching and conditions', () => {
     expect([plain.headers['Vary'], plain.headers['Content-Encoding'], zipped.headers['Vary'], zipped.headers['Content-Encoding']]).toEqual(['Accept-Encoding', undefined, 'Accept-Encoding', coding]);
     expect(zipped.headers['ETag']).toBe(codedTag(plain.headers['ETag'], coding));
     expect(zipped.headers['Content-Length']).toBe(String((zipped.body as Uint8Array).length));
-    expect(DECODE[coding](zipped.body as Uint8Array).toString()).toBe(plain.body);
+    expect(DECODE[coding](zipped.body as Uint8Array).toString()).toBe(textOf(plain));
     expect((await ask(path, { 'accept-encoding': coding, 'if-none-match': zipped.headers['ETag'] })).status).toBe(304);
     expect((await ask(path, { 'accept-encoding': coding, 'if-none-match': plain.headers['ETag'] })).status).toBe(200);
     expect((await ask(SEGMENT, { 'accept-encoding': coding })).headers['Content-Encoding']).toBeUndefined();

@@ -16,6 +16,7 @@ import { chooseEncryption, type Encryption, type Protector } from './encryption.
 import { checkDownload, openDownload, parseDownload, type Download, type Files } from './download.ts';
 import { caching, chosenCoding, codedTag, COMMON_HEADERS, entityTag, errorCaching, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Coding, type Headers, type RequestHeaders } from './headers.ts';
 import type { BufferPool } from './pool.ts';
+import type { TextCache } from './texts.ts';
 import { decodePath, parseUrl, printUrl, printVerb, withoutQuery, type StreamRequest } from './url.ts';
 
 export type Request = {
@@ -62,6 +63,8 @@ export type HandlerDeps = {
   /** Content-Security-Policy of the page. */
   readonly pagePolicy: string;
   readonly pool: BufferPool;
+  /** Manifests and playlists that were made before. */
+  readonly texts: TextCache;
   readonly settings: HandlerSettings;
   readonly log: Log;
   /** Milliseconds since 1970. */
@@ -76,6 +79,8 @@ type Content = {
   readonly etag: string | null;
   /** Text that is sent compressed to whom accepts that. */
   readonly text: boolean;
+  /** The stored asset that a text was made of; absent: it is not kept. */
+  readonly keptFor?: Presentation;
   /** Gives back what the content holds; a made body has taken it over. */
   readonly release: () => void;
   makeBody(): Made | Promise<Made>;
@@ -91,7 +96,7 @@ export async function handle(request: Request, deps: HandlerDeps): Promise<Reply
   try {
     if (request.method === PREFLIGHT) return { status: 204, headers: { ...COMMON_HEADERS, ...preflightHeaders(request.headers) }, body: null };
     if (!METHODS.includes(request.method)) throw new IsomerError('ISOMER_METHOD_NOT_ALLOWED', { expected: METHODS.join(', '), found: request.method });
-    return await deliver(request, await route(request, deps));
+    return await deliver(request, await route(request, deps), deps);
   } catch (error) {
     return replyToError(error, request, deps);
   }
@@ -179,7 +184,7 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
       ...caching(settings.maxAge, deps.now()),
       ...(prefetch === null ? {} : { 'CDN-Origin-Assist-Prefetch-Path': prefetch }),
     };
-    return { headers, etag, text: found.text, release, makeBody: found.makeBody };
+    return { headers, etag, text: found.text, ...(found.text ? { keptFor: presentation } : {}), release, makeBody: found.makeBody };
   } catch (error) {
     release();
     throw error;
@@ -297,7 +302,7 @@ function childParameters({ format: tag, encryption, audioTrack, audioOnly, filte
 }
 
 /** Conditions, compression, ranges and HEAD over what a route found. */
-async function deliver(request: Request, content: Content): Promise<Reply> {
+async function deliver(request: Request, content: Content, { texts }: Pick<HandlerDeps, 'texts'>): Promise<Reply> {
   const { release, text } = content;
   const coding = text && request.headers['range'] === undefined ? chosenCoding(request.headers) : null;
   const etag = content.etag !== null && coding !== null ? codedTag(content.etag, coding) : content.etag;
@@ -309,8 +314,14 @@ async function deliver(request: Request, content: Content): Promise<Reply> {
   }
   let made: Made;
   try {
-    made = await content.makeBody();
-    if (coding !== null && typeof made === 'string') made = await COMPRESS[coding](made);
+    const { keptFor } = content;
+    if (text && keptFor !== undefined && etag !== null) {
+      made = await texts.take(keptFor, etag, async () => asBytes(await content.makeBody(), coding));
+      release();
+    } else {
+      made = await content.makeBody();
+      if (text) made = await asBytes(made, coding);
+    }
   } catch (error) {
     release();
     throw error;
@@ -340,6 +351,13 @@ const COMPRESS: Readonly<Record<Coding, (text: string) => Promise<Uint8Array>>> 
   br: (text) => asBrotli(text, { params: { [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT, [constants.BROTLI_PARAM_QUALITY]: 4 } }),
   gzip: (text) => asGzip(text),
 };
+
+/** A text as it is sent. Only routes of texts come here. */
+async function asBytes(made: Made, coding: Coding | null): Promise<Uint8Array> {
+  if (typeof made === 'string') return coding === null ? Buffer.from(made) : COMPRESS[coding](made);
+  if (made instanceof Uint8Array) return made;
+  throw new TypeError('a text has no plan');
+}
 
 function cut(made: Made, start: number, length: number): Uint8Array | BodyPlan {
   if (typeof made === 'string') return Buffer.from(made).subarray(start, start + length);

@@ -13,6 +13,7 @@ import { FOLDER_CATALOG } from './catalog.ts';
 import { createProtector } from './encryption.ts';
 import { handle, isPlan, type HandlerDeps, type Reply } from './handler.ts';
 import { createPool, type BufferPool } from './pool.ts';
+import { createTextCache } from './texts.ts';
 import { startServer, type OriginServer } from './server.ts';
 
 const big = videoTrack(420, 60, { samples: Array.from({ length: 420 }, (_, i) => nalSample(i % 60 === 0 ? 0x65 : 0x41, 3000, i)) });
@@ -34,6 +35,7 @@ function rig(fault?: Parameters<typeof createMemoryStorage>[1]): Rig {
     metrics: null,
     pagePolicy: "default-src 'none'",
     pool,
+    texts: createTextCache(),
     settings: { maxAge: 259_200, audioOnly: true, segmentSuffix: false, generation: '1' },
     log: NO_LOG,
     now: () => 0,

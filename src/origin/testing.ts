@@ -12,6 +12,7 @@ import { FOLDER_CATALOG } from './catalog.ts';
 import { createProtector } from './encryption.ts';
 import type { HandlerDeps, Library } from './handler.ts';
 import { createPool } from './pool.ts';
+import { createTextCache } from './texts.ts';
 
 const NOTHING = new Uint8Array();
 
@@ -127,6 +128,7 @@ export function makeWorld({ segmentBytes = 1000, source = patternSource(), plan,
       metrics: null,
       pagePolicy: "default-src 'self'",
       pool: createPool(),
+      texts: createTextCache(),
       settings: { maxAge: 259_200, audioOnly: false, segmentSuffix: false, generation: 'test' },
       log: NO_LOG,
       now: () => Date.UTC(2026, 0, 1),
