@@ -114,7 +114,11 @@ function toldOf({ source, codecs }: TrackView, { document }: View): readonly str
   if (document?.kind !== 'hls') return null;
   const group = source.media === null ? null : attributeOf(source.media, 'GROUP-ID');
   const variants = source.media === null ? [source.variant] : document.hls.variants.map(({ tag }) => tag).filter((tag) => attributeOf(tag, 'AUDIO') === group);
-  const lists = variants.flatMap((tag) => (tag === null ? [] : [(attributeOf(tag, 'CODECS') ?? '').split(',')]));
+  // That a variant has none at all is a matter of hls/codecs.
+  const lists = variants.flatMap((tag) => {
+    const codecs = tag === null ? null : attributeOf(tag, 'CODECS');
+    return codecs === null ? [] : [codecs.split(',')];
+  });
   return lists.length === 0 ? null : [...new Set(lists.flat())].filter((name) => name.startsWith('mp4a.40.') || lists.every((list) => list.includes(name)));
 }
 
