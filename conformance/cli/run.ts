@@ -63,9 +63,11 @@ export async function captureTo(folder: string, options: SubjectOptions): Promis
   const store = openStore(folder);
   const common = { concurrency: options.concurrency, limits, ...(options.segments === undefined ? {} : { segmentsPerTrack: options.segments }), ...(options.quiet === true ? {} : { progress: showProgress }) };
   if (options.root !== undefined) {
+    // What there is to judge is known before anything is started for it.
+    const targetsAt = targetsIn(options.root, options);
     const origin = await startOrigin(options.root, options.serve);
     try {
-      writeTrace(folder, await capture(store, { ...common, kind: 'self', profile: 'ams', manifests: chosen(targetsIn(options.root, origin.url, options), options) }));
+      writeTrace(folder, await capture(store, { ...common, kind: 'self', profile: 'ams', manifests: chosen(targetsAt(origin.url), options) }));
     } finally {
       await origin.stop();
     }
@@ -81,9 +83,11 @@ export async function captureTo(folder: string, options: SubjectOptions): Promis
 }
 
 /** A layout says what it offers; else every folder with an asset is one, in all outputs. */
-function targetsIn(root: string, origin: string, { assets }: ChoiceOptions): readonly ManifestTarget[] {
+function targetsIn(root: string, { assets }: ChoiceOptions): (origin: string) => readonly ManifestTarget[] {
   const subjects = subjectsIn(root);
-  return subjects === null ? targetsOf(origin, assetsIn(root, assets)) : targetsOfSubjects(origin, subjects);
+  if (subjects !== null) return (origin) => targetsOfSubjects(origin, subjects);
+  const folders = assetsIn(root, assets);
+  return (origin) => targetsOf(origin, folders);
 }
 
 export async function judgeTrace(folder: string, kind: Report['target']['kind'], options: JudgeOptions, replays: Replays | null = null): Promise<number> {

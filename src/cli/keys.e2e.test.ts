@@ -66,7 +66,7 @@ beforeAll(async () => {
   await once(drm, 'listening');
   const widevine = `http://127.0.0.1:${(drm.address() as AddressInfo).port}/licence?key={ContentKeyId}`;
   // Two workers: the uses of a token are counted in one place even so.
-  const settings = ['--port', '0', '--key-delivery', 'true', '--key-port', '0', '--master-key', master, '--widevine-server', widevine, '--workers', '2', '--log-level', 'debug'];
+  const settings = ['--port', '0', '--key-delivery', 'true', '--key-port', '0', '--key-delivery-url', 'http://keys.example/', '--master-key', master, '--widevine-server', widevine, '--workers', '2', '--log-level', 'debug'];
   child = spawn(process.execPath, [CLI, 'serve', '--root', folder, ...settings], { stdio: ['ignore', 'pipe', 'pipe'] });
   const ready = new Promise<void>((resolve, reject) => {
     const listen = (chunk: unknown): void => {

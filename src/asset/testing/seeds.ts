@@ -52,15 +52,8 @@ function fragmentsOf({ samples, sync, compositions }: TrackFixture, { duration, 
       styp,
       ...(tfxd ? { tfxd: { fragment_absolute_time: BigInt(time + (compositions?.[first] ?? 0)), fragment_duration: BigInt(own.length * duration) } } : {}),
     });
-    return { time, bytes: concatBytes([tfxd ? hidden(head, 'tfdt') : head, ...own]) };
+    return { time, bytes: concatBytes([head, ...own]) };
   });
-}
-
-/** The same bytes with one box made free space: nothing moves. */
-function hidden(bytes: Uint8Array, type: string): Uint8Array {
-  const copy = Buffer.from(bytes);
-  copy.write('free', copy.indexOf(type, 0, 'latin1'), 'latin1');
-  return copy;
 }
 
 const initOf = (kind: 'video' | 'audio', timescale: number): Uint8Array =>
