@@ -34,4 +34,4 @@ test('no MUST fails for any asset in any output', async () => {
   } finally {
     await rm(out, { recursive: true, force: true });
   }
-});
+}, 400_000);
