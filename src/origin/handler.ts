@@ -77,10 +77,8 @@ export type HandlerDeps = {
 type Content = {
   readonly headers: Headers;
   readonly etag: string | null;
-  /** Text that is sent compressed to whom accepts that. */
-  readonly text: boolean;
-  /** The stored asset that a text was made of; absent: it is not kept. */
-  readonly keptFor?: Presentation;
+  /** For a manifest or playlist the stored asset that it tells of: it is kept, and sent compressed to whom accepts that. */
+  readonly textOf: Presentation | null;
   /** Gives back what the content holds; a made body has taken it over. */
   readonly release: () => void;
   makeBody(): Made | Promise<Made>;
@@ -137,7 +135,7 @@ const FIXED: ReadonlyMap<string, FixedFile> = new Map([
 ]);
 
 function plainContent(mime: string, body: string | Uint8Array, cacheControl: string): Content {
-  return { headers: { 'Content-Type': mime, 'Cache-Control': cacheControl }, etag: null, text: false, release: NOTHING, makeBody: () => body };
+  return { headers: { 'Content-Type': mime, 'Cache-Control': cacheControl }, etag: null, textOf: null, release: NOTHING, makeBody: () => body };
 }
 
 async function pageContent(path: string, { page, pagePolicy }: HandlerDeps): Promise<Content> {
@@ -157,7 +155,7 @@ async function downloadContent(download: Download, { catalog, files, settings, n
   return {
     headers: { 'Content-Type': download.mime, ...caching(settings.maxAge, now()) },
     etag: entityTag(settings.generation, source.version, download.file),
-    text: false,
+    textOf: null,
     release,
     makeBody: async () => ({ plan, body: await planBody(plan, { sources: new Map([[download.file, source]]), pool, release }) }),
   };
@@ -184,7 +182,7 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
       ...caching(settings.maxAge, deps.now()),
       ...(prefetch === null ? {} : { 'CDN-Origin-Assist-Prefetch-Path': prefetch }),
     };
-    return { headers, etag, text: found.text, ...(found.text ? { keptFor: presentation } : {}), release, makeBody: found.makeBody };
+    return { headers, etag, textOf: found.text ? presentation : null, release, makeBody: found.makeBody };
   } catch (error) {
     release();
     throw error;
@@ -215,7 +213,7 @@ function checkPolicy(stream: StreamRequest, format: Format, publication: Publica
   return { encryption, filters: isManifest ? selectFilters(publication.filters, stream.filters, (name) => publication.findFilter(name)) : [] };
 }
 
-type Found = Pick<Content, 'makeBody' | 'text'> & { readonly mime: string; readonly headers: Headers; readonly next: string | null };
+type Found = Pick<Content, 'makeBody'> & { readonly text: boolean; readonly mime: string; readonly headers: Headers; readonly next: string | null };
 
 /** All look-ups: what this returns exists, and only its bytes are still to be made. */
 function findContent(stream: StreamRequest, format: Format, { presentation, sources }: Lease['asset'], release: () => void, deps: HandlerDeps): Found {
@@ -303,10 +301,10 @@ function childParameters({ format: tag, encryption, audioTrack, audioOnly, filte
 
 /** Conditions, compression, ranges and HEAD over what a route found. */
 async function deliver(request: Request, content: Content, { texts }: Pick<HandlerDeps, 'texts'>): Promise<Reply> {
-  const { release, text } = content;
-  const coding = text && request.headers['range'] === undefined ? chosenCoding(request.headers) : null;
+  const { release, textOf } = content;
+  const coding = textOf !== null && request.headers['range'] === undefined ? chosenCoding(request.headers) : null;
   const etag = content.etag !== null && coding !== null ? codedTag(content.etag, coding) : content.etag;
-  const headers: Record<string, string> = { ...COMMON_HEADERS, ...content.headers, ...(text ? { Vary: 'Accept-Encoding' } : {}), ...(etag === null ? {} : { ETag: etag }) };
+  const headers: Record<string, string> = { ...COMMON_HEADERS, ...content.headers, ...(textOf === null ? {} : { Vary: 'Accept-Encoding' }), ...(etag === null ? {} : { ETag: etag }) };
   if (etag !== null && !noneMatch(request.headers, etag)) {
     release();
     delete headers['Content-Type'];
@@ -314,13 +312,10 @@ async function deliver(request: Request, content: Content, { texts }: Pick<Handl
   }
   let made: Made;
   try {
-    const { keptFor } = content;
-    if (text && keptFor !== undefined && etag !== null) {
-      made = await texts.take(keptFor, etag, async () => asBytes(await content.makeBody(), coding));
+    if (textOf === null || etag === null) made = await content.makeBody();
+    else {
+      made = await texts.take(textOf, etag, async () => asBytes(await content.makeBody(), coding));
       release();
-    } else {
-      made = await content.makeBody();
-      if (text) made = await asBytes(made, coding);
     }
   } catch (error) {
     release();
