@@ -6,44 +6,10 @@ import { NalWalk, type NalLayout, type WalkOptions } from '../codec/slices.ts';
 import type { ByteRange, StoredBytes } from '../formats.ts';
 import type { VideoCodec } from '../model/codec.ts';
 import type { Track } from '../model/presentation.ts';
+import { createMemory } from './memory.ts';
 
 /** Bytes of what is kept, about: the oldest go first. */
 const MAX_KEPT_BYTES = 16 * 1024 * 1024;
-
-type Entry = { readonly value: unknown; readonly bytes: number };
-
-/** Values by an object and a text, with a bound on all of them together. The object itself is not held. */
-export function createMemory(maxBytes: number): { get<T>(owner: object, key: string, make: () => Promise<T>, bytesOf: (value: T) => number): Promise<T> } {
-  const names = new WeakMap<object, number>();
-  // Insertion order is the order of last use.
-  const entries = new Map<string, Entry>();
-  let count = 0;
-  let held = 0;
-  return {
-    async get<T>(owner: object, key: string, make: () => Promise<T>, bytesOf: (value: T) => number) {
-      const name = names.get(owner) ?? ++count;
-      names.set(owner, name);
-      const whole = `${name} ${key}`;
-      const found = entries.get(whole);
-      if (found !== undefined) {
-        entries.delete(whole);
-        entries.set(whole, found);
-        return found.value as T;
-      }
-      const value = await make();
-      if (entries.has(whole)) return value;
-      const bytes = bytesOf(value);
-      entries.set(whole, { value, bytes });
-      held += bytes;
-      for (const [oldest, entry] of entries) {
-        if (held <= maxBytes) break;
-        entries.delete(oldest);
-        held -= entry.bytes;
-      }
-      return value;
-    },
-  };
-}
 
 const memory = createMemory(MAX_KEPT_BYTES);
 const ENTRY_BYTES = 200;
