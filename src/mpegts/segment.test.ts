@@ -164,6 +164,18 @@ describe('planTsSegment', () => {
     expect(bytes.subarray(188 + 5, 188 + 5 + 12).toString('hex')).toBe('02b01d0001c10000e100f000');
   });
 
+  it('keeps every clock where windows end: minutes of sound behind the last picture', () => {
+    const video = videoOf(Array.from({ length: 30 }, () => [20]), 30);
+    const { input: sound, file } = audioOf(Array.from({ length: 400 }, () => 9));
+    const pts = sound.pts.map((_, i) => 900000 + i * 122_880);
+    const plan = planTsSegment({ video: video.input, audio: { ...sound, pts, dts: pts }, segment: 0, last: true });
+    const bytes = run(plan, { v: video.file, a: file });
+    expect(bytes.length).toBe(plan.length);
+    expect(bytes.length).toBeGreaterThan(3 * 256 * 1024);
+    const { pcrs } = demux(bytes);
+    expect(Math.max(...pcrs.slice(1).map((pcr, i) => pcr - pcrs[i]))).toBeLessThanOrEqual(9000);
+  });
+
   it('keeps the clock alive below 10 pictures a second', () => {
     const video = videoOf([[10], [10], [10]], 4);
     const slow = { ...video.input, dts: Float64Array.of(0, 45000, 90000), pts: Float64Array.of(0, 45000, 90000) };

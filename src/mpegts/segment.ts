@@ -209,8 +209,8 @@ function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array
   };
   for (const unit of units) {
     const total = sampleBytes(input, unit);
-    let from = 0;
-    do {
+    // A clock has no bytes and is still one piece.
+    for (let from = 0, done = false; !done; ) {
       // Frames that are encrypted are needed whole: a unit of them fits into any window.
       const to = unit.stream === 'audio' && input.audio?.encryption !== undefined ? total : Math.min(total, from + PIECE_BYTES);
       const wanted = withPiece(room, input, { unit, from, to }, total);
@@ -223,7 +223,8 @@ function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array
       else pieces.push({ unit, from, to });
       room = wanted;
       from = to;
-    } while (from < total);
+      done = to === total;
+    }
   }
   yield flush();
 }
