@@ -21,7 +21,7 @@ export function damageBoxes(bytes: Uint8Array, random: Random): Uint8Array {
 
 /** Random bytes, most of them in the first part of the file or of a fragment. */
 function flipped(bytes: Uint8Array, random: Random): Uint8Array {
-  const copy = bytes.slice();
+  const copy = new Uint8Array(bytes);
   for (let n = 1 + random.below(8); n > 0; n--) {
     const within = random.chance(0.7) ? Math.min(bytes.length, 4096) : bytes.length;
     copy[random.below(within)] ^= 1 << random.below(8);
@@ -29,6 +29,7 @@ function flipped(bytes: Uint8Array, random: Random): Uint8Array {
   return copy;
 }
 
+/** The heads are copies (a Buffer's own `slice` would be a view, and damage to it would stay in the seed). */
 function parse(bytes: Uint8Array): Node[] {
   const nodes: Node[] = [];
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -39,7 +40,7 @@ function parse(bytes: Uint8Array): Node[] {
     const type = buffer.toString('latin1', at + 4, at + 8);
     const end = Math.max(start, Math.min(bytes.length, at + size));
     const fields = Object.hasOwn(CONTAINERS, type) ? CONTAINERS[type] : end - start;
-    nodes.push({ type, size: 'true', large, head: bytes.slice(start, Math.min(end, start + fields)), children: start + fields < end ? parse(bytes.subarray(start + fields, end)) : [] });
+    nodes.push({ type, size: 'true', large, head: new Uint8Array(bytes.subarray(start, Math.min(end, start + fields))), children: start + fields < end ? parse(bytes.subarray(start + fields, end)) : [] });
     at = end;
   }
   return nodes;
@@ -71,6 +72,10 @@ function choose(root: Node, random: Random): { parent: Node; at: number; node: N
 }
 
 const copyOf = (node: Node): Node => ({ ...node, head: node.head.slice(), children: node.children.map(copyOf) });
+
+const sizeOf = (node: Node): number => node.children.reduce((sum, child) => sum + sizeOf(child), node.head.length);
+/** More bytes than this are not added at a time: what the damage itself takes would hide what the asset takes. */
+const MAX_COPIED = 4 << 20;
 
 /** Writes a telling number over 4 bytes of the fields; `at` is taken modulo their length. */
 function overwrite({ head }: Node, at: number, value: number): void {
@@ -129,7 +134,8 @@ const DAMAGES: readonly Damage[] = [
   },
   (root, random) => {
     const { parent, at, node } = choose(root, random);
-    parent.children.splice(at, 0, ...Array.from({ length: random.pick([1, 1, 2, 50]) }, () => copyOf(node)));
+    const copies = Math.min(random.pick([1, 1, 2, 50]), Math.floor(MAX_COPIED / (1 + sizeOf(node))));
+    parent.children.splice(at, 0, ...Array.from({ length: copies }, () => copyOf(node)));
   },
   (root, random) => {
     const [a, b] = [choose(root, random), choose(root, random)];
