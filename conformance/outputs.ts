@@ -32,11 +32,12 @@ export function formatRow(id: FormatId): FormatRow {
   return { id, ...ROWS[id] };
 }
 
-/** Codecs that an output does not carry, by their RFC 6381 strings: HEVC has no transport streams here, Dolby and DTS no Smooth (spec/features.json). */
+/** Codecs that an output does not carry, by their RFC 6381 strings: HEVC has no transport streams here, Dolby and DTS no Smooth, AC-3 nothing (spec/features.json). */
 const REFUSED_CODECS: Readonly<Partial<Record<FormatId, RegExp>>> = { 'hls-v3': /^h(vc|ev)1/, 'hls-v4': /^h(vc|ev)1/, smooth: /^(ec-3|dts)/ };
+const REFUSED_EVERYWHERE = /^ac-3/;
 
 export function carriesCodec(format: FormatId, rfc6381: string): boolean {
-  return REFUSED_CODECS[format]?.test(rfc6381) !== true;
+  return !REFUSED_EVERYWHERE.test(rfc6381) && REFUSED_CODECS[format]?.test(rfc6381) !== true;
 }
 
 type Coded = { readonly kind: string; readonly codec: { readonly rfc6381: string } };

@@ -12,8 +12,10 @@ export const replayRowSchema = z.strictObject({
   format: z.string(),
   player: z.string(),
   browser: z.string(),
-  /** Sample entries of the asset. */
+  /** Sample entries of what was played. */
   codecs: z.array(z.string()).optional(),
+  /** Those of the asset that the browser does not decode: only the rest was asked for. */
+  leftOut: z.array(z.string()).optional(),
   /** `warn`: fails, and the client is known for it. */
   outcome: z.enum(REPLAY_OUTCOMES),
   /** Why not, in kinds and words without measured values; empty when the outcome is `pass`. */

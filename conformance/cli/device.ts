@@ -16,7 +16,7 @@ export async function replayOnDevice(options: DeviceCommandOptions): Promise<num
   const started = Date.now();
   const { manifests } = await expandOrigin(options.origin, { timeoutMs: options.timeout, maxBytes: options.maxBody });
   const left = chosen(manifests, options);
-  const cells = planForDevice({ ...options, manifests: left, truths: truthsIn(options.truth, left), note });
+  const cells = await planForDevice({ ...options, manifests: left, truths: truthsIn(options.truth, left), note });
   const server = await serveDevice({ cells, host: options.host, port: options.port, name: options.name, patienceMs: options.patience * 60_000, progress: note });
   try {
     if (server.tasks === 0) throw new SuiteFault('usage', 'no player plays any of these outputs');

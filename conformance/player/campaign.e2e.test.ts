@@ -4,10 +4,9 @@ import { createServer, type Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { playCell } from './campaign.ts';
-import type { Content } from './content.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import { launchBrowser } from './drivers/launch.ts';
-import { FIXTURE_TRUTH, openFixture, type Fault, type Fixture } from './fixture.ts';
+import { FIXTURE_CONTENT, openFixture, type Fault, type Fixture } from './fixture.ts';
 import { closeServer, listenOnLoopback } from './listen.ts';
 import { planReplays } from './plan.ts';
 import { PLAYERS, type PlayerRow } from './players.ts';
@@ -16,18 +15,6 @@ import { openStage, type Stage } from './serve.ts';
 import { describeModule, describePage } from './vendor.ts';
 
 const ADAPTER = fileURLToPath(new URL('./example/adapter.mjs', import.meta.url));
-const CONTENT: Content = {
-  asset: 'fixture',
-  truth: FIXTURE_TRUTH,
-  frameRate: 25,
-  seconds: 12,
-  qualities: [1],
-  languages: [{ language: 'eng', pilot: 5000 }],
-  syncFrames: [0, 50, 100, 150, 200, 250],
-  sampleEntries: ['avc1', 'mp4a'],
-  mostPixels: 320 * 180,
-};
-
 let fixture: Fixture;
 let stage: Stage;
 let driver: BrowserDriver;
@@ -49,7 +36,7 @@ afterEach(() => fixture.setFault(null));
 async function play(template: string, player: string | PlayerRow, format: 'hls-v3' | 'dash-csf') {
   const url = `${fixture.url}/${format === 'hls-v3' ? 'ts/index.m3u8' : 'dash/manifest.mpd'}`;
   const players = typeof player === 'string' ? PLAYERS.filter(({ name }) => name === player) : [player];
-  const cells = planReplays({ targets: [{ content: CONTENT, format, url }], players, probes: new Map([['chromium', probe]]), templates: [template], tier: 'full' });
+  const cells = planReplays({ targets: [{ content: FIXTURE_CONTENT, format, url }], players, probes: new Map([['chromium', probe]]), templates: [template], tier: 'full' });
   expect(cells).toHaveLength(1);
   expect(cells[0].cannot).toBeNull();
   for (let tries = 1; ; tries++) {

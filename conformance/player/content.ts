@@ -4,6 +4,16 @@ import { messageOf } from '../fault.ts';
 import type { ReplayTruth } from './model.ts';
 import { replayTruth } from './truth.ts';
 
+export type ContentTrack = {
+  readonly kind: 'video' | 'audio';
+  /** RFC 6381. */
+  readonly codec: string;
+  /** Empty where it is not the plain track of a language. */
+  readonly language: string;
+  readonly rendition: number | null;
+  readonly pilot: number | null;
+};
+
 export type Content = {
   readonly asset: string;
   readonly truth: ReplayTruth;
@@ -15,6 +25,8 @@ export type Content = {
   readonly languages: readonly { readonly language: string; readonly pilot: number }[];
   /** Pictures at which a random access point is, and with it perhaps a segment. */
   readonly syncFrames: readonly number[];
+  readonly tracks: readonly ContentTrack[];
+  /** As they are served, which is not always how they are stored. */
   readonly sampleEntries: readonly string[];
   readonly mostPixels: number;
 };
@@ -30,22 +42,46 @@ export function contentOf(truth: Truth): Content | { readonly unobservable: stri
   if (replay.frameRate === null) return { unobservable: 'its pictures carry no marks' };
   const marked = truth.tracks.filter(({ kind, pictures }) => kind === 'video' && pictures !== null).toSorted((a, b) => (a.bitrate ?? 0) - (b.bitrate ?? 0));
   const frameRate = replay.frameRate.num / replay.frameRate.den;
-  const played = truth.tracks.filter(({ kind }) => kind === 'video' || kind === 'audio');
+  const tracks = truth.tracks.flatMap(trackOf);
   return {
     asset: truth.asset,
     truth: replay,
     frameRate,
     seconds: replay.frames / frameRate,
     qualities: marked.flatMap(({ pictures }) => (pictures === null ? [] : [pictures.rendition])),
-    languages: languagesOf(truth.tracks),
+    languages: languagesOf(tracks),
     syncFrames: syncFramesOf(marked[0]),
-    sampleEntries: [...new Set(played.map(({ codec }) => codec.sampleEntry))].toSorted(),
+    tracks,
+    sampleEntries: sampleEntriesOf(tracks),
     mostPixels: Math.max(...marked.map(({ codec }) => (codec.width ?? 0) * (codec.height ?? 0))),
   };
 }
 
-function languagesOf(tracks: readonly TruthTrack[]): Content['languages'] {
-  const plain = tracks.filter(({ kind, pilot, language, accessibility }) => kind === 'audio' && pilot !== null && language !== '' && accessibility.length === 0);
+/** The content as whoever meets these of its tracks alone meets it. */
+export function narrowed(content: Content, keep: (track: ContentTrack) => boolean): Content {
+  const tracks = content.tracks.filter(keep);
+  const renditions = content.truth.renditions.filter((id) => tracks.some(({ rendition }) => rendition === id));
+  const pilots = content.truth.pilots.filter(({ hertz }) => tracks.some(({ pilot }) => pilot === hertz));
+  return {
+    ...content,
+    truth: { ...content.truth, renditions, pilots },
+    qualities: content.qualities.filter((id) => renditions.includes(id)),
+    languages: languagesOf(tracks),
+    tracks,
+    sampleEntries: sampleEntriesOf(tracks),
+  };
+}
+
+function trackOf({ kind, codec, language, accessibility, pictures, pilot }: TruthTrack): ContentTrack[] {
+  return kind === 'video' || kind === 'audio' ? [{ kind, codec: codec.rfc6381, language: accessibility.length > 0 ? '' : language, rendition: pictures?.rendition ?? null, pilot }] : [];
+}
+
+function sampleEntriesOf(tracks: readonly ContentTrack[]): readonly string[] {
+  return [...new Set(tracks.map(({ codec }) => codec.split('.')[0]))].toSorted();
+}
+
+function languagesOf(tracks: readonly ContentTrack[]): Content['languages'] {
+  const plain = tracks.filter(({ kind, pilot, language }) => kind === 'audio' && pilot !== null && language !== '');
   return [...Map.groupBy(plain, ({ language }) => language)].flatMap(([language, own]) => (own.length === 1 && own[0].pilot !== null ? [{ language, pilot: own[0].pilot }] : []));
 }
 

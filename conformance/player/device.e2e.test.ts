@@ -2,15 +2,14 @@
 import { expect, test } from 'vitest';
 import { serveDevice } from './device.ts';
 import { launchBrowser } from './drivers/launch.ts';
-import { FIXTURE_TRUTH, openFixture } from './fixture.ts';
+import { FIXTURE_CONTENT, openFixture } from './fixture.ts';
 import { planReplays } from './plan.ts';
 import { PLAYERS } from './players.ts';
 
 test('a device pulls its tasks and its observations are judged here', async () => {
   const fixture = await openFixture();
-  const content = { asset: 'fixture', truth: FIXTURE_TRUTH, frameRate: 25, seconds: 12, qualities: [1], languages: [], syncFrames: [0, 50, 100], sampleEntries: [], mostPixels: 1 };
   const probe = { userAgent: '', mediaSource: {}, native: {}, frameCallback: true, encryptedMedia: false };
-  const cells = planReplays({ targets: [{ content, format: 'dash-csf', url: `${fixture.url}/dash/manifest.mpd` }], players: PLAYERS.filter(({ name }) => name === 'dash.js'), probes: new Map([['chromium', probe]]), templates: ['sequential', 'pause'], tier: 'full' });
+  const cells = planReplays({ targets: [{ content: FIXTURE_CONTENT, format: 'dash-csf', url: `${fixture.url}/dash/manifest.mpd` }], players: PLAYERS.filter(({ name }) => name === 'dash.js'), probes: new Map([['chromium', probe]]), templates: ['sequential', 'pause'], tier: 'full' });
   const server = await serveDevice({ cells, host: '127.0.0.1', port: 0, name: 'tv' });
   const driver = await launchBrowser('chromium', process.env);
   try {

@@ -2,14 +2,13 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { specimenEvidence } from '../report/testing.ts';
 import { serveDevice, type DeviceServer } from './device.ts';
-import { FIXTURE_TRUTH } from './fixture.ts';
+import { FIXTURE_CONTENT } from './fixture.ts';
 import type { TaskResult } from './model.ts';
 import { planReplays } from './plan.ts';
 import { PLAYERS } from './players.ts';
 
-const content = { asset: 'fixture', truth: FIXTURE_TRUTH, frameRate: 25, seconds: 12, qualities: [1], languages: [], syncFrames: [0, 50, 100], sampleEntries: [], mostPixels: 1 };
 const probe = { userAgent: '', mediaSource: {}, native: {}, frameCallback: true, encryptedMedia: false };
-const cells = planReplays({ targets: [{ content, format: 'dash-csf', url: 'http://127.0.0.1:1/x.mpd' }], players: PLAYERS.filter(({ name }) => name === 'dash.js'), probes: new Map([['chromium', probe]]), templates: ['pause', 'offset', 'lost-segment'], tier: 'full' });
+const cells = planReplays({ targets: [{ content: FIXTURE_CONTENT, format: 'dash-csf', url: 'http://127.0.0.1:1/x.mpd' }], players: PLAYERS.filter(({ name }) => name === 'dash.js'), probes: new Map([['chromium', probe]]), templates: ['pause', 'offset', 'lost-segment'], tier: 'full' });
 
 let server: DeviceServer;
 afterEach(() => server.close());

@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { closeServer, listenOnLoopback } from './listen.ts';
+import type { Content } from './content.ts';
 import type { ReplayTruth } from './model.ts';
 
 const WIDTH = 320;
@@ -25,6 +26,23 @@ export const FIXTURE_TRUTH: ReplayTruth = {
   renditions: [1],
   pilots: [{ language: 'eng', hertz: PILOT, start: 0 }],
   secondTones: { first: 500, step: 100, count: 24 },
+};
+
+/** What replays know of it. */
+export const FIXTURE_CONTENT: Content = {
+  asset: 'fixture',
+  truth: FIXTURE_TRUTH,
+  frameRate: RATE,
+  seconds: SECONDS,
+  qualities: [1],
+  languages: [{ language: 'eng', pilot: PILOT }],
+  syncFrames: [0, 50, 100, 150, 200, 250],
+  tracks: [
+    { kind: 'video', codec: 'avc1.42c00c', language: '', rendition: 1, pilot: null },
+    { kind: 'audio', codec: 'mp4a.40.2', language: 'eng', rendition: null, pilot: PILOT },
+  ],
+  sampleEntries: ['avc1', 'mp4a'],
+  mostPixels: WIDTH * HEIGHT,
 };
 
 /** Changes an answer: gets the path and the bytes, gives the bytes to send or null for a 404. */

@@ -7,7 +7,7 @@ import type { FormatId } from '../../spec/requirement.ts';
 import type { Truth } from '../../spec/truth.ts';
 import { messageOf } from '../fault.ts';
 import { hlsOptions, nativeVersion, playWithFfmpeg, playWithGStreamer, playWithVlc, type Played } from '../native.ts';
-import { carriesCodec, formatRow, isRefused } from '../outputs.ts';
+import { carriesCodec, formatRow } from '../outputs.ts';
 import { DEFECTS, defectOf, type Defect } from './defects.ts';
 import { createGate } from './gate.ts';
 import { judgeWhole, type WholeTruth } from './whole.ts';
@@ -100,7 +100,7 @@ export async function playNatively({ targets, truths, tier, clients, cores, defe
 export function planWhole(client: NativeRow, targets: readonly PlanTarget[], truths: ReadonlyMap<string, Truth>, tier: 'ci' | 'full'): readonly Run[] {
   const known = targets.flatMap((target) => {
     const truth = truths.get(target.content.asset);
-    return truth === undefined || !client.kinds.includes(formatRow(target.format).kind) ? [] : [{ client, target, truth, cannot: cannotWhole(client, target, truth) }];
+    return truth === undefined || !client.kinds.includes(formatRow(target.format).kind) ? [] : [{ client, target, truth, cannot: cannotWhole(client, target) }];
   });
   if (tier === 'full') return known;
   const plain = ({ target: { content } }: Run): boolean => content.sampleEntries.every((entry) => COMMON.test(entry));
@@ -109,8 +109,9 @@ export function planWhole(client: NativeRow, targets: readonly PlanTarget[], tru
   return known.filter((run) => !plain(run) || standing.get(run.target.format) === run.target.content.asset);
 }
 
-function cannotWhole({ cannot }: NativeRow, { format, content }: PlanTarget, { tracks }: Truth): string | null {
-  return isRefused(format, tracks) ? 'this output carries none of the pictures or none of the sound' : cannot(formatRow(format).kind, content.sampleEntries);
+function cannotWhole({ cannot }: NativeRow, { format, content, refusal }: PlanTarget): string | null {
+  if (refusal !== undefined) return `the origin refuses this output, as it has to: ${refusal}`;
+  return cannot(formatRow(format).kind, content.sampleEntries);
 }
 
 async function playWhole(run: Run, defects: readonly Defect[]): Promise<{ readonly row: ReplayRow; readonly detail: ReplayDetail }> {

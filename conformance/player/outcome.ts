@@ -10,8 +10,19 @@ export type Shown = { readonly judged: Judged; readonly evidence: ReplayEvidence
 
 export type Tally = { readonly attempts: number; readonly infrastructure: number; readonly milliseconds: number };
 
-export function rowOf({ id, template, target, player, browser }: Cell, outcome: ReplayRow['outcome'], messages: readonly string[]): ReplayRow {
-  return { id, template: template.id, asset: target.content.asset, format: target.format, player: player.name, browser, codecs: [...target.content.sampleEntries], outcome, messages: [...messages] };
+export function rowOf({ id, template, target, player, browser, leftOut }: Cell, outcome: ReplayRow['outcome'], messages: readonly string[]): ReplayRow {
+  return {
+    id,
+    template: template.id,
+    asset: target.content.asset,
+    format: target.format,
+    player: player.name,
+    browser,
+    codecs: [...target.content.sampleEntries],
+    ...(leftOut.length === 0 ? {} : { leftOut: [...leftOut] }),
+    outcome,
+    messages: [...messages],
+  };
 }
 
 /** What fails for a reason that the client is known for, warns. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { FORMAT_IDS } from '../../spec/requirement.ts';
 import type { ReplayRow, ReplaySection } from '../../spec/replay.ts';
 import { compatOf } from '../report/compat.ts';
-import type { Content } from './content.ts';
+import type { Content, ContentTrack } from './content.ts';
 import { defectOf } from './defects.ts';
 import type { BrowserName } from './model.ts';
 import { planReplays } from './plan.ts';
@@ -11,14 +11,19 @@ import type { Probe } from './probe.ts';
 import { TEMPLATES } from './templates.ts';
 import { THRESHOLDS } from './thresholds.ts';
 
+const picture = (rendition: number, codec = 'avc1.64001f'): ContentTrack => ({ kind: 'video', codec, language: '', rendition, pilot: null });
+const sound = (language: string, pilot: number, codec = 'mp4a.40.2'): ContentTrack => ({ kind: 'audio', codec, language, rendition: null, pilot });
+const PLAIN = [picture(1), picture(2), sound('eng', 5000), sound('fra', 6000)];
+
 const content = (asset: string, more: Partial<Content> = {}): Content => ({
   asset,
-  truth: { frameRate: { num: 25, den: 1 }, frames: 300, videoStart: 0, renditions: [1, 2], pilots: [{ language: 'eng', hertz: 5000, start: 0 }], secondTones: { first: 500, step: 100, count: 24 } },
+  truth: { frameRate: { num: 25, den: 1 }, frames: 300, videoStart: 0, renditions: [1, 2], pilots: [{ language: 'eng', hertz: 5000, start: 0 }, { language: 'fra', hertz: 6000, start: 0 }], secondTones: { first: 500, step: 100, count: 24 } },
   frameRate: 25,
   seconds: 12,
   qualities: [1, 2],
   languages: [{ language: 'eng', pilot: 5000 }, { language: 'fra', pilot: 6000 }],
   syncFrames: [0, 50, 100, 150, 200, 250],
+  tracks: PLAIN,
   sampleEntries: ['avc1', 'mp4a'],
   mostPixels: 640 * 360,
   ...more,
@@ -51,16 +56,39 @@ describe('the plan', () => {
   });
 
   test('says why something is not played, by what the browser answered', () => {
-    const cells = plan('full', content('hevc', { sampleEntries: ['hvc1', 'mp4a'] }));
+    const cells = plan('full', content('hevc', { tracks: [picture(1, 'hvc1.1.6.L60.90'), sound('eng', 5000)], sampleEntries: ['hvc1', 'mp4a'] }));
     expect(cells.every(({ cannot }) => cannot !== null)).toBe(true);
     expect(cells[0].cannot).toBe('chromium says that it does not decode video/mp4; codecs="hvc1.1.6.L93.B0"');
     const native = plan('ci', content('a')).filter(({ player, browser }) => player.name === 'native' && browser === 'firefox');
     expect(native.map(({ cannot }) => cannot)).toContain('firefox says that it does not play application/vnd.apple.mpegurl by itself');
   });
 
+  test('plays what a browser decodes, and says what that leaves out', () => {
+    const dts = content('dts', { tracks: [picture(1), picture(2), sound('eng', 5000), sound('eng', 6000, 'dtsc')], sampleEntries: ['avc1', 'dtsc', 'mp4a'] });
+    const noDts = new Map<BrowserName, Probe>([['chromium', probe({ mediaSource: { ...probe().mediaSource, 'audio/mp4; codecs="dtsc"': false } })]]);
+    const cells = planReplays({ targets: targets(dts), players: PLAYERS, probes: noDts, tier: 'full', templates: ['sequential'] });
+    const of = (id: string) => cells.filter(({ format, cannot }) => format.id === id && cannot === null);
+    expect(of('dash-cmaf').length).toBeGreaterThan(1);
+    for (const { leftOut, target } of of('dash-cmaf')) {
+      expect(leftOut).toEqual(['dtsc']);
+      expect(target.content).toMatchObject({ sampleEntries: ['avc1', 'mp4a'], languages: [{ language: 'eng', pilot: 5000 }], truth: { pilots: [{ hertz: 5000 }] } });
+    }
+    // Smooth has no DTS, and in HLS v3 the sound inside the segments is the AAC.
+    for (const { leftOut } of [...of('smooth'), ...of('hls-v3')]) expect(leftOut).toEqual([]);
+  });
+
+  test('has what the origin refuses, with its code, and does not play it', () => {
+    const refused = targets(content('hevc')).map((target) => (target.format === 'hls-v4' ? { ...target, refusal: '415 MPE_OUTPUT_FORMAT_NOT_SUPPORTED' } : target));
+    const cells = planReplays({ targets: refused, players: PLAYERS, probes: BOTH, tier: 'full' });
+    const own = cells.filter(({ format }) => format.id === 'hls-v4');
+    expect(own.length).toBeGreaterThan(5);
+    expect(new Set(own.map(({ cannot }) => cannot))).toEqual(new Set(['the origin refuses this output, as it has to: 415 MPE_OUTPUT_FORMAT_NOT_SUPPORTED']));
+    expect(cells.some(({ format, cannot }) => format.id === 'hls-cmaf' && cannot === null)).toBe(true);
+  });
+
   test('of a short run has every codec once, where somebody can play it, and once with the reason where nobody can', () => {
-    const hevc = content('hevc', { sampleEntries: ['hvc1', 'mp4a'], mostPixels: 1e6 });
-    const dts = content('dts', { sampleEntries: ['avc1', 'dtsc'], mostPixels: 1e6 });
+    const hevc = content('hevc', { tracks: [picture(1, 'hvc1.1.6.L60.90'), sound('eng', 5000)], sampleEntries: ['hvc1', 'mp4a'], mostPixels: 1e6 });
+    const dts = content('dts', { tracks: [picture(1), sound('eng', 5000, 'dtsc')], sampleEntries: ['avc1', 'dtsc'], mostPixels: 1e6 });
     const type = (name: string, value: boolean) => ({ [name]: value });
     const probes = new Map<BrowserName, Probe>([
       ['chromium', probe({ mediaSource: { ...probe().mediaSource, ...type('audio/mp4; codecs="dtsc"', false) } })],
@@ -75,7 +103,7 @@ describe('the plan', () => {
   });
 
   test('takes the lightest asset that a template can be tried on', () => {
-    const cells = plan('ci', content('heavy', { mostPixels: 1e6 }), content('light'), content('single', { qualities: [1], mostPixels: 1 }));
+    const cells = plan('ci', content('heavy', { mostPixels: 1e6 }), content('light'), content('single', { tracks: [picture(1), sound('eng', 5000), sound('fra', 6000)], qualities: [1], mostPixels: 1 }));
     expect(new Set(cells.map(({ target }) => target.content.asset))).toEqual(new Set(['light']));
   });
 });
@@ -105,4 +133,8 @@ test('support is told from all replays of a feature', () => {
   expect(support(row('pass', 'a'), row('fail', 'b'))).toMatchObject({ support: 'partial', notes: ['b: why'] });
   expect(support(row('inapplicable', 'a'))).toMatchObject({ support: 'no' });
   expect(support(row('cantTell', 'a'))).toMatchObject({ support: 'unknown' });
+  const rest: ReplayRow = { ...row('pass', 'a'), template: 'sequential', codecs: ['avc1', 'mp4a'], leftOut: ['dtsc'] };
+  const { features } = compatOf({ templates: { sequential: 'title' }, players: { p: '1' }, browsers: {}, rows: [rest], staleDefects: [] });
+  expect(features['smooth']['codec-mp4a'].support['p@b']).toMatchObject({ support: 'supported', notes: [] });
+  expect(features['smooth']['codec-dtsc'].support['p@b']).toMatchObject({ support: 'no', notes: ['a: b does not decode dtsc: the rest was played'] });
 });

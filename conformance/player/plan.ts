@@ -3,11 +3,17 @@ import type { FormatId } from '../../spec/requirement.ts';
 import { formatRow, type FormatRow } from '../outputs.ts';
 import type { Content } from './content.ts';
 import type { BrowserName } from './model.ts';
-import { cannotPlay, type PlayerRow } from './players.ts';
+import { playableIn, type PlayerRow } from './players.ts';
 import type { Probe } from './probe.ts';
 import { TEMPLATES, type Template } from './templates.ts';
 
-export type PlanTarget = { readonly content: Content; readonly format: FormatId; readonly url: string };
+export type PlanTarget = {
+  readonly content: Content;
+  readonly format: FormatId;
+  readonly url: string;
+  /** With what the origin refuses an output that it has to refuse; absent: it is served. */
+  readonly refusal?: string;
+};
 
 export type Cell = {
   /** `template asset/format player browser`: stable over hosts, ports and versions. */
@@ -19,6 +25,8 @@ export type Cell = {
   readonly template: Template;
   /** Why it is not played; null: it is. */
   readonly cannot: string | null;
+  /** Codecs of the content that the browser does not decode: what is played is the rest. */
+  readonly leftOut: readonly string[];
 };
 
 export type PlanInput = {
@@ -54,8 +62,12 @@ export function planReplays({ targets, players, probes, templates, tier }: PlanI
 
 function cellOf(target: PlanTarget, player: PlayerRow, browser: BrowserName, probe: Probe, template: Template): Cell {
   const format = formatRow(target.format);
-  const cannot = cannotPlay(player, format, target.content.sampleEntries, browser, probe) ?? template.cannot(target.content, format, player);
-  return { id: `${template.id} ${target.content.asset}/${target.format} ${player.name} ${browser}`, target, format, player, browser, template, cannot };
+  const common = { id: `${template.id} ${target.content.asset}/${target.format} ${player.name} ${browser}`, format, player, browser, template };
+  if (target.refusal !== undefined) return { ...common, target, cannot: `the origin refuses this output, as it has to: ${target.refusal}`, leftOut: [] };
+  const playable = playableIn(player, format, target.content, browser, probe);
+  if ('cannot' in playable) return { ...common, target, cannot: playable.cannot, leftOut: [] };
+  const { content, leftOut } = playable;
+  return { ...common, target: { ...target, content }, cannot: template.cannot(content, format, player), leftOut };
 }
 
 /** What the canonical assets leave out: each sample entry once, where somebody can play it; where nobody can, once with the reason. */
@@ -63,12 +75,13 @@ function codecCells(planned: readonly Cell[], templates: readonly Template[], { 
   const template = templates.find(({ breadth }) => breadth === 'always');
   if (template === undefined) return [];
   const added: Cell[] = [];
-  const plays = ({ template: own, cannot }: Cell): boolean => own === template && cannot === null;
+  const plays = ({ template: own, cannot, target: { content } }: Cell, entry: string): boolean => own === template && cannot === null && content.sampleEntries.includes(entry);
   for (const entry of [...new Set(targets.flatMap(({ content }) => content.sampleEntries))].toSorted()) {
-    if ([...planned, ...added].some((cell) => plays(cell) && cell.target.content.sampleEntries.includes(entry))) continue;
+    if ([...planned, ...added].some((cell) => plays(cell, entry))) continue;
     const having = targets.filter(({ content }) => content.sampleEntries.includes(entry));
     const possible = having.flatMap((target) => [...probes].flatMap(([browser, probe]) => players.filter(({ kinds }) => kinds.includes(formatRow(target.format).kind)).map((player) => cellOf(target, player, browser, probe, template))));
-    const fresh = possible.filter(({ id }) => ![...planned, ...added].some((cell) => cell.id === id)).toSorted((x, y) => Number(x.cannot !== null) - Number(y.cannot !== null) || x.target.content.mostPixels - y.target.content.mostPixels || (x.id < y.id ? -1 : 1));
+    const rank = (cell: Cell): number => (plays(cell, entry) ? 0 : cell.cannot !== null ? 1 : 2);
+    const fresh = possible.filter(({ id }) => ![...planned, ...added].some((cell) => cell.id === id)).toSorted((x, y) => rank(x) - rank(y) || x.target.content.mostPixels - y.target.content.mostPixels || (x.id < y.id ? -1 : 1));
     if (fresh.length > 0) added.push(fresh[0]);
   }
   return added;

@@ -1,5 +1,6 @@
 /** Which player plays what, where, and what can be asked of it. A pair that is not here is not tried. */
-import type { FormatRow } from '../outputs.ts';
+import { carriesCodec, type FormatRow } from '../outputs.ts';
+import { narrowed, type Content, type ContentTrack } from './content.ts';
 import type { BrowserName, ManifestFormat, PlayerName } from './model.ts';
 import type { Probe } from './probe.ts';
 
@@ -26,26 +27,50 @@ export const PLAYERS: readonly PlayerRow[] = [
   row('native', ['hls'], { choosesQuality: false, choosesAudio: false }),
 ];
 
-/** Sample entry → the question that was put to the browser. */
-const PROBED: Readonly<Record<string, string>> = {
-  avc1: 'video/mp4; codecs="avc1.64001f"',
-  avc3: 'video/mp4; codecs="avc3.64001f"',
-  hvc1: 'video/mp4; codecs="hvc1.1.6.L93.B0"',
-  hev1: 'video/mp4; codecs="hev1.1.6.L93.B0"',
-  mp4a: 'audio/mp4; codecs="mp4a.40.2"',
-  'ec-3': 'audio/mp4; codecs="ec-3"',
-  'ac-3': 'audio/mp4; codecs="ac-3"',
-  dtsc: 'audio/mp4; codecs="dtsc"',
-  dtsh: 'audio/mp4; codecs="dtsh"',
-  dtse: 'audio/mp4; codecs="dtse"',
-  dtsl: 'audio/mp4; codecs="dtsl"',
-};
+/** RFC 6381 string → the question that was put to the browser. */
+const PROBED: readonly (readonly [codec: RegExp, type: string])[] = [
+  [/^avc1/, 'video/mp4; codecs="avc1.64001f"'],
+  [/^avc3/, 'video/mp4; codecs="avc3.64001f"'],
+  [/^h(vc|ev)1\.2/, 'video/mp4; codecs="hvc1.2.4.L93.B0"'],
+  [/^hvc1/, 'video/mp4; codecs="hvc1.1.6.L93.B0"'],
+  [/^hev1/, 'video/mp4; codecs="hev1.1.6.L93.B0"'],
+  [/^mp4a\.40\.5$/, 'audio/mp4; codecs="mp4a.40.5"'],
+  [/^mp4a\.40\.29$/, 'audio/mp4; codecs="mp4a.40.29"'],
+  [/^mp4a/, 'audio/mp4; codecs="mp4a.40.2"'],
+  ...['ec-3', 'ac-3', 'dtsc', 'dtsh', 'dtse', 'dtsl'].map((entry) => [new RegExp(`^${entry}`), `audio/mp4; codecs="${entry}"`] as const),
+];
 
 const NATIVE_TYPES: Readonly<Record<ManifestFormat, string>> = { hls: 'application/vnd.apple.mpegurl', dash: 'application/dash+xml', smooth: 'application/vnd.ms-sstr+xml' };
 
-/** Why a browser cannot play this at all, by its own answers; null: it says that it can, or was not asked. */
-export function cannotPlay(player: PlayerRow, { kind }: FormatRow, sampleEntries: readonly string[], browser: BrowserName, probe: Probe): string | null {
-  if (player.name === 'native' && (probe.native[NATIVE_TYPES[kind]] ?? '') === '') return `${browser} says that it does not play ${NATIVE_TYPES[kind]} by itself`;
-  const missing = sampleEntries.map((entry) => PROBED[entry]).find((type) => type !== undefined && Object.hasOwn(probe.mediaSource, type) && !probe.mediaSource[type]);
-  return missing === undefined ? null : `${browser} says that it does not decode ${missing}`;
+/** What of a content a player can be asked for in a browser; `leftOut`: codecs that are served and not decoded there. */
+export type Playable = { readonly cannot: string } | { readonly content: Content; readonly leftOut: readonly string[] };
+
+/** By the browser's own answers: why it cannot play this at all, or what it can play of it. */
+export function playableIn(player: PlayerRow, format: FormatRow, content: Content, browser: BrowserName, probe: Probe): Playable {
+  const type = NATIVE_TYPES[format.kind];
+  if (player.name === 'native' && (probe.native[type] ?? '') === '') return { cannot: `${browser} says that it does not play ${type} by itself` };
+  const served = servedTracks(content.tracks, format);
+  const kept = served.filter(({ codec }) => refusedType(codec, probe) === null);
+  for (const kind of ['video', 'audio']) {
+    const missing = served.find((track) => track.kind === kind);
+    if (missing !== undefined && !kept.some((track) => track.kind === kind)) return { cannot: `${browser} says that it does not decode ${refusedType(missing.codec, probe)}` };
+  }
+  const left = served.filter((track) => !kept.includes(track)).map(({ codec }) => codec.split('.')[0]);
+  return { content: narrowed(content, (track) => kept.includes(track)), leftOut: [...new Set(left)].toSorted() };
+}
+
+/** What an output carries of the tracks; one that carries none of a kind and is served all the same carries what it will. */
+function servedTracks(tracks: readonly ContentTrack[], { id }: FormatRow): readonly ContentTrack[] {
+  return (['video', 'audio'] as const).flatMap((kind) => {
+    const own = tracks.filter((track) => track.kind === kind);
+    const carried = own.filter(({ codec }) => carriesCodec(id, codec));
+    const listed = carried.length > 0 ? carried : own;
+    // Sound is inside the segments: the first AAC, else the first (spec/mapping-hls.md).
+    return id === 'hls-v3' && kind === 'audio' ? listed.filter((track) => track === (listed.find(({ codec }) => codec.startsWith('mp4a')) ?? listed[0])) : listed;
+  });
+}
+
+function refusedType(codec: string, probe: Probe): string | null {
+  const type = PROBED.find(([known]) => known.test(codec))?.[1];
+  return type !== undefined && Object.hasOwn(probe.mediaSource, type) && !probe.mediaSource[type] ? type : null;
 }

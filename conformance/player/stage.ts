@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { ReplayDetail, ReplaySection } from '../../spec/replay.ts';
 import type { Truth } from '../../spec/truth.ts';
 import { messageOf, SuiteFault } from '../fault.ts';
+import { isRefused } from '../outputs.ts';
 import type { ManifestTarget } from '../trace.ts';
 import { runPlan } from './campaign.ts';
 import { contentOf, type Content } from './content.ts';
@@ -36,7 +37,7 @@ export type Replays = { readonly section: ReplaySection; readonly details: reado
 
 /** Browsers first, then the native clients: both want the machine for themselves. */
 export async function replayAll(input: ReplayInput): Promise<Replays> {
-  const targets = targetsOf(input);
+  const targets = await targetsOf(input);
   if (targets.length === 0) throw new SuiteFault('usage', 'no asset with marked pictures and a truth file is among the targets: replays would have nothing to go by');
   const isNative = (name: string): boolean => NATIVE_CLIENTS.some((client) => client.name === name);
   const asked = { players: input.players ?? [], browsers: input.browsers ?? [], templates: input.templates ?? [] };
@@ -106,12 +107,15 @@ async function replayInBrowsers(input: ReplayInput, targets: readonly PlanTarget
   }
 }
 
+/** RFC 9110 15.5.16: the content is not available in this form. */
+const REFUSED = 415;
+
 /** A device says nothing of itself beforehand: it is asked for all that it could play. */
-export function planForDevice(input: ReplayInput): readonly Cell[] {
+export async function planForDevice(input: ReplayInput): Promise<readonly Cell[]> {
   const players = PLAYERS.filter(({ name }) => chosenFrom(PLAYERS.map((player) => player.name), input.players, 'player').includes(name));
   const unasked: Probe = { userAgent: '', mediaSource: {}, native: { 'application/vnd.apple.mpegurl': 'maybe' }, frameCallback: true, encryptedMedia: false };
   const templates = chosenFrom(TEMPLATES.map(({ id }) => id), input.templates, 'template');
-  return planReplays({ targets: targetsOf(input), players, probes: new Map([['chromium', unasked]]), templates, tier: input.tier });
+  return planReplays({ targets: await targetsOf(input), players, probes: new Map([['chromium', unasked]]), templates, tier: input.tier });
 }
 
 /** A defect that a replay did not show is named with the replay. */
@@ -130,17 +134,31 @@ async function open(name: BrowserName): Promise<BrowserDriver> {
   return (await launcher()).launchBrowser(name, process.env);
 }
 
-function targetsOf({ manifests, truths, note }: ReplayInput): { readonly content: Content; readonly format: ManifestTarget['format']; readonly url: string }[] {
+async function targetsOf({ manifests, truths, note }: ReplayInput): Promise<readonly PlanTarget[]> {
   const contents = new Map<string, Content>();
   for (const [asset, truth] of truths) {
     const content = contentOf(truth);
     if ('unobservable' in content) note(`${asset} is not replayed: ${content.unobservable}`);
     else contents.set(asset, { ...content, asset });
   }
-  return manifests.flatMap(({ asset, format, url }) => {
+  const targets = manifests.map(async ({ asset, format, url }): Promise<PlanTarget[]> => {
     const content = contents.get(asset);
-    return content === undefined ? [] : [{ content, format, url }];
+    if (content === undefined) return [];
+    const refusal = isRefused(format, truths.get(asset)?.tracks ?? []) ? await refusalAt(url) : null;
+    return [{ content, format, url, ...(refusal === null ? {} : { refusal }) }];
   });
+  return (await Promise.all(targets)).flat();
+}
+
+const ASK_MS = 10_000;
+
+/** Status and error code of an answer that refuses; null: it is served, or nobody answered, which is for the players to find. */
+async function refusalAt(url: string): Promise<string | null> {
+  const answer = await fetch(url, { signal: AbortSignal.timeout(ASK_MS), redirect: 'error' }).catch(() => null);
+  await answer?.body?.cancel();
+  if (answer === null || answer.status !== REFUSED) return null;
+  const code = answer.headers.get('x-ms-error-code') ?? '';
+  return `${answer.status}${/^\w{1,80}$/.test(code) ? ` ${code}` : ''}`;
 }
 
 const isForeign = (name: string): boolean => (isPageAddress(name) || /\.m?js$/.test(name)) && !PLAYERS.some((player) => player.name === name);

@@ -11,14 +11,15 @@ const NONE: ReplaySection = { templates: {}, players: {}, browsers: {}, rows: []
 
 export function compatOf({ templates, players, browsers, rows }: ReplaySection): Compat {
   const features: Compat['features'] = {};
-  const codecs = [...new Set(rows.flatMap(({ codecs: own = [] }) => own))].toSorted();
+  const codecs = [...new Set(rows.flatMap(({ codecs: own = [], leftOut = [] }) => [...own, ...leftOut]))].toSorted();
   const asked: readonly (readonly [id: string, description: string, has: (row: ReplayRow) => boolean])[] = [
     ...Object.entries(templates).map(([id, description]) => [id, description, ({ template }: ReplayRow) => template === id] as const),
-    ...codecs.map((codec) => [`codec-${codec}`, `plays content with ${codec}`, ({ template, codecs: own = [] }: ReplayRow) => PLAIN.has(template) && own.includes(codec)] as const),
+    ...codecs.map((codec) => [`codec-${codec}`, `plays content with ${codec}`, ({ template, codecs: own = [], leftOut = [] }: ReplayRow) => PLAIN.has(template) && (own.includes(codec) || leftOut.includes(codec))] as const),
   ];
   for (const format of FORMAT_IDS) {
     for (const [id, description, has] of asked) {
-      const own = rows.filter((row) => row.format === format && has(row));
+      // Who plays the rest of an asset has not played the codec that was left out.
+      const own = rows.filter((row) => row.format === format && has(row)).map((row): ReplayRow => (row.leftOut?.some((codec) => id === `codec-${codec}`) === true ? { ...row, outcome: 'inapplicable', messages: [leftOutNote(row)] } : row));
       if (own.length === 0) continue;
       const clients = [...Map.groupBy(own, clientOf)].toSorted(([a], [b]) => (a < b ? -1 : 1));
       const support = Object.fromEntries(clients.map(([client, list]) => [client, { version: players[list[0].player] ?? '', browserVersion: browsers[list[0].browser]?.version ?? '', ...supportOf(list) }]));
@@ -26,6 +27,11 @@ export function compatOf({ templates, players, browsers, rows }: ReplaySection):
     }
   }
   return { schema: COMPAT_SCHEMA, features };
+}
+
+/** What a browser does not decode of an asset whose rest it plays. */
+export function leftOutNote({ leftOut = [], browser }: ReplayRow): string {
+  return leftOut.length === 0 ? '' : `${browser} does not decode ${leftOut.join(', ')}: the rest was played`;
 }
 
 const clientOf = ({ player, browser }: ReplayRow): string => `${player}@${browser}`;
@@ -102,7 +108,7 @@ export function compatMarkdown({ features }: Compat): string {
 export function replayPage({ replay = NONE }: Report, run: Run): string {
   const details = new Map((run.replays ?? []).map((detail) => [detail.id, detail]));
   const head = ['replay', 'outcome', 'pictures', 'missing', 'offset', 'start', 'stalls', 'renditions', 'A/V', 'pilots', 'seeks', 'tries', 'why not'];
-  const rows = replay.rows.map((row) => `| ${[row.id, row.outcome, ...measured(details.get(row.id)), (details.get(row.id)?.reasons ?? row.messages).join('; ').replaceAll('|', '\\|')].join(' | ')} |`);
+  const rows = replay.rows.map((row) => `| ${[row.id, row.outcome, ...measured(details.get(row.id)), [...(details.get(row.id)?.reasons ?? row.messages), leftOutNote(row)].filter((text) => text !== '').join('; ').replaceAll('|', '\\|')].join(' | ')} |`);
   return ['# Replays', '', 'Offsets in frames × how often; start and A/V in milliseconds.', '', `| ${head.join(' | ')} |`, `|${head.map(() => '---').join('|')}|`, ...rows, ''].join('\n');
 }
 

@@ -2,6 +2,7 @@
 import type { ReplayDetail } from '../../spec/replay.ts';
 import type { Report, Run } from '../../spec/report.ts';
 import { FORMAT_IDS } from '../../spec/requirement.ts';
+import { leftOutNote } from './compat.ts';
 import { embed } from './embed.ts';
 import { WORST } from './model.ts';
 import type { PageReplays } from './pagedata.ts';
@@ -30,17 +31,21 @@ export function replaysOf({ replay }: Report, run: Run): PageReplays | null {
     clients,
     templates,
     formats,
-    rows: rows.map(({ id, template, asset, format, player, browser, outcome, messages, known }) => ({
+    rows: rows.map((row) => {
+      const { id, template, asset, format, player, browser, outcome, messages, known } = row;
+      const note = leftOutNote(row);
+      return {
       id,
       template: templates.findIndex(([name]) => name === template),
       format: formats.indexOf(format),
       client: clients.findIndex((client) => client.player === player && client.browser === browser),
       asset,
       outcome,
-      messages,
+      messages: note === '' ? messages : [...messages, note],
       known: known ?? null,
       detail: details.has(id) ? bounded(details.get(id) as ReplayDetail) : null,
-    })),
+      };
+    }),
     stale: replay.staleDefects,
     left: { rows: replay.rows.length - rows.length, evidence: left },
   };
