@@ -10,6 +10,8 @@ export type FormatRow = {
   /** Samples as stored, or with parameter sets moved to the sample entry. */
   readonly samples: 'stored' | 'normalised';
   readonly manifestTypes: readonly string[];
+  /** Times inside TTML count from the fragment and stay inside it (Smooth Streaming); else from the presentation, and are whole. */
+  readonly localText?: true;
 };
 
 const HLS_TYPES = ['application/vnd.apple.mpegurl', 'application/x-mpegurl', 'audio/mpegurl'];
@@ -23,7 +25,7 @@ const ROWS: Readonly<Record<FormatId, Omit<FormatRow, 'id'>>> = {
   'hls-cmaf': { resource: 'manifest(format=m3u8-cmaf)', kind: 'hls', container: 'fmp4', samples: 'normalised', manifestTypes: HLS_TYPES },
   'dash-csf': { resource: 'manifest(format=mpd-time-csf)', kind: 'dash', container: 'fmp4', samples: 'stored', manifestTypes: DASH_TYPES },
   'dash-cmaf': { resource: 'manifest(format=mpd-time-cmaf)', kind: 'dash', container: 'fmp4', samples: 'normalised', manifestTypes: DASH_TYPES },
-  smooth: { resource: 'manifest', kind: 'smooth', container: 'fmp4', samples: 'stored', manifestTypes: SMOOTH_TYPES },
+  smooth: { resource: 'manifest', kind: 'smooth', container: 'fmp4', samples: 'stored', manifestTypes: SMOOTH_TYPES, localText: true },
 };
 
 export const FORMATS: readonly FormatRow[] = FORMAT_IDS.map((id) => ({ id, ...ROWS[id] }));

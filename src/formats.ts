@@ -83,9 +83,9 @@ const MP4_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => 
   const mime = kind === 'text' ? 'application/mp4' : `${kind}/mp4`;
   return { init: mime, segment: mime };
 };
-const CSF_FORM: FragmentForm = { hns: true, cmaf: false, segmentBrand: null, encryption: 'cenc', clock: 'tfdt' };
-const SMOOTH_FORM: FragmentForm = { ...CSF_FORM, encryption: 'piff', clock: 'tfxd' };
-const CMAF_FORM: FragmentForm = { hns: false, cmaf: true, segmentBrand: 'cmfs', encryption: 'cenc', clock: 'tfdt' };
+const CSF_FORM: FragmentForm = { hns: true, cmaf: false, segmentBrand: null, encryption: 'cenc', clock: 'tfdt', text: 'presentation' };
+const SMOOTH_FORM: FragmentForm = { ...CSF_FORM, encryption: 'piff', clock: 'tfxd', text: 'fragment' };
+const CMAF_FORM: FragmentForm = { hns: false, cmaf: true, segmentBrand: 'cmfs', encryption: 'cenc', clock: 'tfdt', text: 'presentation' };
 
 const DASH_SCHEMES: FormatSchemes = { ams: ['cbc', 'cenc'], beyond: ['cbcs'] };
 

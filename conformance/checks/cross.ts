@@ -186,8 +186,9 @@ function sameTrack(view: View, track: TrackView): TrackView | undefined {
   return fullTracks(view).find(({ set, bitrate }) => set === track.set && bitrate === track.bitrate);
 }
 
-/** Samples of sound and text are the same in all fMP4 outputs; video where the sample form is. */
+/** Sound has the same samples in all fMP4 outputs; video where the sample form is the same, text where its times count from the same. */
 function comparable(a: View, b: View, { kind }: TrackView): boolean {
   const [x, y] = [formatRow(a.format), formatRow(b.format)];
-  return x.container === 'fmp4' && y.container === 'fmp4' && (kind !== 'video' || x.samples === y.samples);
+  const isSameForm = { audio: true, video: x.samples === y.samples, text: x.localText === y.localText, other: true };
+  return x.container === 'fmp4' && y.container === 'fmp4' && isSameForm[kind];
 }

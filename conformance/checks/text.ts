@@ -5,6 +5,7 @@ import { ALL, cantTell, FMP4, inapplicable, type Finding, type FormatCheck, type
 import type { ServedCue } from '../oracle/cues.ts';
 import { durationOf } from '../oracle/fragments.ts';
 import { isImscText } from '../oracle/ttml.ts';
+import { formatRow } from '../outputs.ts';
 import { cueShift, isTextFile, subtitleEntry, TRANSPORT_ORIGIN, textSegments, textTracks, type TextSegment } from '../text.ts';
 import { segmentPath, timeScaleOf, trackName, type TrackView } from '../view.ts';
 import { judged, problem, trackPath } from './helpers.ts';
@@ -32,8 +33,8 @@ export const TEXT_CHECKS: readonly FormatCheck[] = [
   },
   {
     id: 'text/cues',
-    requirements: ['TEXT-002', 'HLS-057'],
-    title: 'each segment holds the cues that show in it, with their whole times and their words, and no others',
+    requirements: ['TEXT-002', 'TEXT-013', 'HLS-057'],
+    title: 'each segment holds the cues that show in it, with their times and their words, and no others',
     level: 'must',
     amsOnly: true,
     scope: 'format',
@@ -212,6 +213,7 @@ type Judged = { readonly shown: readonly TruthCue[]; readonly cues: readonly Ser
 function eachSegmentOfTruth(context: FormatContext, judge: (segment: Judged) => readonly Difference[]): readonly Finding[] {
   const { truth, view, reader } = context;
   if (truth === null) return [inapplicable('text', 'the content is unknown')];
+  const { localText } = formatRow(view.format);
   return textTracks(view).flatMap((track): readonly Finding[] => {
     const real = truthOfText(truth.texts, track);
     if (real === null) return [problem(trackPath(track), 'the asset has no such text')];
@@ -220,9 +222,10 @@ function eachSegmentOfTruth(context: FormatContext, judge: (segment: Judged) => 
       const path = segmentPath(track, segment);
       const interval = intervalOf(track, segment.index);
       if (content === null || interval === null) return [problem(path, 'the segment holds no text', { at: exchange })];
-      const shift = cueShift(view, content);
+      const shift = localText === true ? interval.start : cueShift(view, content);
       const cues = content.facts.cues.map((cue) => ({ ...cue, start: cue.start + shift, end: cue.end + shift }));
-      const shown = real.cues.filter(({ start, end }) => start < interval.end && end > interval.start);
+      const whole = real.cues.filter(({ start, end }) => start < interval.end && end > interval.start);
+      const shown = localText === true ? whole.map((cue) => ({ ...cue, start: Math.max(cue.start, interval.start), end: Math.min(cue.end, interval.end) })) : whole;
       return judged(path, judge({ shown, cues }).slice(0, 5).map(({ message, wanted, actual, line }) => problem(path, message, { wanted, actual, at: exchange, pointer: `line ${line}` })));
     });
   });

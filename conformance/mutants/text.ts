@@ -53,8 +53,12 @@ export function webVttSegment(from: number, to: number): string {
   return `${['WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000', ...cues].join('\n\n')}\n`;
 }
 
-function ttmlDocument(from: number, to: number): string {
-  const paragraphs = shown(from, to).map(({ id, start, end, ttml, attributes }) => `<p xml:id="cue_${id}" begin="${clock(start)}" end="${clock(end)}" ${attributes}>${ttml}</p>`);
+/** `local`: times count from the segment and do not leave it, as in Smooth Streaming. */
+function ttmlDocument(from: number, to: number, local: boolean): string {
+  const paragraphs = shown(from, to).map(({ id, start, end, ttml, attributes }) => {
+    const [begin, until] = local ? [Math.max(start, from) - from, Math.min(end, to) - from] : [start, end];
+    return `<p xml:id="cue_${id}" begin="${clock(begin)}" end="${clock(until)}" ${attributes}>${ttml}</p>`;
+  });
   return `<?xml version="1.0" encoding="UTF-8"?>
 <tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xml:lang="en" ttp:profile="http://www.w3.org/ns/ttml/profile/imsc1/text">
 <head><styling><style xml:id="italic" tts:fontStyle="italic"/></styling><layout>
@@ -75,6 +79,6 @@ export function textHeader(brand: 'ccff' | 'cmfc', timescale: number): Buffer {
 /** Times in ticks of `timescale`. */
 export function textFragment(sequence: number, from: bigint, to: bigint, timescale: number, tfxd: boolean): Buffer {
   const milliseconds = (ticks: bigint): number => (Number(ticks) * 1000) / timescale;
-  const bytes = Buffer.from(ttmlDocument(milliseconds(from), milliseconds(to)));
+  const bytes = Buffer.from(ttmlDocument(milliseconds(from), milliseconds(to), tfxd));
   return fragment({ sequence, time: from, samples: [{ bytes, duration: Number(to - from), composition: 0, sync: true }], ...(tfxd ? { tfxd: { time: from, duration: to - from } } : {}) });
 }

@@ -13,6 +13,8 @@ const VTT_LAST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=40040000,format=
 const CSF_SECOND = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=20020000,format=mpd-time-csf\\)$`);
 const CSF_FIRST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=0,format=mpd-time-csf\\)$`);
 const CMAF_FIRST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=0,format=mpd-time-cmaf\\)$`);
+const SMOOTH_FIRST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=0\\)$`);
+const SMOOTH_SECOND = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=20020000\\)$`);
 const CSF_HEADER = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=i,format=mpd-time-csf\\)$`);
 const CMAF_HEADER = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=i,format=mpd-time-cmaf\\)$`);
 const V4 = /^manifest\(format=m3u8-aapl\)$/;
@@ -52,6 +54,8 @@ export const TEXT_MUTANTS: readonly Mutant[] = [
   { check: 'text/cues', name: 'the words of metadata are shown', change: ttml(CSF_FIRST, '>First<', '>First remark<') },
   { check: 'text/cues', name: 'a paragraph ends earlier', change: ttml(CMAF_FIRST, 'end="00:00:03.000"', 'end="00:00:02.002"') },
   { check: 'text/cues', name: 'times count from the segment', change: ttml(new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=20020000,format=m3u8-cmaf\\)$`), '00:00:02.500', '00:00:00.498') },
+  { check: 'text/cues', name: 'times in Smooth count from the presentation', change: ttml(SMOOTH_SECOND, '00:00:00.498', '00:00:02.500') },
+  { check: 'text/cues', name: 'a cue in Smooth leaves its fragment', change: ttml(SMOOTH_FIRST, 'end="00:00:02.002"', 'end="00:00:03.000"') },
   { check: 'text/styles', name: 'WebVTT loses italics', change: text(VTT_FIRST, '<i>Over</i>', 'Over') },
   { check: 'text/styles', name: 'WebVTT has another colour', change: text(VTT_FIRST, 'c.yellow', 'c.cyan') },
   { check: 'text/styles', name: 'TTML loses the colour', change: ttml(CSF_FIRST, ' tts:color="yellow"', '') },

@@ -1,4 +1,4 @@
-/** Text tracks of an asset: read whole, cut at the video's cuts, and kept in memory in the two forms that outputs carry. */
+/** Text tracks of an asset: read whole, cut at the video's cuts, and kept in memory in the forms that outputs carry. */
 import { createHash } from 'node:crypto';
 import { concatBytes } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
@@ -10,7 +10,7 @@ import { readSampleEntry } from '../isobmff/sampleentry.ts';
 import { findBox } from '../isobmff/walk.ts';
 import { editShift } from '../model/edits.ts';
 import { languageTag } from '../model/languages.ts';
-import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
+import type { HeldText, Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { presentationTime, sampleDuration, type SampleTable } from '../model/samples.ts';
 import { measuredBitrate, uniqueNames } from '../model/sets.ts';
 import { extent, timelineOf, type Timeline } from '../model/timeline.ts';
@@ -84,9 +84,9 @@ export function addText(media: Presentation, inputs: readonly TextInput[], { mov
       const outside = document.cues.filter(({ start, end }) => end <= edges[0] || start >= last).length;
       if (outside > 0) notes.push(`${want.src}: ${outside} cues lie outside of the presentation; left out`);
       const language = want.language ?? document.language ?? ('language' in input.content ? input.content.language : '');
-      const { ttml, webvtt } = writeSegments(document, edges, languageTag(language) ?? '', want.src);
-      const set = textSet(want, language, timeline, hold(ttml, sources), hold(webvtt, sources));
-      bytes += [...ttml, ...webvtt].reduce((sum, { length }) => sum + length, 0);
+      const { ttml, relative, webvtt } = writeSegments(document, edges, languageTag(language) ?? '', want.src);
+      const set = textSet(want, language, timeline, { ttml: hold(ttml, sources), relative: hold(relative, sources), webvtt: hold(webvtt, sources) });
+      bytes += [...ttml, ...relative, ...webvtt].reduce((sum, { length }) => sum + length, 0);
       sets.push(set);
     } catch (error) {
       if (!(error instanceof IsomerError) || (error.code !== 'ISOMER_TEXT_MALFORMED' && error.code !== 'ISOMER_TEXT_LIMIT')) throw error;
@@ -116,10 +116,8 @@ function openDocument({ want, content }: TextInput, moved: Milliseconds): TextDo
   return content.form === 'wvtt' ? readWvttSamples(samples, content.configuration, want.src) : readStppSamples(samples, content.shift + moved, want.src);
 }
 
-type Held = { readonly source: string; readonly sizes: Uint32Array; readonly offsets: Float64Array };
-
 /** The segments one behind the other, as a source. No file has such a name: it would be a URL. */
-function hold(segments: readonly Uint8Array[], sources: Map<string, Source>): Held {
+function hold(segments: readonly Uint8Array[], sources: Map<string, Source>): HeldText {
   const bytes = concatBytes(segments);
   const source = `text:${sources.size}`;
   sources.set(source, memorySource(bytes, source));
@@ -146,7 +144,7 @@ const NAMESPACE = 'http://www.w3.org/ns/ttml';
 /** W3C TTML Media Type Definition and Profile Registry: IMSC1 text. */
 const PROFILE = 'im1t';
 
-function textSet(want: IsmTrack, language: string, timeline: Timeline, ttml: Held, webvtt: Held): SwitchingSet {
+function textSet(want: IsmTrack, language: string, timeline: Timeline, { ttml, relative, webvtt }: Readonly<Record<'ttml' | 'relative' | 'webvtt', HeldText>>): SwitchingSet {
   const { boundaries, timescale } = timeline;
   const count = ttml.sizes.length;
   const samples: SampleTable = {
@@ -175,6 +173,7 @@ function textSet(want: IsmTrack, language: string, timeline: Timeline, ttml: Hel
     inBandSets: false,
     source: ttml.source,
     webvtt,
+    relative,
   };
   const characteristics = want.text?.characteristics ?? null;
   const roles = want.roles.length > 0 ? want.roles : [characteristics?.includes('transcribes-spoken-dialog') === true ? 'caption' : 'subtitle'];

@@ -124,6 +124,7 @@ const CLIENTS = {
   'hls.js': { scripts: ['hls.js/dist/hls.min.js'], load: HLS },
   Shaka: { scripts: ['shaka-player/dist/shaka-player.compiled.js'], load: SHAKA },
   'dash.js': { scripts: ['dashjs/dist/modern/umd/dash.all.min.js'], load: DASHJS },
+  'dash.js with Smooth': { scripts: ['dashjs/dist/modern/umd/dash.all.min.js', 'dashjs/dist/modern/umd/dash.mss.min.js'], load: DASHJS },
 } as const;
 
 describe('Chromium', () => {
@@ -139,6 +140,7 @@ describe('Chromium', () => {
     ['Shaka', 'mpd-time-cmaf', 0],
     ['dash.js', 'mpd-time-csf', 0],
     ['dash.js', 'mpd-time-cmaf', 0],
+    ['dash.js with Smooth', '', 0],
   ] as const)('%s with "%s" has every cue once, at its time', async (client, format, delay) => {
     const { scripts, load } = CLIENTS[client];
     const { tracks, cues } = await play(scripts, load, format);

@@ -29,11 +29,21 @@ export type FragmentForm = {
   readonly encryption: 'cenc' | 'piff';
   /** The box that tells the fragment's time. */
   readonly clock: 'tfdt' | 'tfxd';
+  /** What times inside TTML count from. */
+  readonly text: 'presentation' | 'fragment';
 };
 
 /** One segment of the track. */
-export function planFragment(track: Track, segment: number, form: FragmentForm): SegmentPlan {
+export function planFragment(stored: Track, segment: number, form: FragmentForm): SegmentPlan {
+  const track = form.text === 'fragment' ? withRelativeText(stored) : stored;
   return planSamples(track, track.cuts[segment], track.cuts[segment + 1], segment + 1, form);
+}
+
+/** Text in its other form has other bytes at the same times. */
+function withRelativeText(track: Track): Track {
+  if (track.relative === undefined) return track;
+  const { source, sizes, offsets } = track.relative;
+  return { ...track, source, samples: { ...track.samples, sizes, offsets } };
 }
 
 /** The samples [first, end) as one fragment; `sequence` is the mfhd's. */

@@ -224,7 +224,7 @@ describe.skipIf(!hasFfmpeg)('encrypted outputs', () => {
   });
 
   it.each([['dash-cmaf', 'cenc'], ['dash-cmaf', 'cbcs'], ['dash-cmaf', 'cbc'], ['smooth', 'piff']] as const)('%s, %s: sizes are known without the samples', async (id, scheme) => {
-    const form: FragmentForm = { hns: id === 'smooth', cmaf: id !== 'smooth', segmentBrand: id === 'smooth' ? null : 'cmfs', encryption: id === 'smooth' ? 'piff' : 'cenc', clock: id === 'smooth' ? 'tfxd' : 'tfdt' };
+    const form: FragmentForm = { hns: id === 'smooth', cmaf: id !== 'smooth', segmentBrand: id === 'smooth' ? null : 'cmfs', encryption: id === 'smooth' ? 'piff' : 'cenc', clock: id === 'smooth' ? 'tfxd' : 'tfdt', text: 'presentation' };
     for (const { track, segments } of (await piecesOf(id, protect('hevc', scheme), assetOf('hevc').file))) {
       expect(segments.map((_, s) => fragmentBytes(track, track.cuts[s], track.cuts[s + 1], form))).toEqual(segments.map(({ length }) => length));
     }

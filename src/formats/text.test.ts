@@ -94,7 +94,7 @@ describe('segments', () => {
     await asset.close();
   });
 
-  it.each(['hls-cmaf', 'dash-csf', 'dash-cmaf', 'smooth'] as const)('%s: one TTML document per fragment, at the video’s cuts', async (id) => {
+  it.each(['hls-cmaf', 'dash-csf', 'dash-cmaf'] as const)('%s: one TTML document per fragment, at the video’s cuts', async (id) => {
     const asset = await open(whole);
     for (const name of ['captions', 'subt_ar']) {
       const made = await segments(asset, id, name);
@@ -102,6 +102,16 @@ describe('segments', () => {
       expect(made.map((segment) => timesOf(mdatOf(segment), 'ttml'))).toEqual(name === 'captions' ? [[[1000, 3000], [5000, 13_000]], [[5000, 13_000]], [[5000, 13_000]], []] : [[[4000, 8000]], [[4000, 8000]], [], []]);
     }
     expect(new TextDecoder().decode(mdatOf((await segments(asset, id, 'subt_ar'))[0]))).toContain('tts:direction="rtl" begin="00:00:04.000"');
+    await asset.close();
+  });
+
+  it('smooth: one TTML document per fragment, with the part of each cue that shows in it, from the fragment’s start', async () => {
+    const asset = await open(whole);
+    const made = await Promise.all(['captions', 'subt_ar'].map((name) => segments(asset, 'smooth', name)));
+    expect(made.map((list) => list.map((segment) => timesOf(mdatOf(segment), 'ttml')))).toEqual([
+      [[[1000, 3000], [5000, 6006]], [[0, 6006]], [[0, 988]], []],
+      [[[4000, 6006]], [[0, 1994]], [], []],
+    ]);
     await asset.close();
   });
 

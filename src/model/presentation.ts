@@ -29,11 +29,14 @@ export type Track = {
   readonly accessPoint?: 2 | 3;
   /** Name of the source that holds the samples, as the asset's sources are named (a path relative to the asset). */
   readonly source: string;
-  /** Text: the same segments as WebVTT files, one per sample of `samples`. */
-  readonly webvtt?: { readonly source: string; readonly sizes: Uint32Array; readonly offsets: Float64Array };
+  /** Text: the same segments in other forms, one per sample of `samples`: WebVTT files, and TTML whose times count from the segment's start. */
+  readonly webvtt?: HeldText;
+  readonly relative?: HeldText;
   /** Absent: in the clear. */
   readonly protection?: TrackProtection;
 };
+
+export type HeldText = { readonly source: string; readonly sizes: Uint32Array; readonly offsets: Float64Array };
 
 /** Captions inside the pictures. */
 export type Captions = {

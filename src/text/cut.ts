@@ -1,10 +1,11 @@
 /** Cues into segments: what crosses a cut is in every segment that it shows in (media-rules 2.5). */
 import { textLimit, type Interval, type TextDocument } from './document.ts';
 
-/** Both forms of one track together; text is kept in memory. */
+/** All forms of one track together; text is kept in memory. */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-export type CutText = { readonly ttml: readonly Uint8Array[]; readonly webvtt: readonly Uint8Array[] };
+/** `relative`: TTML whose times count from the start of its segment and do not leave it, as Smooth Streaming has them. */
+export type CutText = Readonly<Record<'ttml' | 'relative' | 'webvtt', readonly Uint8Array[]>>;
 
 /** Indexes of the cues that show in each of the segments between `edges` (milliseconds, ascending). Cues are in order of start. */
 export function cutCues(cues: readonly Interval[], edges: readonly number[], where: string): readonly (readonly number[])[] {
@@ -25,14 +26,17 @@ const MAX_ENTRIES = 1_000_000;
 
 export function writeSegments(document: TextDocument, edges: readonly number[], language: string, where: string): CutText {
   const encoder = new TextEncoder();
-  const ttml: Uint8Array[] = [];
-  const webvtt: Uint8Array[] = [];
+  const made = { ttml: [] as Uint8Array[], relative: [] as Uint8Array[], webvtt: [] as Uint8Array[] };
   let bytes = 0;
-  for (const cues of cutCues(document.cues, edges, where)) {
-    ttml.push(encoder.encode(document.writeTtml(cues, language)));
-    webvtt.push(encoder.encode(document.writeWebVtt(cues)));
-    bytes += ttml[ttml.length - 1].length + webvtt[webvtt.length - 1].length;
+  const add = (list: Uint8Array[], text: string): void => {
+    list.push(encoder.encode(text));
+    bytes += list[list.length - 1].length;
     if (bytes > MAX_OUTPUT_BYTES) throw textLimit('bytes of all segments', where, MAX_OUTPUT_BYTES, 'more');
+  };
+  for (const [i, cues] of cutCues(document.cues, edges, where).entries()) {
+    add(made.ttml, document.writeTtml(cues, language));
+    add(made.relative, document.writeTtml(cues, language, { start: edges[i], end: edges[i + 1] }));
+    add(made.webvtt, document.writeWebVtt(cues));
   }
-  return { ttml, webvtt };
+  return made;
 }

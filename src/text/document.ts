@@ -14,8 +14,8 @@ export type TextDocument = {
   readonly language: string | null;
   /** What reading left out. */
   readonly notes: readonly string[];
-  /** A complete IMSC1 document with the cues of those indexes. */
-  writeTtml(cues: readonly number[], language: string): string;
+  /** A complete IMSC1 document with the cues of those indexes. With a window, times count from its start and stay inside it. */
+  writeTtml(cues: readonly number[], language: string, window?: Interval): string;
   /** A complete WebVTT file with the cues of those indexes; nothing follows the signature in its line, and no header line. */
   writeWebVtt(cues: readonly number[]): string;
 };
@@ -40,7 +40,22 @@ export function decodeText(bytes: Uint8Array, where: string): string {
 
 /** `hh:mm:ss.mmm`, a time of both WebVTT and TTML; hours take more digits when they must. */
 export function clockText(time: Milliseconds): string {
-  const pad = (value: number, digits: number): string => String(value).padStart(digits, '0');
   const seconds = Math.floor(time / 1000);
   return `${pad(Math.floor(seconds / 3600), 2)}:${pad(Math.floor(seconds / 60) % 60, 2)}:${pad(seconds % 60, 2)}.${pad(time % 1000, 3)}`;
+}
+
+function pad(value: number, digits: number): string {
+  return String(value).padStart(digits, '0');
+}
+
+/** What is left of an interval inside the window, and counted from the window's start. */
+export function within({ start, end }: Interval, window: Interval | undefined): Interval {
+  return window === undefined ? { start, end } : { start: Math.max(start, window.start) - window.start, end: Math.min(end, window.end) - window.start };
+}
+
+/** A time of TTML alone: windows begin at ticks of 10 MHz, so seven digits tell every time exactly. */
+export function fineClockText(time: Milliseconds): string {
+  const ticks = Math.round(time * 10_000);
+  const fine = ticks % 10_000;
+  return clockText((ticks - fine) / 10_000) + (fine === 0 ? '' : pad(fine, 4));
 }

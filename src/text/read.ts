@@ -30,7 +30,7 @@ export function webVttDocument(file: VttFile): TextDocument {
     cues: file.cues,
     language: file.language,
     notes: file.skipped === 0 ? [] : [`${file.skipped} blocks that are no cue were skipped`],
-    writeTtml: (cues, language) => write(chosen(cues), language),
+    writeTtml: (cues, language, window) => write(chosen(cues), language, window),
     writeWebVtt: (cues) => writeWebVtt({ blocks: file.blocks, cues: chosen(cues) }),
   };
 }
@@ -42,7 +42,7 @@ function ttmlDocument(file: TtmlFile, where: string): TextDocument {
     cues: file.cues,
     language: valueOf(file.root, 'lang', XML) || null,
     notes: [],
-    writeTtml: (cues, language) => writeTtml(file, chosen(cues), language),
+    writeTtml: (cues, language, window) => writeTtml(file, chosen(cues), { language, window, where }),
     writeWebVtt: (cues) => writeWebVtt({ blocks: [], cues: chosen(cues).flatMap(toCues) }),
   };
 }
@@ -60,14 +60,15 @@ export function readStppSamples(samples: readonly TextSample[], shift: Milliseco
   let identity = '';
   const cues: TtmlCue[] = [];
   const going = new Map<string, number>();
-  for (const [index, { start, end, bytes }] of samples.entries()) {
-    if (bytes.length === 0) continue;
-    const file = readTtml(bytes, `${where}, sample ${index + 1}`);
+  const read = samples.flatMap(({ start, end, bytes }, index) => (bytes.length === 0 ? [] : [{ start, end, index, file: readTtml(bytes, `${where}, sample ${index + 1}`) }]));
+  const isLocal = countsFromSamples(read, shift);
+  for (const { start, end, index, file } of read) {
     const own = JSON.stringify([file.root.attributes.map(({ uri, local, value }) => [uri, local, value]), file.head === null ? '' : writeXml(file.head)]);
     if (first === null) [first, identity] = [file, own];
     else if (own !== identity) throw new IsomerError('ISOMER_TEXT_MALFORMED', { what: 'head of a TTML document', where: `${where}, sample ${index + 1}`, expected: 'that of the first sample', found: 'another' });
     for (const cue of file.cues) {
-      const shown = { ...cue, start: Math.max(cue.start + shift, start, 0), end: Math.min(cue.end + shift, end), origin: cue.origin + shift };
+      const from = isLocal ? start : shift;
+      const shown = { ...cue, start: Math.max(cue.start + from, start, 0), end: Math.min(cue.end + from, end), origin: cue.origin + from };
       if (shown.end <= shown.start) continue;
       const key = JSON.stringify([cue.ancestors.map(({ attributes }) => attributes), writeXml(cue.paragraph)]);
       const before = going.get(key);
@@ -80,7 +81,18 @@ export function readStppSamples(samples: readonly TextSample[], shift: Milliseco
     }
   }
   if (first === null) throw new IsomerError('ISOMER_TEXT_MALFORMED', { where, expected: 'a TTML document', found: 'none' });
-  return ttmlDocument({ ...first, cues: cues.toSorted((a, b) => a.start - b.start) }, where);
+  const document = ttmlDocument({ ...first, cues: cues.toSorted((a, b) => a.start - b.start) }, where);
+  return isLocal ? { ...document, notes: [...document.notes, 'times count from each sample, as in Smooth Streaming'] } : document;
+}
+
+/**
+ * Text written for Smooth Streaming (`.ismt`) counts from each sample instead of the track. No box says so: it is taken for such when
+ * otherwise a sample would show nothing of its own cues, and this way each shows some.
+ */
+function countsFromSamples(samples: readonly (Interval & { readonly file: TtmlFile })[], shift: Milliseconds): boolean {
+  const allShow = (fromOf: (sample: Interval) => Milliseconds): boolean =>
+    samples.every((sample) => sample.file.cues.length === 0 || sample.file.cues.some((cue) => cue.start + fromOf(sample) < sample.end && cue.end + fromOf(sample) > sample.start));
+  return !allShow(() => shift) && allShow(({ start }) => start);
 }
 
 function sameAncestors(a: TtmlCue, b: TtmlCue): boolean {

@@ -171,6 +171,20 @@ describe('samples', () => {
     expect(codeOf(() => readStppSamples([], 0, 'a'))).toBe('ISOMER_TEXT_MALFORMED');
   });
 
+  it('finds that times count from each sample, as Smooth Streaming has them, and says so', () => {
+    const samples = [
+      { start: 0, end: 4000, bytes: document('<p begin="1s" end="4s">a</p>') },
+      { start: 4000, end: 8000, bytes: document('<p begin="0s" end="1s">a</p><p begin="2s" end="3s">b</p>') },
+      { start: 8000, end: 12_000, bytes: document('') },
+    ];
+    const local = readStppSamples(samples, 0, 'a.ismt');
+    expect(times(local)).toEqual([[1000, 5000], [6000, 7000]]);
+    expect(local.notes).toEqual(['times count from each sample, as in Smooth Streaming']);
+    const whole = readStppSamples([samples[0], { ...samples[1], bytes: document('<p begin="6s" end="7s">b</p>') }], 0, 'a.cmft');
+    expect(times(whole)).toEqual([[1000, 4000], [6000, 7000]]);
+    expect(whole.notes).toEqual([]);
+  });
+
   const box = (type: string, ...parts: Uint8Array[]): Uint8Array => {
     const size = 8 + parts.reduce((sum, { length }) => sum + length, 0);
     return new Uint8Array(Buffer.concat([Buffer.from([size >>> 24, size >>> 16, size >>> 8, size]), Buffer.from(type, 'latin1'), ...parts]));
@@ -200,6 +214,26 @@ describe('segments', () => {
         cutCues(cues, edges, 'a').forEach((found, i) => {
           expect([...found].sort((a, b) => a - b)).toEqual(cues.flatMap(({ start, end }, index) => (start < edges[i + 1] && end > edges[i] ? [index] : [])));
         });
+      }),
+    );
+  });
+
+  it('counts from the segment for Smooth Streaming, to the tick, and shows the same there at every time', () => {
+    const split = vtt('WEBVTT\n\n00:05.000 --> 00:07.000\na\n').writeTtml([0], 'en', { start: 5005.0001, end: 6000 });
+    expect(split).toContain('begin="00:00:00.000" end="00:00:00.9949999"');
+    const timing = fc.record({ begin: fc.nat(9), dur: fc.integer({ min: 1, max: 9 }) }).map(({ begin, dur }) => ` begin="${begin}s" dur="${dur}s"`);
+    const span = fc.tuple(timing, fc.option(timing), fc.boolean()).map(([outer, inner, isSequence]) => `<span${outer}${isSequence ? ' timeContainer="seq"' : ''}>a${inner === null ? 'b' : `<span${inner}>c</span><span${inner}>d</span>`}</span>`);
+    const paragraph = fc.tuple(timing, fc.boolean(), fc.array(span, { maxLength: 3 })).map(([own, isSequence, spans]) => `<p${own}${isSequence ? ' timeContainer="seq"' : ''}>${spans.join('')}<span>e</span></p>`);
+    const shownAt = (document: TextDocument, time: number): string =>
+      readWebVtt(utf8(document.writeWebVtt(all(document))), 'a').cues.flatMap(({ start, end, payload }) => (start <= time && time < end ? [payload] : [])).toSorted().join('|');
+    fc.assert(
+      fc.property(fc.array(paragraph, { minLength: 1, maxLength: 3 }), fc.nat(9), fc.integer({ min: 1, max: 9 }), (paragraphs, from, length) => {
+        const whole = ttml(`<body><div>${paragraphs.join('')}</div></body>`);
+        const window = { start: from * 1000 + 500, end: (from + length) * 1000 };
+        const [cues] = cutCues(whole.cues, [window.start, window.end], 'a');
+        const part = readTextFile('ttml', utf8(whole.writeTtml(cues, 'en', window)), 'part');
+        for (let time = window.start; time < window.end; time += 500) expect(shownAt(part, time - window.start)).toBe(shownAt(whole, time));
+        expect(shownAt(part, window.end - window.start)).toBe('');
       }),
     );
   });

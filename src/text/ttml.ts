@@ -3,7 +3,7 @@
  * beyond that — metadata, styles, regions, direction, foreign elements — is kept as it is written.
  */
 import { IsomerError } from '../errors.ts';
-import { clockText, MAX_CUES, textLimit, type Interval, type Milliseconds } from './document.ts';
+import { fineClockText, MAX_CUES, textLimit, within, type Interval, type Milliseconds } from './document.ts';
 import { parseTime, timeBaseOf, TTML_PARAMETER, type TimeBase } from './ttmltime.ts';
 import { elementsOf, readXmlTree, startTag, valueOf, writeXml, type XmlAttribute, type XmlElement } from './xmltree.ts';
 
@@ -101,28 +101,58 @@ function shownInterval(paragraph: XmlElement, own: Interval, base: TimeBase, whe
   return { start: Math.max(own.start, Math.min(...inner.map(({ interval }) => interval.start))), end: Math.min(own.end, Math.max(...inner.map(({ interval }) => interval.end))) };
 }
 
-/** The document with some of its paragraphs, their times made absolute; a paragraph with inner times keeps where these count from. */
-export function writeTtml({ root, head }: Pick<TtmlFile, 'root' | 'head'>, cues: readonly TtmlCue[], language: string): string {
+type Part = { readonly language: string; readonly window: Interval | undefined; readonly where: string };
+
+/**
+ * The document with some of its paragraphs, their times made absolute or, with a window, counted from its start; in the first case a
+ * paragraph with inner times keeps where these count from.
+ */
+export function writeTtml({ root, head, base }: TtmlFile, cues: readonly TtmlCue[], { language, window, where }: Part): string {
   const hasLanguage = valueOf(root, 'lang', XML) !== null;
   const attributes = [...root.attributes, ...(hasLanguage ? [] : [{ name: 'xml:lang', local: 'lang', uri: XML, value: language }]), ...profileOf(root)];
   const parts = ['<?xml version="1.0" encoding="UTF-8"?>', startTag({ name: root.name, attributes })];
   if (head !== null) parts.push(writeXml(head));
   let open: readonly XmlElement[] = [];
-  for (const { ancestors, paragraph, start, end, origin } of cues) {
+  for (const cue of cues) {
+    const { ancestors, paragraph, end, origin } = cue;
     let common = 0;
     while (common < open.length && open[common] === ancestors[common]) common++;
     for (const element of open.slice(common).toReversed()) parts.push(`</${element.name}>`);
     for (const element of ancestors.slice(common)) parts.push(startTag(element));
     open = ancestors;
-    const begin = { name: 'begin', local: 'begin', uri: '', value: clockText(hasInnerTimes(paragraph) ? origin : start) };
-    const until = end === NEVER ? [] : [{ name: 'end', local: 'end', uri: '', value: clockText(end) }];
-    parts.push(writeXml({ ...paragraph, attributes: [...paragraph.attributes, begin, ...until] }));
+    if (!hasInnerTimes(paragraph)) parts.push(writeXml(timed(paragraph, within(cue, window))));
+    else if (window === undefined) parts.push(writeXml(timed(paragraph, { start: origin, end })));
+    else {
+      const shown = { start: Math.max(cue.start, window.start), end: Math.min(end, window.end) };
+      parts.push(writeXml(timed(clipped(paragraph, { start: origin, end }, shown, base, where), within(shown, window))));
+    }
   }
   for (const element of open.toReversed()) parts.push(`</${element.name}>`);
   const prefix = root.name.includes(':') ? `${root.name.split(':')[0]}:` : '';
   if (cues.length === 0) parts.push(`<${prefix}body/>`);
   parts.push(`</${root.name}>`);
   return parts.join('');
+}
+
+function timed(element: XmlElement, { start, end }: Interval): XmlElement {
+  const attribute = (name: string, time: Milliseconds): readonly XmlAttribute[] => (time === NEVER ? [] : [{ name, local: name, uri: '', value: fineClockText(time) }]);
+  return { ...element, attributes: [...element.attributes, ...attribute('begin', start), ...attribute('end', end)] };
+}
+
+/** An element that lasts for `own`, with what shows of it in `shown`; the times inside count from there, each for itself. */
+function clipped(element: XmlElement, own: Interval, shown: Interval, base: TimeBase, where: string): XmlElement {
+  const intervals = new Map(childIntervals(element, own, base, where).map(({ child, interval }) => [child, interval]));
+  const children = element.children.flatMap((child): readonly (XmlElement | string)[] => {
+    if (typeof child === 'string') return [child];
+    // Animation counts from its parent's start, whatever its siblings do.
+    const interval = intervals.get(child) ?? (child.uri === TTML && child.local === 'set' ? intervalOf(child, own, own.start, base, where) : undefined);
+    if (interval === undefined) return [child];
+    const seen = { start: Math.max(interval.start, shown.start), end: Math.min(interval.end, shown.end) };
+    if (seen.end <= seen.start) return [];
+    const inside = clipped(child, interval, seen, base, where);
+    return [seen.start === shown.start && seen.end === shown.end ? inside : timed(inside, within(seen, shown))];
+  });
+  return { ...untimed(element), children };
 }
 
 /** Sample entries call all TTML IMSC1 text; a document that names no profile says so too (IMSC1 6.9). */

@@ -1,6 +1,6 @@
 /** WebVTT as IMSC1 text profile (W3C TTML Profiles for Internet Media Subtitles and Captions 1.1): positions become regions, tags spans. */
 import { isRightToLeft, parseCueText, plainText, type CueNode } from './cuetext.ts';
-import { clockText, textLimit } from './document.ts';
+import { fineClockText, textLimit, within, type Interval } from './document.ts';
 import { IMSC1_TEXT } from './ttml.ts';
 import type { VttCue } from './webvtt.ts';
 import { attributeText, escapeXml } from './xmltree.ts';
@@ -15,7 +15,7 @@ const ROW = 100 / 15;
 const MAX_REGIONS = 200;
 
 /** A writer for parts of a file. They have one head, so that readers can put them together again. */
-export function ttmlWriter(file: readonly VttCue[]): (cues: readonly VttCue[], language: string) => string {
+export function ttmlWriter(file: readonly VttCue[]): (cues: readonly VttCue[], language: string, window?: Interval) => string {
   const regions = new Map<string, string>();
   const regionOf = new Map<string, string>();
   for (const cue of file) {
@@ -27,7 +27,7 @@ export function ttmlWriter(file: readonly VttCue[]): (cues: readonly VttCue[], l
     regionOf.set(key, regions.get(style) ?? '');
   }
   const layout = [...regions].map(([style, id]) => `<region xml:id="${id}"${style}/>`).join('');
-  return (cues, language) => documentText(cues, language, layout, regionOf);
+  return (cues, language, window) => documentText(cues, { language, layout, regionOf, window });
 }
 
 const RIGHT_TO_LEFT = 'rtl ';
@@ -37,7 +37,9 @@ function placeKey({ settings, payload }: VttCue): string {
   return isRightToLeft(plainText(parseCueText(payload))) ? `${RIGHT_TO_LEFT}${settings}` : settings;
 }
 
-function documentText(cues: readonly VttCue[], language: string, layout: string, regionOf: ReadonlyMap<string, string>): string {
+type Frame = { readonly language: string; readonly layout: string; readonly regionOf: ReadonlyMap<string, string>; readonly window: Interval | undefined };
+
+function documentText(cues: readonly VttCue[], { language, layout, regionOf, window }: Frame): string {
   const ids = new Set<string>();
   const paragraphs = cues.map((cue) => {
     const region = regionOf.get(placeKey(cue)) ?? '';
@@ -46,7 +48,8 @@ function documentText(cues: readonly VttCue[], language: string, layout: string,
     const id = /^[\w.-]{1,100}$/.test(cue.id) && !ids.has(cue.id) ? attributeText('xml:id', `cue_${cue.id}`) : '';
     ids.add(cue.id);
     const direction = isRightToLeft(plainText(nodes)) ? ' tts:direction="rtl" tts:unicodeBidi="embed"' : '';
-    return `<p region="${region}" begin="${clockText(cue.start)}" end="${clockText(cue.end)}"${direction}${id}>${nodes.map(spanText).join('')}</p>`;
+    const { start, end } = within(cue, window);
+    return `<p region="${region}" begin="${fineClockText(start)}" end="${fineClockText(end)}"${direction}${id}>${nodes.map(spanText).join('')}</p>`;
   });
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
