@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 /** isomer-conformance: the commands, and what their ends mean. */
-import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { explain, list } from './cli/explain.ts';
 import { deviceName, positive, withJudge, withReplay, withSubject, withTier, type JudgeOptions, type SubjectOptions } from './cli/options.ts';
@@ -118,7 +117,7 @@ function program(): Command {
   return root;
 }
 
-if (process.argv[1] !== undefined && fileURLToPath(import.meta.url) === process.argv[1]) {
+if (import.meta.main) {
   tolerateClosedPipe();
   try {
     await program().parseAsync();

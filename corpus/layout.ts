@@ -122,7 +122,7 @@ export async function makeLayout(folder: string): Promise<void> {
   await write(SUBJECTS_FILE, subjects);
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (import.meta.main) {
   const [folder] = process.argv.slice(2);
   if (folder === undefined) {
     process.stderr.write('Usage: node corpus/layout.ts DIR\n');

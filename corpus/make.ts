@@ -134,7 +134,7 @@ async function main(): Promise<void> {
   if (built.length === 0) process.stderr.write('the corpus is up to date\n');
 }
 
-if (process.argv[1] === import.meta.filename) {
+if (import.meta.main) {
   main().catch((error: unknown) => {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;
