@@ -1,5 +1,5 @@
 /** Memory of idle, busy and stalled clients; many clients; two workers; how long the event loop is kept waiting. */
-import { fetchBytes, load, stall } from './load.ts';
+import { deadline, fetchBytes, load, stall } from './load.ts';
 import { manifestUrl, OUTPUTS, playlistUrl, segmentUrl, type Protection } from './matrix.ts';
 import { metric } from './manifests.ts';
 import type { Media } from './media.ts';
@@ -26,7 +26,7 @@ const KINDS: readonly Kind[] = [
 export type MemoryRow = { readonly what: string; readonly idle: number; readonly busy: number; readonly stalled: number; readonly afterwards: number };
 
 /** Resident bytes of a fresh process for each kind of segment. */
-export async function measureMemory({ ladder }: Media, bytes: number): Promise<readonly MemoryRow[]> {
+export async function measureMemory({ ladder }: Media, seconds: number): Promise<readonly MemoryRow[]> {
   const rows: MemoryRow[] = [];
   for (const [what, output, protection] of KINDS) {
     const server = await startOrigin(ladder);
@@ -38,7 +38,7 @@ export async function measureMemory({ ladder }: Media, bytes: number): Promise<r
       const idle = await server.residentBytes();
       let busy = 0;
       const watch = setInterval(() => void server.residentBytes().then((now) => (busy = Math.max(busy, now))), 50);
-      await load(urls, BUSY, (_, done) => done >= bytes);
+      await load(urls, BUSY, deadline(seconds));
       clearInterval(watch);
       const sockets = await Promise.all(Array.from({ length: STALLED }, (_, i) => stall(urls[i % urls.length])));
       await pause(SETTLE_MS);
@@ -55,14 +55,14 @@ export async function measureMemory({ ladder }: Media, bytes: number): Promise<r
 
 export type ClientRow = { readonly what: string; readonly clients: number; readonly cpuPerGigabyte: number; readonly bytesPerSecond: number };
 
-export async function measureClients({ ladder }: Media, bytes: number): Promise<readonly ClientRow[]> {
+export async function measureClients({ ladder }: Media, seconds: number): Promise<readonly ClientRow[]> {
   const server = await startOrigin(ladder);
   try {
     const rows: ClientRow[] = [];
     for (const [what, output, protection] of KINDS.slice(0, 2)) {
       const urls = await urlsOf(server, output, protection);
-      await load(urls, 4, (requests) => requests >= urls.length);
-      for (const clients of [1, 4, 16, 64]) rows.push({ what, clients, ...(await costOf(server, urls, clients, bytes)) });
+      await load(urls, 4, deadline(seconds / 2));
+      for (const clients of [1, 4, 16, 64]) rows.push({ what, clients, ...(await costOf(server, urls, clients, seconds)) });
     }
     return rows;
   } finally {
@@ -75,22 +75,22 @@ async function urlsOf({ origin }: ServerProcess, output: number, protection: Pro
   return times.map((time) => segmentUrl({ origin, asset: 'bench' }, OUTPUTS[output], protection, bitrateOf(LADDER), time));
 }
 
-async function costOf(server: ServerProcess, urls: readonly string[], clients: number, bytes: number): Promise<Pick<ClientRow, 'cpuPerGigabyte' | 'bytesPerSecond'>> {
+async function costOf(server: ServerProcess, urls: readonly string[], clients: number, duration: number): Promise<Pick<ClientRow, 'cpuPerGigabyte' | 'bytesPerSecond'>> {
   const before = await server.cpuSeconds();
-  const { bytes: read, seconds } = await load(urls, clients, (_, done) => done >= bytes);
-  return { cpuPerGigabyte: ((await server.cpuSeconds()) - before) / (read / 1e9), bytesPerSecond: read / seconds };
+  const { bytes, seconds } = await load(urls, clients, deadline(duration));
+  return { cpuPerGigabyte: ((await server.cpuSeconds()) - before) / (bytes / 1e9), bytesPerSecond: bytes / seconds };
 }
 
 /** `ratio`: CPU per byte with two workers by that with one. `shares`: of the requests, as the log tells who answered. */
 export type Workers = { readonly ratio: number; readonly one: number; readonly two: number; readonly shares: readonly number[] };
 
-export async function measureWorkers({ ladder }: Media, bytes: number): Promise<Workers> {
+export async function measureWorkers({ ladder }: Media, seconds: number): Promise<Workers> {
   const cost = async (workers: number): Promise<number> => {
     const server = await startOrigin(ladder, '--workers', String(workers));
     try {
       const urls = await urlsOf(server, 4, 'clear');
-      await load(urls, 16, (_, done) => done >= bytes / 2);
-      return (await costOf(server, urls, 16, bytes)).cpuPerGigabyte;
+      await load(urls, 16, deadline(seconds / 2));
+      return (await costOf(server, urls, 16, seconds)).cpuPerGigabyte;
     } finally {
       await server.stop();
     }
@@ -135,11 +135,6 @@ export async function measureLoop({ synthetic, ladder }: Media, long: string, ot
   } finally {
     await Promise.all([media.stop(), index.stop()]);
   }
-}
-
-function deadline(seconds: number): () => boolean {
-  const end = performance.now() + 1000 * seconds;
-  return () => performance.now() >= end;
 }
 
 /** So many requests a second, on 8 connections. */

@@ -1,7 +1,7 @@
 /** How cost grows with length, tracks, segment length and open assets. Synthetic assets, but for segment lengths. */
 import { link, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fetchBytes, load } from './load.ts';
+import { deadline, fetchBytes, load } from './load.ts';
 import { indexBytes, loadFor, metric } from './manifests.ts';
 import { manifestUrl, OUTPUTS, playlistUrl, segmentUrl } from './matrix.ts';
 import type { Media } from './media.ts';
@@ -23,7 +23,7 @@ const OPEN_ASSETS = [1, 10, 100, 1000, 10_000];
 export const LENGTH_SHAPES: readonly Shape[] = LENGTHS.map((minutes) => ({ name: `minutes${minutes}`, seconds: minutes * MINUTE, videos: 1, audios: 1 }));
 export const TRACK_SHAPES: readonly Shape[] = TRACKS.map((videos) => ({ name: `tracks${videos}`, seconds: 10 * MINUTE, videos, audios: 1 }));
 
-const MANIFEST_SECONDS = 0.6;
+const MANIFEST_SECONDS = 0.5;
 
 async function manifestMicroseconds(server: ServerProcess, url: string): Promise<number> {
   await loadFor(url, MANIFEST_SECONDS / 2);
@@ -69,19 +69,19 @@ async function overShapes(synthetic: string, shapes: readonly Shape[], xs: reado
   };
 }
 
-async function overSegmentLengths({ ladder }: Media, bytes: number): Promise<readonly Line[]> {
+async function overSegmentLengths({ ladder }: Media, seconds: number): Promise<readonly Line[]> {
   const lines = { fmp4: [] as [number, number][], ts: [] as [number, number][] };
-  for (const seconds of SEGMENT_SECONDS) {
-    const server = await startOrigin(ladder, '--segment-seconds', String(seconds));
+  for (const length of SEGMENT_SECONDS) {
+    const server = await startOrigin(ladder, '--segment-seconds', String(length));
     try {
       const place = { origin: server.origin, asset: 'bench' };
       const times = await segmentTimes(server.origin);
       for (const [name, output] of [['fmp4', OUTPUTS[4]], ['ts', OUTPUTS[1]]] as const) {
         const urls = times.map((time) => segmentUrl(place, output, 'clear', bitrateOf('360p'), time));
-        await load(urls, 4, (_, done) => done >= bytes / 2);
+        await load(urls, 4, deadline(seconds / 2));
         const before = await server.cpuSeconds();
-        const { bytes: read } = await load(urls, 4, (_, done) => done >= bytes);
-        lines[name].push([seconds, ((await server.cpuSeconds()) - before) / (read / 1e9)]);
+        const { bytes } = await load(urls, 4, deadline(seconds));
+        lines[name].push([length, ((await server.cpuSeconds()) - before) / (bytes / 1e9)]);
       }
     } finally {
       await server.stop();
@@ -125,13 +125,13 @@ async function overOpenAssets(synthetic: string, most: number): Promise<readonly
   ];
 }
 
-export async function measureGrowth(media: Media, { bytes, assets, tell }: { readonly bytes: number; readonly assets: number; readonly tell: (line: string) => void }): Promise<readonly Growth[]> {
+export async function measureGrowth(media: Media, { seconds, assets, tell }: { readonly seconds: number; readonly assets: number; readonly tell: (line: string) => void }): Promise<readonly Growth[]> {
   tell('growth: asset length');
   const lengths = await overShapes(media.synthetic, LENGTH_SHAPES, LENGTHS);
   tell('growth: tracks');
   const tracks = await overShapes(media.synthetic, TRACK_SHAPES, TRACKS);
   tell('growth: segment length');
-  const segments = await overSegmentLengths(media, bytes);
+  const segments = await overSegmentLengths(media, seconds);
   tell('growth: open assets');
   const open = await overOpenAssets(media.synthetic, assets);
   await rm(`${media.synthetic}-many`, { recursive: true, force: true });

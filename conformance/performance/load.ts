@@ -19,7 +19,9 @@ export async function load(urls: readonly string[], clients: number, until: (req
     try {
       while (!until(latencies.length, bytes)) {
         const start = performance.now();
-        bytes += await connection.get(urls[next++ % urls.length]);
+        // Not `bytes += await …`: the sum would be read before the wait, and what other connections got meanwhile be lost.
+        const length = await connection.get(urls[next++ % urls.length]);
+        bytes += length;
         latencies.push(performance.now() - start);
       }
     } finally {
@@ -28,6 +30,12 @@ export async function load(urls: readonly string[], clients: number, until: (req
   };
   await Promise.all(Array.from({ length: clients }, worker));
   return { requests: latencies.length, bytes, seconds: (performance.now() - started) / 1000, milliseconds: Float64Array.from(latencies).sort() };
+}
+
+/** For `load`: stop after so long. */
+export function deadline(seconds: number): () => boolean {
+  const end = performance.now() + 1000 * seconds;
+  return () => performance.now() >= end;
 }
 
 type Connection = { get(url: string): Promise<number>; close(): void };

@@ -40,3 +40,7 @@ export function playlistUrl(place: Place, tag: string, bitrate: number, type = '
 export function segmentUrl(place: Place, { tag }: Pick<Output, 'tag'>, protection: Protection, bitrate: number, time: string): string {
   return `${base(place, protection)}/QualityLevels(${bitrate})/Fragments${parameters(tag, protection, `video=${time}`)}`;
 }
+
+export function initUrl(place: Place, { tag }: Pick<Output, 'tag'>, bitrate: number): string {
+  return `${base(place, 'clear')}/QualityLevels(${bitrate})/Fragments${parameters(tag, 'clear', 'video=i')}`;
+}

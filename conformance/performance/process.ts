@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 
 export type ServerProcess = {
   readonly origin: string;
+  readonly pid: number;
   /** User and system time of all threads of the process and of its children so far, in seconds. */
   cpuSeconds(): Promise<number>;
   /** The same for each child process, e.g. each worker. */
@@ -35,6 +36,7 @@ export async function startServer(command: string, args: readonly string[], cwd:
   const sum = async (of: (pid: number) => Promise<number>): Promise<number> => (await Promise.all([pid, ...(await childrenOf(pid))].map(of))).reduce((a, b) => a + b, 0);
   return {
     origin,
+    pid,
     cpuSeconds: () => sum(cpuOf),
     childCpuSeconds: async () => Promise.all((await childrenOf(pid)).map(cpuOf)),
     residentBytes: () => sum(residentOf),

@@ -6,19 +6,29 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { fetchBytes, load } from './load.ts';
+import { deadline, fetchBytes, load } from './load.ts';
 import { OUTPUTS, playlistUrl, segmentUrl, type Protection } from './matrix.ts';
 import { RUNGS } from './media.ts';
 import { ROOT, startServer, type ServerProcess } from './process.ts';
 
 const run = promisify(execFile);
 
-export type SegmentOptions = { readonly rounds: number; readonly bytes: number; readonly clients: number; readonly ladders: readonly string[]; readonly tell: (line: string) => void };
+export type SegmentOptions = {
+  readonly rounds: number;
+  /** Of each row in each round. */
+  readonly seconds: number;
+  readonly clients: number;
+  readonly ladders: readonly string[];
+  readonly tell: (line: string) => void;
+};
 
 /** CPU seconds per 10^9 bytes in each round, by key: `OUTPUT.PROTECTION.LADDER`, or `static.LADDER` and other yardsticks. */
 export type Rounds = ReadonlyMap<string, readonly number[]>;
+export type Segments = { readonly rounds: Rounds; /** The mean, by the same keys. */ readonly bodyBytes: ReadonlyMap<string, number> };
 
+/** Segments that each row asks for, round and round: few enough that all are asked for once before it is measured. */
 const BODIES = 20;
+const CIPHER_GIGABYTES = 0.25;
 
 export const bitrateOf = (ladder: string): number => (RUNGS.find(({ name }) => name === ladder)?.kbps ?? 0) * 1000;
 
@@ -27,30 +37,33 @@ export async function segmentTimes(origin: string): Promise<readonly string[]> {
   return [...playlist.matchAll(/Fragments\(video=(\d+)/g)].map(([, time]) => time);
 }
 
-export async function measureSegments(server: ServerProcess, { rounds, bytes, clients, ladders, tell }: SegmentOptions): Promise<Rounds> {
+/** Every row in every round: a slow minute of the machine meets yardsticks and outputs alike. */
+export async function measureSegments(server: ServerProcess, { rounds, seconds, clients, ladders, tell }: SegmentOptions): Promise<Segments> {
   const { origin } = server;
-  const times = await segmentTimes(origin);
+  const times = (await segmentTimes(origin)).slice(0, BODIES);
   const place = { origin, asset: 'bench' };
   const folder = await mkdtemp(join(tmpdir(), 'isomer-bench-'));
   const found = new Map<string, number[]>();
+  const bodyBytes = new Map<string, number>();
   const measure = async (key: string, of: ServerProcess, urls: readonly string[]): Promise<void> => {
-    if (!found.has(key)) await load(urls, clients, (requests, read) => requests >= urls.length || read >= bytes);
+    // The first time costs more (code, subsample maps) and is not what is measured here.
+    if (!found.has(key)) await load(urls, clients, (requests) => requests >= urls.length);
     const before = await of.cpuSeconds();
-    const { bytes: read } = await load(urls, clients, (_, done) => done >= bytes);
+    const { bytes, requests } = await load(urls, clients, deadline(seconds));
     const cpu = (await of.cpuSeconds()) - before;
-    found.set(key, [...(found.get(key) ?? []), cpu / (read / 1e9)]);
+    found.set(key, [...(found.get(key) ?? []), cpu / (bytes / 1e9)]);
+    bodyBytes.set(key, bytes / requests);
   };
   const servers: ServerProcess[] = [];
   try {
     const names = new Map<string, readonly string[]>();
-    for (const ladder of ladders) names.set(ladder, await saveBodies(folder, ladder, times.slice(0, BODIES).map((time) => segmentUrl(place, OUTPUTS[2], 'clear', bitrateOf(ladder), time))));
+    for (const ladder of ladders) names.set(ladder, await saveBodies(folder, ladder, times.map((time) => segmentUrl(place, OUTPUTS[2], 'clear', bitrateOf(ladder), time))));
     const yardsticks = new Map<string, ServerProcess>();
     for (const kind of ['static', 'pooled']) yardsticks.set(kind, await startServer(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), kind, folder], ROOT));
     const nginx = await startNginx(folder);
     if (nginx !== null) yardsticks.set('nginx-sendfile', nginx);
     servers.push(...yardsticks.values());
     for (let round = 0; round < rounds; round++) {
-      // Yardsticks and outputs take turns, so that a slow minute of the machine meets both.
       for (const ladder of ladders) {
         tell(`segments: round ${round + 1} of ${rounds}, ${ladder}`);
         for (const [kind, yardstick] of yardsticks) await measure(`${kind}.${ladder}`, yardstick, (names.get(ladder) ?? []).map((name) => `${yardstick.origin}/${name}`));
@@ -62,7 +75,7 @@ export async function measureSegments(server: ServerProcess, { rounds, bytes, cl
         }
       }
       for (const name of ['aes-128-ecb', 'aes-128-cbc', 'aes-128-ctr']) {
-        const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), 'cipher', name, '0.5']);
+        const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), 'cipher', name, String(CIPHER_GIGABYTES)]);
         found.set(name, [...(found.get(name) ?? []), Number(stdout)]);
       }
     }
@@ -70,7 +83,7 @@ export async function measureSegments(server: ServerProcess, { rounds, bytes, cl
     await Promise.all(servers.map((yardstick) => yardstick.stop()));
     await rm(folder, { recursive: true, force: true });
   }
-  return found;
+  return { rounds: found, bodyBytes };
 }
 
 /** The yardsticks serve the very bodies of the CMAF output. */

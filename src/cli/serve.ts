@@ -81,7 +81,7 @@ async function serveHere(config: Config, log: Log & { flush(): void }, place: Wo
     metrics: meter === null ? null : (place?.metrics ?? meter.text),
     pagePolicy: pagePolicy(keyDeliveryUrl),
     pool,
-    texts: createTextCache(),
+    texts: createTextCache(config.maxTextBytes),
     settings: { maxAge: config.maxAge, audioOnly: config.audioOnly, segmentSuffix: config.segmentSuffix, generation: GENERATION },
     log,
     now: deps.now,

@@ -35,7 +35,7 @@ function rig(fault?: Parameters<typeof createMemoryStorage>[1]): Rig {
     metrics: null,
     pagePolicy: "default-src 'none'",
     pool,
-    texts: createTextCache(),
+    texts: createTextCache(2 ** 25),
     settings: { maxAge: 259_200, audioOnly: true, segmentSuffix: false, generation: '1' },
     log: NO_LOG,
     now: () => 0,

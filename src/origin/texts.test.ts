@@ -8,7 +8,7 @@ const fails = (): Promise<Uint8Array> => Promise.reject(new Error('made again'))
 
 describe('kept texts', () => {
   test('a text is made once for each tag and asset', async () => {
-    const cache = createTextCache();
+    const cache = createTextCache(2 ** 25);
     await expect(cache.take(PRESENTATION, '"a"', bytes(3, 1))).resolves.toEqual(Uint8Array.of(1, 1, 1));
     await expect(cache.take(PRESENTATION, '"a"', fails)).resolves.toEqual(Uint8Array.of(1, 1, 1));
     await expect(cache.take(PRESENTATION, '"b"', bytes(1, 2))).resolves.toEqual(Uint8Array.of(2));
@@ -17,7 +17,7 @@ describe('kept texts', () => {
   });
 
   test('what cannot be made is not kept', async () => {
-    const cache = createTextCache();
+    const cache = createTextCache(2 ** 25);
     await expect(cache.take(PRESENTATION, '"a"', fails)).rejects.toThrow('made again');
     await expect(cache.take(PRESENTATION, '"a"', bytes(1))).resolves.toHaveLength(1);
   });
@@ -35,8 +35,15 @@ describe('kept texts', () => {
     await expect(cache.take(PRESENTATION, '"large"', fails)).rejects.toThrow('made again');
   });
 
+  test('without memory each is made', async () => {
+    const cache = createTextCache(0);
+    await cache.take(PRESENTATION, '"a"', bytes(1));
+    await expect(cache.take(PRESENTATION, '"a"', fails)).rejects.toThrow('made again');
+    expect(cache.bytes).toBe(0);
+  });
+
   test('two that miss together count once', async () => {
-    const cache = createTextCache();
+    const cache = createTextCache(2 ** 25);
     await Promise.all([cache.take(PRESENTATION, '"a"', bytes(10)), cache.take(PRESENTATION, '"a"', bytes(10))]);
     expect(cache.bytes).toBe(10);
   });

@@ -11,12 +11,11 @@ export type TextCache = {
   readonly bytes: number;
 };
 
-/** All texts together, for each process. A two-hour playlist has about 100 KB. */
-const MAX_BYTES = 32 * 1024 * 1024;
 /** One text above this share would drive all others out. */
 const MAX_SHARE = 8;
 
-export function createTextCache(maxBytes = MAX_BYTES): TextCache {
+/** `maxBytes`: all texts together. A two-hour playlist has about 100 KB. */
+export function createTextCache(maxBytes: number): TextCache {
   const memory = createMemory(maxBytes, maxBytes / MAX_SHARE);
   return {
     take: (presentation, tag, make) => memory.get(presentation, tag, make, ({ length }) => length),
