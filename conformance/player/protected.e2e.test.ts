@@ -94,6 +94,7 @@ const CELLS: readonly (readonly [FormatId, string, PlayerName, readonly BrowserN
   ['dash-cmaf', 'cbcs-aapl', 'shaka', ['chromium', 'firefox']],
   ['hls-cmaf', 'cenc', 'shaka', ['chromium']],
   ['hls-cmaf', 'cbcs-aapl', 'shaka', ['chromium', 'firefox']],
+  ['hls-v4', 'cbcs-aapl', 'hls.js', ['chromium']],
   ['hls-v3', 'cbc', 'hls.js', ['chromium']],
   ['hls-v4', 'cbc', 'hls.js', ['chromium', 'firefox']],
   ['hls-v4', 'cbc', 'shaka', ['chromium']],
