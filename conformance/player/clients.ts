@@ -16,15 +16,35 @@ const FILES: Readonly<Record<string, string>> = {
   'video.min.js': 'video.js/dist/video.min.js',
 };
 
+/** Players that are published as modules alone, joined to one script at first use: browser file → its entry, and the global that it sets. */
+const BUNDLES: Readonly<Record<string, { readonly entry: string; readonly global: string }>> = { 'rx-player.js': { entry: 'rx-player', global: 'RxPlayer' } };
+const bundled = new Map<string, Promise<Uint8Array>>();
+
 const PACKED = fileURLToPath(new URL('../../players/', import.meta.url));
 const INSTALLED = createRequire(import.meta.url).resolve.paths('hls.js') ?? [];
 
 /** The bytes of a player's file, null for a name that is none. */
 export async function readClientFile(name: string): Promise<Uint8Array | null> {
+  if (Object.hasOwn(BUNDLES, name)) {
+    const made = bundled.get(name) ?? bundle(BUNDLES[name]);
+    bundled.set(name, made);
+    return made;
+  }
   if (!Object.hasOwn(FILES, name)) return null;
   for (const folder of [PACKED, ...INSTALLED]) {
     const bytes = await readFile(join(folder, FILES[name])).catch(() => null);
     if (bytes !== null) return bytes;
   }
   throw new Error(`the player's file ${FILES[name]} is in none of ${[PACKED, ...INSTALLED].length} folders`);
+}
+
+async function bundle({ entry, global }: (typeof BUNDLES)[string]): Promise<Uint8Array> {
+  const { rolldown } = await import('rolldown');
+  const build = await rolldown({ input: fileURLToPath(import.meta.resolve(entry)), platform: 'browser', logLevel: 'silent' });
+  try {
+    const { output } = await build.generate({ format: 'iife', name: global, exports: 'default', minify: true });
+    return Buffer.from(output[0].code);
+  } finally {
+    await build.close();
+  }
 }

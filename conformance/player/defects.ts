@@ -1,4 +1,6 @@
 /** What clients are known to get wrong with any origin. An entry never skips a replay; one that passes makes the entry wrong. */
+import { TEMPLATES } from './templates.ts';
+
 export type Defect = {
   readonly id: string;
   readonly player: string;
@@ -11,6 +13,9 @@ export type Defect = {
   /** Where the client's own project describes it. */
   readonly reference: string;
 };
+
+/** Where an error that is told fails; it passes where players may say that they cannot go on. */
+const PLAYING = TEMPLATES.filter(({ tolerates }) => !tolerates.includes('error')).map(({ id }) => id);
 
 export const DEFECTS: readonly Defect[] = [
   {
@@ -31,6 +36,23 @@ export const DEFECTS: readonly Defect[] = [
     templates: ['sequential'],
     statement: 'Shaka takes all playlists of HLS to start at the same time: where sound begins later than the pictures it leaps over the pictures before the sound, and a seek behind its end shows nothing new',
     reference: 'https://github.com/shaka-project/shaka-player/issues/3195',
+  },
+  {
+    id: 'rx-timeline-not-inherited',
+    player: 'rx-player',
+    formats: ['dash-cmaf'],
+    templates: PLAYING,
+    statement: "rx-player merges a Representation's SegmentTemplate over that of its AdaptationSet with what it lacks, too: a SegmentTimeline that stands in the AdaptationSet alone is lost (ISO/IEC 23009-1 5.3.9.1 lets it be inherited)",
+    reference: 'https://github.com/canalplus/rx-player/issues/767',
+  },
+  {
+    id: 'rx-smooth-in-firefox',
+    player: 'rx-player',
+    browsers: ['firefox'],
+    formats: ['smooth'],
+    templates: PLAYING,
+    statement: 'Firefox refuses the initialization segment that rx-player makes for Smooth Streaming by itself',
+    reference: 'https://github.com/canalplus/rx-player/blob/v4.5.0/src/transports/smooth/isobmff/create_video_init_segment.ts',
   },
 ];
 

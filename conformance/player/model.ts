@@ -3,7 +3,7 @@ import * as z from 'zod';
 import { evidenceSchema } from '../../spec/replay.ts';
 
 export type ManifestFormat = 'dash' | 'hls' | 'smooth';
-export type PlayerName = 'hls.js' | 'dash.js' | 'shaka' | 'shaka-4' | 'video.js' | 'native';
+export type PlayerName = 'hls.js' | 'dash.js' | 'shaka' | 'shaka-4' | 'rx-player' | 'video.js' | 'native';
 export type BrowserName = 'chromium' | 'firefox';
 
 /** What the content is, as far as a player can show it. Comes from the corpus, never from what was served. */

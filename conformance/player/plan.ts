@@ -47,8 +47,9 @@ export function planReplays({ targets, players, probes, templates, tier }: PlanI
   for (const [browser, probe] of probes) {
     for (const template of chosen) {
       for (const player of players) {
-        const legal = targets.filter(({ format }) => player.kinds.includes(formatRow(format).kind));
         const wide = template.breadth === 'always';
+        const kinds = tier === 'full' || wide ? player.kinds : (player.sampled ?? player.kinds);
+        const legal = targets.filter(({ format }) => kinds.includes(formatRow(format).kind));
         if (tier === 'ci' && !wide && browser !== main) continue;
         const own = tier === 'full' && wide ? legal : canonical(legal, template, player);
         // The newest output of each protocol stands for the others in a short run.

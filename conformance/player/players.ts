@@ -7,6 +7,8 @@ import type { Probe } from './probe.ts';
 export type PlayerRow = {
   readonly name: string;
   readonly kinds: readonly ManifestFormat[];
+  /** Those in which a short run tries what is tried in a sample alone; absent: all of them. */
+  readonly sampled?: readonly ManifestFormat[];
   /** Whether qualities and languages can be chosen from outside. */
   readonly choosesQuality: boolean;
   readonly choosesAudio: boolean;
@@ -22,6 +24,8 @@ export const PLAYERS: readonly PlayerRow[] = [
   row('shaka', ['hls', 'dash']),
   // Version 5 gave Smooth Streaming up.
   row('shaka-4', ['smooth']),
+  // DASH has players enough.
+  row('rx-player', ['dash', 'smooth'], { sampled: ['smooth'] }),
   // A choice takes effect behind what is buffered (30 s), which is behind the end of the corpus' assets.
   row('video.js', ['hls', 'dash'], { choosesQuality: false, choosesAudio: false }),
   row('native', ['hls'], { choosesQuality: false, choosesAudio: false }),

@@ -17,6 +17,7 @@ const PAGE_FILES: Readonly<Record<string, string>> = {
   '/task.js': 'task.js',
   '/adapters/hls.js': 'adapters/hls.js',
   '/adapters/dash.js': 'adapters/dash.js',
+  '/adapters/rx.js': 'adapters/rx.js',
   '/adapters/shaka.js': 'adapters/shaka.js',
   '/adapters/videojs.js': 'adapters/videojs.js',
   '/adapters/native.js': 'adapters/native.js',

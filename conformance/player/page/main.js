@@ -4,6 +4,7 @@ import { createAdapter as createHls } from './adapters/hls.js';
 import { within } from './adapters/load.js';
 import { createAdapter as createNative } from './adapters/native.js';
 import { createAdapter as createPretender } from './adapters/pretender.js';
+import { createAdapter as createRx } from './adapters/rx.js';
 import { createAdapter as createShaka, createAdapter4 as createShaka4 } from './adapters/shaka.js';
 import { createAdapter as createVideojs } from './adapters/videojs.js';
 import { playTask, takingTasks, wordsOf } from './task.js';
@@ -15,7 +16,7 @@ import { playTask, takingTasks, wordsOf } from './task.js';
 const SEEK_MS = 3000;
 
 /** @type {Readonly<Record<string, import('./adapters/load.js').CreateAdapter>>} */
-const PLAYERS = { 'hls.js': createHls, 'dash.js': createDash, shaka: createShaka, 'shaka-4': createShaka4, 'video.js': createVideojs, native: createNative, pretender: createPretender };
+const PLAYERS = { 'hls.js': createHls, 'dash.js': createDash, shaka: createShaka, 'shaka-4': createShaka4, 'rx-player': createRx, 'video.js': createVideojs, native: createNative, pretender: createPretender };
 
 const video = document.querySelector('video') ?? document.createElement('video');
 /** @type {PlayerEvent[]} */ const events = [];
