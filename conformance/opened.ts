@@ -9,9 +9,9 @@ import { accessUnits } from './oracle/audioframes.ts';
 import { readBoxes, readInit, type BoxTree } from './oracle/boxes.ts';
 import { openAudioFrame, openCbcs, openCenc, openEnvelope, openNal } from './oracle/cipher.ts';
 import { fragmentEncryption, trackEncryptions, type TrackEncryption } from './oracle/encryption.ts';
-import { readSegment, type SegmentFacts } from './oracle/fragments.ts';
+import { readSegment, type SegmentFacts, type TrackFragment } from './oracle/fragments.ts';
 import type { KeyRing } from './oracle/keys.ts';
-import { sealingOf, type Sealing } from './oracle/signalled.ts';
+import { sealingOf, sealingOfTrack, type Sealing } from './oracle/signalled.ts';
 import { adtsFrames, annexBUnits, type TsSegment } from './oracle/ts.ts';
 import { formatRow } from './outputs.ts';
 import type { Exchange, TraceReader } from './trace.ts';
@@ -57,7 +57,7 @@ export type Protection = Result['subject']['protection'];
 /** What the tracks of an output are enciphered with: the first that says it speaks for all. */
 export function protectionOf(reader: TraceReader, view: View): Protection {
   for (const track of view.tracks) {
-    const sealing = sealingOf(view, track, 0);
+    const sealing = sealingOfTrack(view, track);
     if (sealing?.kind === 'envelope') return 'aes128';
     if (sealing?.kind === 'sample-aes') return 'sample-aes';
     if (track.source.kind === 'smooth') return sealing === null ? 'clear' : 'piff';
@@ -119,14 +119,21 @@ function openerOf({ reader, views, keys, track }: Plans, sealing: Sealing | null
 }
 
 /** What deciphering has to know of a track. */
-type Cipher = Pick<NonNullable<TrackEncryption['tenc']>, 'keyId' | 'ivSize' | 'constantIv' | 'pattern'> & { readonly scheme: string };
+type Cipher = Pick<NonNullable<TrackEncryption['tenc']>, 'keyId' | 'ivSize' | 'constantIv' | 'pattern'> & { readonly scheme: string; /** Sample entries of the samples that are enciphered; null: all are. */ readonly entries: readonly number[] | null };
+
+/** Whether a fragment's samples are enciphered: in a clear lead they refer to another sample entry. */
+export function isEnciphered({ entries }: Pick<Cipher, 'entries'>, { sampleEntry }: Pick<TrackFragment, 'sampleEntry'>): boolean {
+  return entries === null || entries.includes(sampleEntry);
+}
 
 /** What the header says; null for a track in the clear. */
 export function encryptionOf(reader: TraceReader, track: TrackView): Cipher | null {
   const exchange = track.init?.exchange ?? null;
-  const [first] = delivered(exchange) ? trackEncryptions(readBoxes(reader.body(exchange))) : [];
+  const all = delivered(exchange) ? trackEncryptions(readBoxes(reader.body(exchange))) : [];
+  const [first] = all;
   if (first === undefined) return null;
-  return first.tenc === null ? { scheme: '', keyId: '', ivSize: 0, constantIv: null, pattern: { crypt: 0, skip: 0 } } : { ...first.tenc, scheme: first.scheme ?? '' };
+  const entries = all.map(({ index }) => index);
+  return first.tenc === null ? { scheme: '', keyId: '', ivSize: 0, constantIv: null, pattern: { crypt: 0, skip: 0 }, entries } : { ...first.tenc, scheme: first.scheme ?? '', entries };
 }
 
 /** Smooth has no header: the manifest names the keys. Which of several is a track's own is learnt from its header in DASH. */
@@ -136,12 +143,13 @@ function smoothEncryption(reader: TraceReader, views: readonly View[], { set, bi
   const same = views.filter(({ format }) => format === 'dash-csf').flatMap(({ tracks }) => tracks).find((track) => track.set === set && track.bitrate === bitrate);
   const header = same === undefined ? null : encryptionOf(reader, same);
   if (keyIds.length > 1 && same !== undefined && header === null) return null;
-  return { scheme: 'cenc', keyId: header?.keyId ?? keyIds[0], ivSize: 8, constantIv: null, pattern: { crypt: 0, skip: 0 } };
+  return { scheme: 'cenc', keyId: header?.keyId ?? keyIds[0], ivSize: 8, constantIv: null, pattern: { crypt: 0, skip: 0 }, entries: null };
 }
 
-function clearSamples({ tree, fragments }: SegmentFacts, key: Uint8Array, { scheme, ivSize, constantIv, pattern }: Cipher): Uint8Array {
+function clearSamples({ tree, fragments }: SegmentFacts, key: Uint8Array, cipher: Cipher): Uint8Array {
+  const { scheme, ivSize, constantIv, pattern } = cipher;
   const out = Uint8Array.from(tree.bytes);
-  for (const { traf, samples } of fragments) {
+  for (const { traf, samples } of fragments.filter((fragment) => isEnciphered(cipher, fragment))) {
     const information = fragmentEncryption(tree, traf, ivSize);
     samples.forEach(({ offset, size }, i) => {
       const { iv = new Uint8Array(), subsamples = null } = information?.samples[i] ?? {};

@@ -50,6 +50,7 @@ const POLICIES: Readonly<Record<string, object>> = {
   keyOfEach: { commonEncryptionCenc: { ...EVERYWHERE, contentKeys: mapped, drm: systems } },
   clearSound: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one, clearTracks: [fourcc('mp4a')], ...clearKey } },
   everySystem: { beyondAms: true, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { ...systems, fairPlay: { allowPersistentLicense: false } }, ...clearKey } },
+  lead: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one, clearLeadSeconds: 7, ...clearKey }, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, clearLeadSeconds: 7, ...clearKey } },
   pattern: { commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { fairPlay: { allowPersistentLicense: false } } } },
 };
 
@@ -87,6 +88,9 @@ const RECIPES: readonly Recipe[] = [
   { id: 'piff', asset: 'muxed-mbr', ism: 'muxed.ism', policy: 'Predefined_MultiDrmCencStreaming', keys: ['cencKeyDefault'], outputs: outputs(['smooth'], 'encryption=piff') },
   { id: 'cbcs', asset: 'fps25', ism: 'fps25.ism', policy: 'pattern', keys: ['one'], outputs: outputs(['hls-v4', 'hls-cmaf'], 'encryption=cbcs-aapl') },
   { id: 'cbcs-everywhere', asset: 'elst-delay', ism: 'delay.ism', policy: 'everySystem', keys: ['one'], outputs: outputs(['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
+  // Two segments of three are clear.
+  { id: 'lead-cenc', asset: 'fps25', ism: 'fps25.ism', policy: 'lead', keys: ['one'], outputs: outputs(['hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cenc') },
+  { id: 'lead-cbcs', asset: 'fps25', ism: 'fps25.ism', policy: 'lead', keys: ['one'], outputs: outputs(['hls-cmaf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
   { id: 'cbcs-eac3', asset: 'eac3-51', ism: 'eac3-51.ism', policy: 'everySystem', keys: ['one'], outputs: outputs(['hls-v4', 'hls-cmaf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
 ];
 

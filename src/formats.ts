@@ -87,7 +87,7 @@ const CSF_FORM: FragmentForm = { hns: true, cmaf: false, segmentBrand: null, enc
 const SMOOTH_FORM: FragmentForm = { ...CSF_FORM, encryption: 'piff', clock: 'tfxd', text: 'fragment' };
 const CMAF_FORM: FragmentForm = { hns: false, cmaf: true, segmentBrand: 'cmfs', encryption: 'cenc', clock: 'tfdt', text: 'presentation' };
 
-const DASH_SCHEMES: FormatSchemes = { ams: ['cbc', 'cenc'], beyond: ['cbcs'] };
+const DASH_SCHEMES: FormatSchemes = { ams: ['cbc', 'cenc'], beyond: ['cbcs'], clearLead: true };
 
 /** What CMAF outputs share: DASH and HLS give the same bytes under both URLs (media-rules 4.5). */
 const CMAF = {
@@ -139,7 +139,7 @@ const ROWS: readonly Format[] = [
     id: 'hls-v4',
     tags: ['m3u8-aapl', 'm3u8-aapl-v4'],
     title: 'HLS V4',
-    schemes: { ams: ['cbc', 'cbcs'], beyond: [] },
+    schemes: { ams: ['cbc', 'cbcs'], beyond: [], clearLead: false },
     manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
     muxed: false,
     writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 4 }),
@@ -153,7 +153,7 @@ const ROWS: readonly Format[] = [
     id: 'hls-v3',
     tags: ['m3u8-aapl-v3'],
     title: 'HLS V3',
-    schemes: { ams: ['cbc'], beyond: ['cbcs'] },
+    schemes: { ams: ['cbc'], beyond: ['cbcs'], clearLead: false },
     manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
     muxed: true,
     writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 3 }),
@@ -167,7 +167,7 @@ const ROWS: readonly Format[] = [
     title: 'HLS CMAF',
     mimeOf: (set, tag) => (isWebVtt(set, tag) ? { ...MP4_MIME(set), segment: WEBVTT_MIME } : MP4_MIME(set)),
     planSegment: (_, set, track, segment, { format }) => (isWebVtt(set, format) ? planWebVtt(set, track, segment, null) : planFragment(track, segment, CMAF_FORM)),
-    schemes: { ams: ['cbc', 'cbcs'], beyond: ['cenc'] },
+    schemes: { ams: ['cbc', 'cbcs'], beyond: ['cenc'], clearLead: true },
     manifest: { kind: 'm3u8', mime: HLS_MIME, suffix: '.m3u8' },
     writeManifest: (presentation, parameters) => writeMaster(presentation, parameters, { version: 7, sizes: CMAF_SIZES }),
     writePlaylist: (presentation, set, track, parameters) => writeMediaPlaylist(presentation, set, track, parameters, 7),
@@ -203,7 +203,7 @@ const ROWS: readonly Format[] = [
     families: CARRIES.smooth,
     tags: ['', 'fmp4', 'fmp4-v20'],
     title: 'Smooth Streaming',
-    schemes: { ams: ['cbc', 'cenc', 'piff'], beyond: [] },
+    schemes: { ams: ['cbc', 'cenc', 'piff'], beyond: [], clearLead: false },
     manifest: { kind: 'ssm', mime: 'application/vnd.ms-sstr+xml', suffix: '' },
     container: 'fmp4',
     sampleForm: 'stored',

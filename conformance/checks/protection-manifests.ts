@@ -83,12 +83,11 @@ export const PROTECTION_MANIFEST_CHECKS: readonly FormatCheck[] = [
     const descriptors = contentProtections(track).filter(({ attributes }) => attributes['schemeIdUri'] === 'urn:mpeg:dash:sea:2012');
     return descriptors.length === 0 ? null : descriptors.flatMap(segmentEncryptionFaults);
   }),
-  trackCheck('protection/playlist-keys', ['HLS-029', 'HLS-091'], 'EXT-X-KEY tags stand before the first segment and have the form of their key system', HLS, 'a key of the playlist has another form', (_, track) => {
+  trackCheck('protection/playlist-keys', ['HLS-029', 'HLS-091'], 'EXT-X-KEY tags stand together before the first segment, or behind a clear lead that METHOD=NONE begins, and have the form of their key system', HLS, 'a key of the playlist has another form', (_, track) => {
     const document = documentOf(track);
     const tags = keyTags(document);
     if (document === null || tags.length === 0) return null;
-    const late = tags.some(({ line }) => line > (document.segments[0]?.line ?? 0)) ? ['a key stands behind the first segment'] : [];
-    return [...late, ...tags.flatMap((tag) => keyFaults(tag))];
+    return [...placeFaults(document, tags), ...tags.flatMap((tag) => keyFaults(tag))];
   }),
   trackCheck('protection/key-frame-keys', ['HLS-092'], 'a key-frame playlist has the keys of the playlist with all pictures', ['hls-v4', 'hls-cmaf'], 'the key-frame playlist has other keys', ({ view }, track) => {
     if (!track.keyFrames) return null;
@@ -204,7 +203,7 @@ function mpdScheme(track: TrackView): string {
 function playlistScheme(track: TrackView): string | null {
   const document = documentOf(track);
   if (document === null) return null;
-  const methods = new Set((document.segments[0]?.keys ?? []).map((key) => attributeOf(key, 'METHOD')));
+  const methods = new Set((document.segments.find(({ keys }) => keys.length > 0)?.keys ?? []).map((key) => attributeOf(key, 'METHOD')));
   if (methods.size === 0) return 'none';
   return methods.size === 1 && methods.has('SAMPLE-AES') ? 'cbcs' : methods.size === 1 && methods.has('SAMPLE-AES-CTR') ? 'cenc' : [...methods].join(' and ');
 }
@@ -245,10 +244,22 @@ function keyTags(document: HlsDocument | null): readonly Tag[] {
   return document === null ? [] : document.tags.filter(({ name }) => name === 'EXT-X-KEY');
 }
 
+/** Where EXT-X-KEY tags stand: counted in segments before them. */
+function placeFaults({ segments }: HlsDocument, tags: readonly Tag[]): readonly string[] {
+  const places = tags.map(({ line }) => segments.filter((segment) => segment.line < line).length);
+  const isNone = tags.map((tag) => attributeOf(tag, 'METHOD') === 'NONE');
+  if (isNone.lastIndexOf(true) > 0) return ['METHOD=NONE stands behind another key'];
+  const [none, keys] = isNone[0] ? [places.slice(0, 1), places.slice(1)] : [[], places];
+  if (none.some((place) => place > 0)) return ['METHOD=NONE stands behind the first segment'];
+  if (none.length === 0 && keys.some((place) => place > 0)) return ['a key stands behind the first segment'];
+  return new Set(keys).size > 1 ? ['keys stand before different segments'] : [];
+}
+
 const DATA_URI = /^data:[^,]*;base64,(.*)$/;
 
 function keyFaults(tag: Tag): readonly string[] {
   const [method, uri, format] = [attributeOf(tag, 'METHOD'), attributeOf(tag, 'URI') ?? '', attributeOf(tag, 'KEYFORMAT') ?? 'identity'];
+  if (method === 'NONE') return tag.value === 'METHOD=NONE' ? [] : ['METHOD=NONE with other attributes'];
   const faults: string[] = [];
   const vector = attributeOf(tag, 'IV');
   if (vector !== null && vectorOf(vector) === null) faults.push(`IV ${vector} has not 128 bits`);

@@ -5,11 +5,11 @@ import { findAll, readBoxes } from '../oracle/boxes.ts';
 import { nalUnits } from '../oracle/codecs.ts';
 import { auxiliaryOffsets, auxiliarySizes, fragmentEncryption, trackEncryptions, type FragmentEncryption, type SampleInformation, type TrackEncryption } from '../oracle/encryption.ts';
 import { sampleBytes, type FragmentSample, type TrackFragment } from '../oracle/fragments.ts';
-import { sealingOf } from '../oracle/signalled.ts';
+import { sealingOf, sealingOfTrack } from '../oracle/signalled.ts';
 import { leadOfUnit, sliceParameters, type Lead } from '../oracle/slice-header.ts';
 import { readTs, type TsSegment } from '../oracle/ts.ts';
 import { normalisedHash, shortHash, truthOfTrack } from '../oracle/truth.ts';
-import { encryptionOf, SAMPLE_AES_TYPES } from '../opened.ts';
+import { encryptionOf, isEnciphered, SAMPLE_AES_TYPES } from '../opened.ts';
 import { formatRow } from '../outputs.ts';
 import type { Exchange, TraceReader } from '../trace.ts';
 import { segmentPath, trackName, type TrackView } from '../view.ts';
@@ -134,14 +134,47 @@ export const PROTECTION_CHECKS: readonly FormatCheck[] = [
     formats: ALL,
     run: (context) => openedFindings(context),
   },
+  {
+    id: 'protection/clear-lead',
+    requirements: ['CENC-011'],
+    title: 'what is clear of an encrypted track stands at its beginning, and playlists tell keys for the rest alone',
+    level: 'must',
+    scope: 'format',
+    formats: ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'],
+    run: (context) => leadFindings(context),
+  },
 ];
+
+/** Segment by segment: in the clear or not, as the bytes say. */
+function leadFindings({ view, reader, wire }: FormatContext): readonly Finding[] {
+  return view.tracks.flatMap((track) => {
+    const sealing = sealingOfTrack(view, track);
+    const encryption = encryptionOf(wire, track);
+    if (sealing?.kind === 'envelope' || (encryption === null && sealing === null)) return [];
+    const inTransport = formatRow(view.format).container === 'ts';
+    const states = inTransport
+      ? track.segments.flatMap((segment) => (delivered(segment.exchange) ? [{ segment, kinds: [sentTransport(wire, segment.exchange).streams.some(({ streamType }) => SAMPLE_AES_TYPES[streamType] !== undefined)] }] : []))
+      : mediaSegments(reader, track).map(({ segment, facts }) => ({ segment, kinds: [...new Set(facts.fragments.map((fragment) => encryption !== null && isEnciphered(encryption, fragment)))] }));
+    let hidden = false;
+    return states.flatMap(({ segment, kinds }) => {
+      const path = segmentPath(track, segment);
+      const fault = (message: string): readonly Finding[] => [problem(path, message, { at: segment.exchange })];
+      const [isHidden = false] = kinds;
+      if (kinds.length > 1) return fault('the segment is clear in part');
+      if (hidden && !isHidden) return fault('a segment is clear behind one that is not');
+      hidden = isHidden;
+      const isSaid = track.source.kind === 'hls' ? sealingOf(view, track, segment.index) !== null : isHidden;
+      return judged(path, isSaid === isHidden ? [] : fault(isHidden ? 'no key is told for a segment that is enciphered' : 'a key is told for a segment that is clear'));
+    });
+  });
+}
 
 /** The comparison of media/samples-unchanged and media/transport-samples, for tracks that are encrypted. */
 function openedFindings(context: FormatContext): readonly Finding[] {
   const { truth, view, reader, wire, profile } = context;
   if (truth === null) return [inapplicable('tracks', 'the content is unknown')];
   return view.tracks.flatMap((track) => {
-    const real = track.keyFrames || (sealingOf(view, track, 0) === null && encryptionOf(wire, track) === null) ? null : truthOfTrack(truth, track, profile);
+    const real = track.keyFrames || (sealingOfTrack(view, track) === null && encryptionOf(wire, track) === null) ? null : truthOfTrack(truth, track, profile);
     if (real === null || !allDelivered(track)) return [];
     const inTransport = formatRow(view.format).container === 'ts';
     const opened = inTransport ? (transportSamples(reader, track).find(({ kind }) => kind === track.kind)?.samples.map(({ hash }) => hash) ?? []) : samplesOf(reader, track).map((sample) => comparableHash(view, track, sample));
@@ -186,6 +219,7 @@ function eachEncrypted(context: FormatContext, judge: (input: Encrypted) => read
         const information = fragmentEncryption(media.facts.tree, fragment.traf, encryption?.ivSize ?? null);
         // A clear track beside enciphered ones: Smooth says so nowhere else.
         if (smooth && information === null) return [];
+        if (encryption !== null && !isEnciphered(encryption, fragment)) return [];
         return judge({ media, path, fragment, information, constant: encryption?.constantIv ?? null, scheme: encryption?.scheme ?? 'cenc' });
       });
       return judged(path, problems);

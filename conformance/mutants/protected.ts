@@ -120,5 +120,9 @@ export const PROTECTED_MUTANTS: readonly ProtectedMutant[] = [
   { check: 'filtered/nothing-empty', name: 'a timeline is empty', asset: 'late', on: of('manifest', 'dash-cmaf'), change: text(/<S [^>]*>/g, '') },
   { check: 'filtered/child-urls', name: 'a media playlist forgets the filter', asset: 'late', on: of('manifest', 'hls-v4'), change: text(/,filter=late\)/, ')') },
   { check: 'filtered/child-urls', name: 'segments carry the filter', asset: 'late', on: of('manifest', 'dash-csf'), change: text(/format=mpd-time-csf\)/g, 'format=mpd-time-csf,filter=late)') },
+  { check: 'protection/clear-lead', name: 'the first fragment refers to the enciphered entry', asset: 'lead-cenc', on: video('dash-cmaf'), change: inside('moof/traf/tfhd', (payload) => payload.writeUInt32BE(1, 8)) },
+  { check: 'protection/clear-lead', name: 'the playlist has a key from the first segment on', asset: 'lead-cenc', on: video('hls-cmaf', 'playlist'), change: text('METHOD=NONE', 'METHOD=SAMPLE-AES-CTR,URI="key"') },
+  { check: 'protection/clear-lead', name: 'the playlist has no key', asset: 'lead-cenc', on: video('hls-cmaf', 'playlist'), change: text(/#EXT-X-KEY:METHOD=SAMPLE[^\n]*\n/g, '') },
+  { check: 'protection/playlist-keys', name: 'a key stands behind the first segment', asset: 'lead-cenc', on: video('hls-cmaf', 'playlist'), change: text('#EXT-X-KEY:METHOD=NONE\n', '') },
   { check: 'protection/same-keys', name: 'one output names another key', asset: 'cenc-keys', on: video('dash-csf', 'init'), change: inside(TENC, (payload) => payload.writeUInt8(payload[8] ^ 1, 8)) },
 ];

@@ -5,6 +5,8 @@ import type { Pattern, Subsample } from './cipher.ts';
 export type TrackEncryption = {
   /** Type of the sample entry on the wire: encv, enca. */
   readonly entry: Box;
+  /** Among the sample entries, from 1: what fragments refer to. */
+  readonly index: number;
   /** frma: what the entry is in the clear. */
   readonly format: string | null;
   readonly scheme: string | null;
@@ -17,14 +19,14 @@ export type TrackEncryption = {
 /** Of each sample entry that is protected. */
 export function trackEncryptions(tree: BoxTree): readonly TrackEncryption[] {
   return findAll(find(tree.boxes, 'moov')?.children ?? [], 'trak').flatMap((trak) =>
-    (find(trak.children, 'mdia/minf/stbl/stsd')?.children ?? []).flatMap((entry) => {
+    (find(trak.children, 'mdia/minf/stbl/stsd')?.children ?? []).flatMap((entry, i) => {
       const sinf = find(entry.children, 'sinf');
-      return sinf === undefined && !/^enc/.test(entry.type) ? [] : [{ entry, ...readSinf(tree, sinf) }];
+      return sinf === undefined && !/^enc/.test(entry.type) ? [] : [{ entry, index: i + 1, ...readSinf(tree, sinf) }];
     }),
   );
 }
 
-function readSinf(tree: BoxTree, sinf: Box | undefined): Omit<TrackEncryption, 'entry'> {
+function readSinf(tree: BoxTree, sinf: Box | undefined): Omit<TrackEncryption, 'entry' | 'index'> {
   const children = sinf?.children ?? [];
   const frma = find(children, 'frma');
   const schm = fullBox(tree, find(children, 'schm'), 8);

@@ -16,6 +16,8 @@ export type TrackFragment = {
   readonly moof: Box;
   readonly traf: Box;
   readonly sequence: number | null;
+  /** Index of the sample entry, from 1; without a word of tfhd the first. */
+  readonly sampleEntry: number;
   readonly defaultBaseIsMoof: boolean;
   readonly baseDataOffset: boolean;
   /** Of the first trun. */
@@ -73,7 +75,7 @@ function readTrackFragment(tree: BoxTree, moof: Box, traf: Box, defaults: Readon
   const trackId = fields.u32();
   const baseDataOffset = (tfhd.flags & 1) !== 0;
   const base = baseDataOffset ? Number(fields.u64()) : (tfhd.flags & 0x20000) !== 0 || previousEnd === moof.start ? moof.start : previousEnd;
-  if ((tfhd.flags & 2) !== 0) fields.u32();
+  const sampleEntry = (tfhd.flags & 2) !== 0 ? fields.u32() : 1;
   const own = { duration: (tfhd.flags & 8) !== 0 ? fields.u32() : null, size: (tfhd.flags & 16) !== 0 ? fields.u32() : null, flags: (tfhd.flags & 32) !== 0 ? fields.u32() : null };
   const trex = defaults.get(trackId) ?? { duration: 0, size: 0, flags: 0 };
   const samples: FragmentSample[] = [];
@@ -114,7 +116,7 @@ function readTrackFragment(tree: BoxTree, moof: Box, traf: Box, defaults: Readon
   const uuid = traf.children.find((child) => child.uuid === TFXD);
   const tfxd = uuid === undefined ? null : readTfxd(tree, uuid);
   const decodeTime = tfdt === null && tfxd !== null && startsAtOnce(samples) ? tfxd.time : told;
-  return { fragment: { trackId, moof, traf, defaultBaseIsMoof: (tfhd.flags & 0x20000) !== 0, baseDataOffset, trunVersion, decodeTime, samples, leansOnTrex, tfxd }, end: at };
+  return { fragment: { trackId, moof, traf, sampleEntry, defaultBaseIsMoof: (tfhd.flags & 0x20000) !== 0, baseDataOffset, trunVersion, decodeTime, samples, leansOnTrex, tfxd }, end: at };
 }
 
 /**

@@ -22,6 +22,11 @@ export function sealingOf(view: View, track: TrackView, part: number | 'init'): 
   return view.document?.kind === 'smooth' ? smoothSealing(view.document.smooth.root) : null;
 }
 
+/** Of the first segment that is not in the clear: a clear lead may stand before it. */
+export function sealingOfTrack(view: View, track: TrackView): Sealing | null {
+  return track.segments.map(({ index }) => sealingOf(view, track, index)).find((sealing) => sealing !== null) ?? null;
+}
+
 function hlsSealing({ format }: View, { source }: TrackView, part: number | 'init'): Sealing | null {
   const document = source.kind === 'hls' ? source.playlist.document : null;
   const segment = document?.segments[part === 'init' ? 0 : part];

@@ -47,8 +47,8 @@ function account(): object {
   const restriction = { '@odata.type': odata('TokenRestriction'), issuer: 'https://issuer.example/', audience: 'urn:films', restrictionTokenType: 'Jwt', primaryVerificationKey: { '@odata.type': odata('SymmetricTokenKey'), keyValue: TOKEN_KEY.toString('base64') } };
   const locator = (name: string, streamingPolicyName: string, label: string): object => ({ name, properties: { assetName: ASSET, streamingPolicyName, contentKeys: [{ ...KEY, labelReferenceInStreamingPolicy: label, policyName: 'viewers' }] } });
   return {
-    streamingLocators: [locator('aes', 'Predefined_ClearKey', 'clearKeyDefault'), locator('samples', 'samples', 'one')],
-    streamingPolicies: [{ name: 'samples', properties: { beyondAms: true, commonEncryptionCenc: scheme, commonEncryptionCbcs: scheme } }],
+    streamingLocators: [locator('aes', 'Predefined_ClearKey', 'clearKeyDefault'), locator('samples', 'samples', 'one'), locator('lead', 'lead', 'one')],
+    streamingPolicies: [{ name: 'samples', properties: { beyondAms: true, commonEncryptionCenc: scheme, commonEncryptionCbcs: scheme } }, { name: 'lead', properties: { beyondAms: true, commonEncryptionCenc: { ...scheme, clearLeadSeconds: 5 }, commonEncryptionCbcs: { ...scheme, clearLeadSeconds: 5 } } }],
     contentKeyPolicies: [{ name: 'viewers', properties: { options: [{ configuration: { '@odata.type': odata('ClearKeyConfiguration') }, restriction }] } }],
   };
 }
@@ -101,11 +101,19 @@ const CELLS: readonly (readonly [FormatId, string, PlayerName, readonly BrowserN
   ['hls-v4', 'cbc', 'video.js', ['chromium']],
 ];
 
-async function play(driver: BrowserDriver, [format, encryption, player]: readonly [FormatId, string, PlayerName, ...unknown[]], audience = 'urn:films') {
+/** The first segment in the clear, the others not. */
+const LEADS: typeof CELLS = [
+  ['dash-cmaf', 'cenc', 'dash.js', ['chromium']],
+  ['dash-csf', 'cenc', 'shaka', ['chromium']],
+  ['dash-cmaf', 'cbcs-aapl', 'shaka', ['firefox']],
+  ['hls-cmaf', 'cbcs-aapl', 'shaka', ['chromium']],
+];
+
+async function play(driver: BrowserDriver, [format, encryption, player]: readonly [FormatId, string, PlayerName, ...unknown[]], audience = 'urn:films', locator = encryption === 'cbc' ? 'aes' : 'samples') {
   const { manifest, truth } = await readCorpusAsset(ASSET);
   const row = formatRow(format);
   const resource = row.resource.includes('(') ? row.resource.replace(')', `,encryption=${encryption})`) : `${row.resource}(encryption=${encryption})`;
-  const manifestUrl = `${origin}/${encryption === 'cbc' ? 'aes' : 'samples'}/${manifest}/${resource}`;
+  const manifestUrl = `${origin}/${locator}/${manifest}/${resource}`;
   const protection = { licence: `${keys}ClearKey/`, headers: { Authorization: `Bearer ${await token(audience)}` } };
   return replayOnScreen(driver, stage, { manifestUrl, format: row.kind, player, truth, protection, seekTo: row.container === 'ts' ? [] : SEEKS, listen: driver.name === 'chromium' || encryption === 'cbc' });
 }
@@ -121,6 +129,11 @@ describe.each(BROWSERS)('in %s', (name) => {
     const { verdict, refused, observation, messages } = await play(driver, row);
     expect({ ...verdict, refused, messages: verdict.outcome === 'pass' ? [] : messages }).toEqual({ outcome: 'pass', reasons: [], maybeSlow: false, refused: [], messages: [] });
     expect(observation.framesSeen).toBeGreaterThan(20);
+  });
+
+  test.each(LEADS.filter(([, , , browsers]) => browsers.includes(name)))('%s under %s behind a clear lead plays in %s', async (...row) => {
+    const { verdict, refused, messages } = await play(driver, row, 'urn:films', 'lead');
+    expect({ ...verdict, refused, messages: verdict.outcome === 'pass' ? [] : messages }).toEqual({ outcome: 'pass', reasons: [], maybeSlow: false, refused: [], messages: [] });
   });
 
   test('a token for others gets no key, and nothing is shown', async () => {

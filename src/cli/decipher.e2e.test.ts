@@ -49,8 +49,8 @@ beforeAll(async () => {
   await writeFile(
     join(root, 'isomer.json'),
     JSON.stringify({
-      streamingLocators: assets.flatMap((asset) => [locator(`clear-${asset}`, asset, 'Predefined_ClearStreamingOnly'), locator(`secret-${asset}`, asset, 'every', 'one')]),
-      streamingPolicies: [{ name: 'every', properties: { beyondAms: true, envelopeEncryption: scheme, commonEncryptionCenc: scheme, commonEncryptionCbcs: scheme } }],
+      streamingLocators: assets.flatMap((asset) => [locator(`clear-${asset}`, asset, 'Predefined_ClearStreamingOnly'), locator(`secret-${asset}`, asset, 'every', 'one'), locator(`lead-${asset}`, asset, 'lead', 'one')]),
+      streamingPolicies: [{ name: 'every', properties: { beyondAms: true, envelopeEncryption: scheme, commonEncryptionCenc: scheme, commonEncryptionCbcs: scheme } }, { name: 'lead', properties: { beyondAms: true, commonEncryptionCenc: { ...scheme, clearLeadSeconds: 5 }, commonEncryptionCbcs: { ...scheme, clearLeadSeconds: 5 } } }],
     }),
   );
   child = spawn(process.execPath, [join(import.meta.dirname, '../cli.ts'), 'serve', '--root', root, '--port', '0', '--key-delivery-url', 'http://127.0.0.1/'], { stdio: ['ignore', 'pipe', 'ignore'] });
@@ -71,7 +71,7 @@ async function get(path: string): Promise<Buffer> {
 const rowOf = (id: FormatId): Format => FORMATS.find((format) => format.id === id) as Format;
 
 /** Smooth has no initialization segment: CSF's is lent to its fragments, whose samples are the same. */
-async function resourcesOf(kind: 'clear' | 'secret', { format: id, codec, encryption }: Cell): Promise<Resources> {
+async function resourcesOf(kind: 'clear' | 'secret' | 'lead', { format: id, codec, encryption }: Cell): Promise<Resources> {
   const { asset, track, bitrate, times } = TRACKS[codec];
   const name = (format: FormatId, value: number | 'i'): string => {
     const [tag] = rowOf(format).tags;
@@ -220,5 +220,29 @@ describe('deciphered to the bytes of the clear output', () => {
     const segments = secret.segments.map((segment) => Buffer.from(segment));
     segments[1][segments[1].length - 40] ^= 1;
     await expect(PROGRAMS[program](cell, clear, { ...secret, segments })).rejects.toThrow();
+  });
+});
+
+describe('a clear lead of 5 s', () => {
+  const LEADS = cells.filter(({ encryption, format, codec }) => encryption.startsWith('c') && encryption !== 'cbc' && format !== 'smooth' && format !== 'hls-v4' && codec !== 'E-AC-3').map(({ programs: _, ...cell }) => cell);
+
+  test.each(LEADS)('encryption=$encryption, $format, $codec: the first segment is clear, the second is not, and the whole opens', async (cell) => {
+    const [clear, lead, secret] = [await resourcesOf('clear', cell), await resourcesOf('lead', cell), await resourcesOf('secret', cell)];
+    expect(mediaData(lead.segments[0]).equals(mediaData(clear.segments[0]))).toBe(true);
+    expect(lead.segments[1].equals(secret.segments[1])).toBe(true);
+    await PROGRAMS['Shaka Packager'](cell, clear, lead);
+    await PROGRAMS.ffmpeg(cell, clear, lead);
+  });
+
+  test('is told by playlists; it is counted from the beginning of the asset, not of the clip', async () => {
+    const playlist = (await get('lead-eac3-51/eac3-51.ism/QualityLevels(160000)/Manifest(video,format=m3u8-cmaf,encryption=cbcs-aapl)')).toString();
+    expect(playlist.split('\n').filter((line) => /^#EXT-X-(?:KEY|MAP)|^Fragments/.test(line)).map((line) => line.replace(/[:(].*?METHOD|[:(].*/, '').replace(/,URI.*/, ''))).toEqual(['#EXT-X-MAP', '#EXT-X-KEY=NONE', 'Fragments', '#EXT-X-KEY=SAMPLE-AES', '#EXT-X-KEY=SAMPLE-AES', 'Fragments']);
+    const frames = (await get('lead-eac3-51/eac3-51.ism/QualityLevels(160000)/Manifest(video,format=m3u8-cmaf,type=keyframes,encryption=cbcs-aapl)')).toString();
+    expect([frames.indexOf('METHOD=NONE') > 0, frames.indexOf('METHOD=SAMPLE-AES') > frames.indexOf('KeyFrames(video=40000000'), frames.indexOf('METHOD=SAMPLE-AES') < frames.indexOf('KeyFrames(video=60000000')]).toEqual([true, true, true]);
+  });
+
+  test.each(['manifest(encryption=cenc)', 'manifest(encryption=piff)', 'manifest(format=m3u8-aapl,encryption=cbcs-aapl)', 'manifest(format=m3u8-aapl-v3,encryption=cbcs-aapl)', 'QualityLevels(160000)/Fragments(video=0,format=m3u8-aapl,encryption=cbcs-aapl)'])('is refused where there is no place for it: %s', async (resource) => {
+    const response = await fetch(`${origin}/lead-eac3-51/eac3-51.ism/${resource}`);
+    expect([response.status, response.headers.get('x-ms-error-code'), (await response.text()).includes('clearLeadSeconds')]).toEqual([415, 'MPE_ENCRYPTION_NOT_SUPPORTED', true]);
   });
 });

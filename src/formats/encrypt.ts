@@ -21,6 +21,12 @@ export function sampleProtection({ protection }: Track): TrackProtection | null 
   return protection === undefined || protection.scheme === 'cbc' ? null : protection;
 }
 
+/** Of a run of samples that begins with `first`: null as well where that lies in a clear lead. */
+export function protectionFrom(track: Track, first: number): TrackProtection | null {
+  const protection = sampleProtection(track);
+  return protection === null || first < protection.clearSamples ? null : protection;
+}
+
 /** Samples [first, …) of the track as they are sent; `layout`: their NAL units, for video. */
 export type SentSamples = { readonly first: number; readonly sizes: Uint32Array; readonly layout: NalLayout | null };
 

@@ -6,9 +6,9 @@ import type { Scheme, TrackProtection } from '../model/protection.ts';
 import { envelopeBytes, openEnvelope, sealWhole } from '../protection/envelope.ts';
 
 /** `ams`: what the old service offered (delivery table); `beyond`: what a policy must ask for (media-rules 7.4). */
-export type FormatSchemes = { readonly ams: readonly Scheme[]; readonly beyond: readonly Scheme[] };
+export type FormatSchemes = { readonly ams: readonly Scheme[]; readonly beyond: readonly Scheme[]; /** Whether samples in the clear may stand before encrypted ones. Smooth has no header with two sample entries; in transport streams the types of streams would change. */ readonly clearLead: boolean };
 
-const NO_SCHEMES: FormatSchemes = { ams: [], beyond: [] };
+const NO_SCHEMES: FormatSchemes = { ams: [], beyond: [], clearLead: false };
 /** All that a client may hold (architecture 6.9). */
 const WINDOW_BYTES = 256 * 1024;
 

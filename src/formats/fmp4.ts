@@ -12,7 +12,7 @@ import { sampleTimes } from '../model/timing.ts';
 import { envelopeBytes } from '../protection/envelope.ts';
 import { protectionSystemBoxes } from '../protection/signalling.ts';
 import { HNS_PER_SECOND } from '../time.ts';
-import { expectedEncryption, planEncryption, sampleProtection, trackEncryption } from './encrypt.ts';
+import { expectedEncryption, planEncryption, protectionFrom, sampleProtection, trackEncryption } from './encrypt.ts';
 import { layoutOf } from './look.ts';
 import { planPayload } from './payload.ts';
 import { sampleRanges } from './ranges.ts';
@@ -51,7 +51,7 @@ export function planSamples(track: Track, first: number, end: number, sequence: 
   const { codec } = track;
   const head = headOf(track, first, end, sequence, form, until);
   const isRewritten = codec.kind === 'video' && rewritesSamples(track, form);
-  const protection = sampleProtection(track);
+  const protection = protectionFrom(track, first);
   if (!isRewritten && protection === null) return { kind: 'copy', head: writeFragmentHead(head), ranges: sampleRanges(track, first, end) };
   const planned = (layout: NalLayout | null): SegmentPlan => {
     const sizes = layout === null || !isRewritten ? head.sizes : sampleSizes(layout);
@@ -84,6 +84,7 @@ function headOf(track: Track, first: number, end: number, sequence: number, form
     sizes: samples.sizes.subarray(first, end),
     sync: samples.sync === null ? null : (i) => isSync(samples, first + i),
     styp: form.segmentBrand,
+    sampleDescription: sampleProtection(track) !== null && protectionFrom(track, first) === null ? CLEAR_ENTRY : null,
     ...(form.clock === 'tfxd' ? { tfxd: { fragment_absolute_time: times.start, fragment_duration: sumOf(times.durations) } } : {}),
   };
 }
@@ -93,6 +94,9 @@ function sumOf(durations: Uint32Array): bigint {
   for (const duration of durations) sum += BigInt(duration);
   return sum;
 }
+
+/** The entries of a header with a clear lead: encrypted, then as stored, as Shaka Packager writes them. */
+const CLEAR_ENTRY = 2;
 
 /** CMAF wants other sample bytes than the stored ones: sets in the sample entry, length fields of 4 bytes (media-rules 4.2). */
 function rewritesSamples({ codec, inBandSets }: Track, form: FragmentForm): boolean {
@@ -108,7 +112,7 @@ const NAL_UNITS = 16;
  */
 export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm, until?: number): number {
   const head = headOf(track, first, end, 1, form, until);
-  const protection = sampleProtection(track);
+  const protection = protectionFrom(track, first);
   const headBytes = fragmentHeadSize(protection === null ? head : { ...head, encryption: expectedEncryption(track, protection, end - first, form) });
   const growth = form.cmaf && track.codec.kind === 'video' ? (4 - track.codec.nalLengthSize) * NAL_UNITS * (end - first) : 0;
   const bytes = payloadBytes(track.samples, first, end) + headBytes + growth;
@@ -141,11 +145,11 @@ export function writeCmafInit(set: SwitchingSet, track: Track): Uint8Array {
   return writeInit({ brand: 'cmfc', timescale: track.timescale, sampleEntry: cmafSampleEntry(track.sampleEntry, track.codec), ...common(set, track) });
 }
 
-function common({ kind, language }: SwitchingSet, track: Track): Pick<Init, 'kind' | 'language' | 'extendedLanguage' | 'width' | 'height' | 'encryption' | 'systems'> {
+function common({ kind, language }: SwitchingSet, track: Track): Pick<Init, 'kind' | 'language' | 'extendedLanguage' | 'width' | 'height' | 'encryption' | 'clearLead' | 'systems'> {
   const { codec } = track;
   const { width, height } = codec.kind === 'video' ? codec : { width: 0, height: 0 };
   const protection = sampleProtection(track);
-  const encrypted = protection === null ? {} : { encryption: trackEncryption(protection, codec.kind), systems: protectionSystemBoxes(protection) };
+  const encrypted = protection === null ? {} : { encryption: trackEncryption(protection, codec.kind), clearLead: protection.clearSamples > 0, systems: protectionSystemBoxes(protection) };
   const { code, extended } = movieLanguage(language);
   return { kind, language: code, ...(extended === null ? {} : { extendedLanguage: extended }), width, height, ...encrypted };
 }

@@ -19,6 +19,8 @@ export type FragmentHead = {
   readonly sync: ((sample: number) => boolean) | null;
   /** Brand of a styp box before the moof; null for none. */
   readonly styp: string | null;
+  /** Index of the sample entry, where it is not that of the track extends box. */
+  readonly sampleDescription?: number | null;
   /** Smooth Streaming's own time box, instead of tfdt: [MS-SSTR] knows no tfdt, and clients that find one leave it as it is where they move a presentation to 0. */
   readonly tfxd?: Tfxd;
   readonly encryption?: SampleEncryption;
@@ -86,13 +88,14 @@ function movieFragment(head: FragmentHead, columns: Columns, dataOffset: number)
   const header: Tfhd = {
     track_ID: head.trackId,
     base_data_offset: null,
-    sample_description_index: null,
+    sample_description_index: head.sampleDescription ?? null,
     default_sample_duration: duration === null ? head.durations[0] : null,
     default_sample_size: size === null ? head.sizes[0] : null,
     default_sample_flags: flags === null ? defaultFlags : null,
   };
   const headerFlags =
     TFHD_FLAGS.defaultBaseIsMoof |
+    (header.sample_description_index === null ? 0 : TFHD_FLAGS.sampleDescriptionIndex) |
     (duration === null ? TFHD_FLAGS.defaultSampleDuration : 0) |
     (size === null ? TFHD_FLAGS.defaultSampleSize : 0) |
     (flags === null ? TFHD_FLAGS.defaultSampleFlags : 0);

@@ -31,6 +31,8 @@ export type Init = {
   readonly duration?: bigint;
   /** The track is encrypted. */
   readonly encryption?: TrackEncryption;
+  /** Some of its fragments are not: the stored sample entry is there as the second one. */
+  readonly clearLead?: boolean;
   /** Whole pssh boxes, one per protection system. */
   readonly systems?: readonly Uint8Array[];
 };
@@ -64,15 +66,16 @@ const ISO_639_2 = /^[a-z]{3}$/;
 const NO_DATES = { creation_time: 0n, modification_time: 0n };
 
 export function writeInit(init: Init): Uint8Array {
-  const { brand, kind, timescale, language, extendedLanguage, width, height, trackId = 1, encryption, systems = [] } = init;
+  const { brand, kind, timescale, language, extendedLanguage, width, height, trackId = 1, encryption, clearLead = false, systems = [] } = init;
   const sampleEntry = encryption === undefined || kind === 'text' ? init.sampleEntry : protectSampleEntry(init.sampleEntry, kind, encryption);
+  const entries = clearLead && sampleEntry !== init.sampleEntry ? [sampleEntry, init.sampleEntry] : [sampleEntry];
   const { fileType, wide } = BRANDS[brand];
   const version = wide ? 1 : 0;
   const { handler_type, name, header, volume } = MEDIA_OF_ENTRY[fourccAt(init.sampleEntry, 4)] ?? MEDIA[kind];
   // Durations are 0: only the fragments know (23000-19:2020 7.5.1).
   const duration = 0n;
   const sampleTable = container(STBL, [
-    box(STSD, { entry_count: 1 }, { children: [verbatim(sampleEntry)] }),
+    box(STSD, { entry_count: entries.length }, { children: entries.map(verbatim) }),
     box(STTS, { sample_count: NONE, sample_delta: NONE }),
     box(STSC, { first_chunk: NONE, samples_per_chunk: NONE, sample_description_index: NONE }),
     box(STSZ, { sample_size: 0, sample_count: 0, entry_size: NONE }),

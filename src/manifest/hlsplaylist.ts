@@ -7,7 +7,7 @@ import { carriedSets, carries, type ManifestParameters } from './common.ts';
 import { muxedAudio, withAudioTrack } from './hlsaudio.ts';
 import { dateText, quoted, tag } from './hlstags.ts';
 import { mediaParameters, HLS, rowOf, type HlsRow, type HlsVersion } from './hlsversions.ts';
-import { checkMuxedKey, keyTags, type HlsKeyTags } from './protection.ts';
+import { checkMuxedKey, keyTags, NO_KEY, type HlsKeyTags } from './protection.ts';
 import { ceilSeconds, longestSegment } from './rates.ts';
 import { segmentUrls } from './urls.ts';
 
@@ -22,7 +22,7 @@ export function writeMediaPlaylist(presentation: Presentation, set: SwitchingSet
   const own = row.muxed ? withAudioTrack(parameters, audio) : parameters;
   const url = segmentUrls(set.name, own);
   const { names, first } = set.timeline;
-  return playlist(isFile ? { ...row, suffix: WEBVTT_SUFFIX, map: false } : row, heard, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container) });
+  return playlist(isFile ? { ...row, suffix: WEBVTT_SUFFIX, map: false } : row, heard, names, own, set.name, { url, first, extra: [], keys: keyTags(track, row.container), clear: clearOf(track, track.cuts) });
 }
 
 const WEBVTT_SUFFIX = { segment: '.vtt', init: '' };
@@ -35,7 +35,9 @@ export function writeKeyFramePlaylist(presentation: Presentation, set: Switching
     throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: 'type=keyframes', expected: 'a video track, in HLS version 4 or CMAF', found: `${set.kind} in version ${version}` });
   }
   const { edges, first } = keyFramesOf(set, track);
-  return playlist(row, sets, edges, parameters, set.name, { url: segmentUrls(set.name, parameters, 'KeyFrames'), first, extra: ['#EXT-X-I-FRAMES-ONLY'], keys: keyTags(track, row.container) });
+  const { sync } = track.samples;
+  const samples = Array.from({ length: edges.length - 1 }, (_, i) => sync?.[first + i] ?? first + i);
+  return playlist(row, sets, edges, parameters, set.name, { url: segmentUrls(set.name, parameters, 'KeyFrames'), first, extra: ['#EXT-X-I-FRAMES-ONLY'], keys: keyTags(track, row.container), clear: clearOf(track, samples) });
 }
 
 /** Times of the listed segments' key frames in 10 MHz, floors like all names, then the end of the set; `first` counts the track's key frames before. */
@@ -47,6 +49,11 @@ export function keyFramesOf({ timeline }: SwitchingSet, { samples, timescale, cu
   for (let i = 0; i < count; i++) edges[i] = toHns(samples.base + BigInt(presentationTime(samples, samples.sync?.[first + i] ?? first + i)), timescale);
   edges[count] = timeline.names[timeline.names.length - 1];
   return { edges, first };
+}
+
+/** How many entries lie in a clear lead; `samples`: the first one of each entry. */
+function clearOf({ protection }: Track, samples: ArrayLike<number>): number {
+  return protection === undefined ? 0 : lowerBound(samples, protection.clearSamples);
 }
 
 /** What counts for the target duration: of the sound of muxed segments the one that is heard. */
@@ -65,9 +72,9 @@ function playableSets(presentation: Presentation, set: SwitchingSet, { codec }: 
 const KEY_FORMATS_VERSION = 5;
 
 /** `first`: entries of the unfiltered playlist before the first one here. */
-type Entries = { readonly url: (time: Ticks) => string; readonly first: number; readonly extra: readonly string[]; readonly keys: HlsKeyTags };
+type Entries = { readonly url: (time: Ticks) => string; readonly first: number; readonly extra: readonly string[]; readonly keys: HlsKeyTags; readonly clear: number };
 
-function playlist(row: HlsRow, sets: readonly SwitchingSet[], edges: BigInt64Array, parameters: ManifestParameters, name: string, { url, first, extra, keys }: Entries): string {
+function playlist(row: HlsRow, sets: readonly SwitchingSet[], edges: BigInt64Array, parameters: ManifestParameters, name: string, { url, first, extra, keys, clear }: Entries): string {
   const suffix = parameters.segmentSuffix === true ? row.suffix : { segment: '', init: '' };
   const lines = [
     '#EXTM3U',
@@ -80,11 +87,12 @@ function playlist(row: HlsRow, sets: readonly SwitchingSet[], edges: BigInt64Arr
     `#EXT-X-PROGRAM-DATE-TIME:${dateText(edges[0])}`,
     ...(keys.whole ? keys.lines : []),
     ...(row.map ? [tag('EXT-X-MAP', { URI: quoted(segmentUrls(name, parameters)('i') + suffix.init) })] : []),
-    ...(keys.whole ? [] : keys.lines),
+    ...(keys.whole ? [] : clear > 0 ? [NO_KEY] : keys.lines),
   ];
   let start = toMicroseconds(edges[0]);
   for (let i = 0; i + 1 < edges.length; i++) {
     const end = toMicroseconds(edges[i + 1]);
+    if (i === clear && clear > 0) lines.push(...keys.lines);
     lines.push(`#EXTINF:${secondsText(end - start, 1_000_000, 6)},${row.title}`, url(edges[i]) + suffix.segment);
     start = end;
   }

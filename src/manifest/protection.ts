@@ -35,6 +35,9 @@ function fromElement({ name, attributes, children, text }: Element): XmlElement 
 /** `whole`: initialization segments are encrypted too, so their EXT-X-MAP must follow the key (RFC 8216 4.3.2.5). */
 export type HlsKeyTags = { readonly whole: boolean; readonly lines: readonly string[] };
 
+/** EXT-X-KEY of entries in a clear lead. */
+export const NO_KEY = '#EXT-X-KEY:METHOD=NONE';
+
 /** The tags of a media playlist; `name` is EXT-X-SESSION-KEY in multivariant playlists. */
 export function keyTags({ protection }: Pick<Track, 'protection'>, container: 'fmp4' | 'ts', name: 'EXT-X-KEY' | 'EXT-X-SESSION-KEY' = 'EXT-X-KEY'): HlsKeyTags {
   if (protection === undefined) return { whole: false, lines: [] };

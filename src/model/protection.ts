@@ -30,4 +30,6 @@ export type TrackProtection = {
   /** First half of each sample's vector in `cenc` and `piff`, by sample form (media-rules 7.1). */
   readonly ivPrefixes: Readonly<Record<'stored' | 'cmaf', number>>;
   readonly systems: KeySystems;
+  /** Samples before this one are sent in the clear: those of the segments of a clear lead. */
+  readonly clearSamples: number;
 };

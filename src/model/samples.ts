@@ -120,7 +120,7 @@ export function isSync(table: SampleTable, index: number): boolean {
 }
 
 /** First position in an ascending array whose value is at least `value`. */
-export function lowerBound(values: Uint32Array | Float64Array, value: number): number {
+export function lowerBound(values: ArrayLike<number>, value: number): number {
   let low = 0;
   let high = values.length;
   while (low < high) {

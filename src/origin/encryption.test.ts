@@ -133,7 +133,7 @@ describe('keys', () => {
 
 describe('a request', () => {
   const ask = async (policy: StreamingPolicy, resource: string, ...keys: readonly Key[]): ReturnType<typeof handle> => {
-    const schemes = { ams: ['cbc', 'cenc'], beyond: [] } as const;
+    const schemes = { ams: ['cbc', 'cenc'], beyond: [], clearLead: true } as const;
     const { deps } = makeWorld();
     const formats = deps.formats.map((format) => ({ ...format, schemes }));
     const reply = await handle({ method: 'GET', path: `/one/ignite.ism/${resource}`, headers: {}, id: 'r' }, { ...deps, formats, catalog: { resolve: () => Promise.resolve(publish(policy, ...keys)) } });

@@ -5,7 +5,7 @@ import type { Presentation, Track } from '../model/presentation.ts';
 import type { KeySystems, Scheme } from '../model/protection.ts';
 import { decideEncryption } from '../policy/decide.ts';
 import type { StreamingLocator } from '../policy/locators.ts';
-import type { EncryptionScheme, Protocol, StreamingPolicy } from '../policy/streaming.ts';
+import { clearLeadSeconds, type EncryptionScheme, type Protocol, type StreamingPolicy } from '../policy/streaming.ts';
 import type { ContentKey } from '../protection/contentkey.ts';
 import { formatGuid, parseGuid } from '../protection/guid.ts';
 import { protectPresentation } from '../protection/protect.ts';
@@ -42,7 +42,8 @@ export function chooseEncryption({ encryption }: Pick<StreamRequest, 'encryption
   if (scheme === null) return null;
   const form = encryption === PIFF ? 'piff' : FORMS[scheme];
   const allowed = [...(schemes?.ams ?? []), ...(policy.beyondAms === true ? (schemes?.beyond ?? []) : [])];
-  if (allowed.includes(form)) return { scheme, form };
+  if (allowed.includes(form) && (schemes?.clearLead === true || clearLeadSeconds(policy, scheme) === 0)) return { scheme, form };
+  if (allowed.includes(form)) throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: title, expected: 'a policy without clearLeadSeconds', found: `${clearLeadSeconds(policy, scheme)} s of ${policy.name}` });
   throw new IsomerError('MPE_ENCRYPTION_NOT_SUPPORTED', { what: title, expected: allowed.join(', ') || 'delivery in the clear', found: form });
 }
 
@@ -79,13 +80,14 @@ function protectAll(presentation: Presentation, locator: StreamingLocator | null
   const protectedOne = protectPresentation(presentation, {
     scheme: form,
     systems,
+    clearLeadSeconds: clearLeadSeconds(policy, scheme),
     keyOf(set, track) {
       const label = keyLabel(policy, scheme, set.name, track);
       return label === undefined ? null : open(label);
     },
   });
   const ids = protectedOne.switchingSets.map(({ name, tracks }) => [name, tracks.map(({ bitrate, protection }) => [bitrate, protection === undefined ? null : formatGuid(protection.keyId)])]);
-  return { presentation: protectedOne, tag: JSON.stringify([policy.name, form, systems, ids]) };
+  return { presentation: protectedOne, tag: JSON.stringify([policy.name, form, systems, ids, clearLeadSeconds(policy, scheme)]) };
 }
 
 type Selections = NonNullable<NonNullable<StreamingPolicy[EncryptionScheme]>['clearTracks']>;

@@ -111,6 +111,8 @@ describe('isomer.json', () => {
     [{ streamingPolicies: [{ name: 'p', properties: { defaultContentKeyPolicyName: 'q' } }] }, 'streamingPolicies[0].properties; expected names of contentKeyPolicies; q is none'],
     [{ streamingPolicies: [{ name: 'p', properties: { noEncryption: { enabledProtocols: { hls: true } } } }] }, 'streamingPolicies[0].properties.noEncryption.enabledProtocols.download'],
     [{ streamingPolicies: [{ name: 'p', properties: { envelopeEncryption: { customKeyAcquisitionUrlTemplate: 'https://k/{Kid}' } } }] }, 'streamingPolicies[0].properties.envelopeEncryption.customKeyAcquisitionUrlTemplate; expected a URL in which only {ContentKeyId}'],
+    [{ streamingPolicies: [{ name: 'p', properties: { commonEncryptionCenc: { clearLeadSeconds: 6 } } }] }, 'streamingPolicies[0].properties.beyondAms; expected true, where there are clearLeadSeconds'],
+    [{ streamingPolicies: [{ name: 'p', properties: { beyondAms: true, commonEncryptionCenc: { clearLeadSeconds: 0 } } }] }, 'streamingPolicies[0].properties.commonEncryptionCenc.clearLeadSeconds'],
     [{ streamingPolicies: [{ name: 'a.b', properties: {} }] }, 'streamingPolicies[0].name; expected a name without <'],
     [{ streamingPolicies: Array.from({ length: 101 }, (_, i) => ({ name: `p${i}`, properties: {} })) }, 'isomer.json: streamingPolicies; expected'],
     [{ accountFilters: Array.from({ length: 101 }, (_, i) => ({ name: `f${i}`, properties: {} })) }, 'isomer.json: accountFilters; expected at most 100 filters'],

@@ -24,15 +24,20 @@ const ClearKeys = z.strictObject({ customKeysAcquisitionUrlTemplate: Template })
 
 const common = { enabledProtocols: EnabledProtocols.nullish(), clearTracks: TrackSelections.nullish(), contentKeys: ContentKeys.nullish() };
 
+/** Ours: whole segments from the beginning that stay in the clear, until so many seconds are over. */
+const ClearLead = z.number().int().min(1).max(3600).nullish();
+
 const NoEncryption = z.strictObject({ enabledProtocols: EnabledProtocols.nullish() });
 const EnvelopeEncryption = z.strictObject({ ...common, customKeyAcquisitionUrlTemplate: Template });
 const CommonEncryptionCenc = z.strictObject({
   ...common,
+  clearLeadSeconds: ClearLead,
   drm: z.strictObject({ playReady: PlayReady.nullish(), widevine: AcquisitionUrl.nullish() }).nullish(),
   clearKeyEncryptionConfiguration: ClearKeys.nullish(),
 });
 const CommonEncryptionCbcs = z.strictObject({
   ...common,
+  clearLeadSeconds: ClearLead,
   drm: z.strictObject({ fairPlay: FairPlay.nullish(), playReady: PlayReady.nullish(), widevine: AcquisitionUrl.nullish() }).nullish(),
   clearKeyEncryptionConfiguration: ClearKeys.nullish(),
 });
@@ -46,7 +51,11 @@ const StreamingPolicyProperties = z.strictObject({
   envelopeEncryption: EnvelopeEncryption.nullish(),
   commonEncryptionCenc: CommonEncryptionCenc.nullish(),
   commonEncryptionCbcs: CommonEncryptionCbcs.nullish(),
-});
+}).refine((policy) => policy.beyondAms === true || clearLeadOf(policy.commonEncryptionCenc) + clearLeadOf(policy.commonEncryptionCbcs) === 0, { path: ['beyondAms'], message: 'true, where there are clearLeadSeconds' });
+
+function clearLeadOf(scheme: { readonly clearLeadSeconds?: number | null | undefined } | null | undefined): number {
+  return scheme?.clearLeadSeconds ?? 0;
+}
 
 export const StreamingPolicyResource = resource(Name, StreamingPolicyProperties);
 
@@ -55,6 +64,11 @@ export type Protocol = keyof z.output<typeof EnabledProtocols>;
 
 export const ENCRYPTION_SCHEMES = ['envelopeEncryption', 'commonEncryptionCenc', 'commonEncryptionCbcs'] as const;
 export type EncryptionScheme = (typeof ENCRYPTION_SCHEMES)[number];
+
+/** Seconds that samples under a scheme stay in the clear. */
+export function clearLeadSeconds(policy: StreamingPolicy, scheme: EncryptionScheme): number {
+  return scheme === 'envelopeEncryption' ? 0 : clearLeadOf(policy[scheme]);
+}
 
 /** Labels of the content keys that a policy wants of its locators. */
 export function keyLabels(policy: StreamingPolicy): readonly string[] {

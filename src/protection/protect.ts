@@ -12,6 +12,8 @@ export type ProtectionPolicy = {
   readonly systems: KeySystems;
   /** The constant vector of `cbc` and `cbcs`; without one it is derived from the key's identifier. */
   readonly iv?: Uint8Array;
+  /** Segments that begin before this many seconds from the track's beginning are left in the clear; not in envelopes. */
+  readonly clearLeadSeconds?: number;
 };
 
 const IV_BYTES = 16;
@@ -47,8 +49,16 @@ function protectTrack({ asset, version }: Presentation, set: SwitchingSet, track
   }
   const iv = policy.iv ?? derivedIv(key.id);
   if (iv.length !== IV_BYTES) throw new IsomerError('ISOMER_KEY_INVALID', { what: 'initialization vector', expected: `${IV_BYTES} bytes`, found: String(iv.length) });
-  const protection: TrackProtection = { scheme: policy.scheme, keyId: key.id, key, iv, ivPrefixes, systems: policy.systems };
+  const protection: TrackProtection = { scheme: policy.scheme, keyId: key.id, key, iv, ivPrefixes, systems: policy.systems, clearSamples: clearSamples(set, track, policy.clearLeadSeconds ?? 0) };
   return { ...track, protection };
+}
+
+/** Whole segments: the one in which the lead ends is clear to its end. Audio and video are cut at other times, so each has its own count. */
+function clearSamples({ timeline: { boundaries, timescale } }: SwitchingSet, { cuts }: Track, seconds: number): number {
+  const end = boundaries[0] + BigInt(seconds) * BigInt(timescale);
+  let segment = 0;
+  while (segment < cuts.length - 1 && boundaries[segment] < end) segment++;
+  return segment === 0 ? 0 : cuts[segment];
 }
 
 /** The same in every answer, and no secret. */

@@ -35,7 +35,7 @@ const ALL: KeySystems = {
   envelope: { keyUrl: templates.envelope },
   alternativeMediaId: 'm 1',
 };
-const protection = (scheme: TrackProtection['scheme'], systems: KeySystems = ALL): TrackProtection => ({ scheme, keyId: ID, key: KEY, iv: Uint8Array.from({ length: 16 }, (_, i) => i), ivPrefixes: { stored: 1, cmaf: 2 }, systems });
+const protection = (scheme: TrackProtection['scheme'], systems: KeySystems = ALL): TrackProtection => ({ scheme, keyId: ID, key: KEY, iv: Uint8Array.from({ length: 16 }, (_, i) => i), ivPrefixes: { stored: 1, cmaf: 2 }, clearSamples: 0, systems });
 const GUID = '6f651ae1-dbe4-4434-bcb4-690d1564c41c';
 
 describe('pssh', () => {
