@@ -1,8 +1,7 @@
 /** One cell of the plan: its task for the page, and the verdict on what comes back. */
 import type { Cell } from './plan.ts';
 import { starvation, thinness } from './doubt.ts';
-import { judge, limitsOf } from './judge.ts';
-import { COUNTER_MODULUS } from './marks.ts';
+import { isRight, judge, limitsOf } from './judge.ts';
 import type { Observation, Recording, Task, TaskResult, Verdict } from './model.ts';
 
 export type Judged = { readonly observation: Observation; readonly verdict: Verdict };
@@ -31,7 +30,7 @@ export function judgeCell({ target: { content }, template, browser }: Cell, told
   const { observation, verdict } = judge(result.recording, result.seeks, content.truth, limits, template.tolerates);
   const undone = template.fault === null ? result.acts.filter(({ ok }) => !ok).map(({ step, text }) => `${step}: ${text}`) : [];
   const unmet = [...undone, ...template.demands({ result, observation, content })];
-  const astray = result.seeks.filter(({ frame, counter }) => counter !== frame % COUNTER_MODULUS).map(({ frame, counter }) => `picture ${frame} was sought and ${counter ?? 'none'} shown`);
+  const astray = result.seeks.filter((seek) => !isRight(seek, limits)).map(({ frame, counter }) => `picture ${frame} was sought and ${counter ?? 'none'} shown`);
   const reasons = [...verdict.reasons, ...astray, ...unmet];
   if (verdict.outcome !== 'fail' && unmet.length === 0) {
     if (spoiled === 0) return { observation, verdict: { outcome: 'unclear', reasons: ['the fault did not take place: the player asked around the proxy'], maybeSlow: false } };

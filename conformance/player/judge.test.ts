@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { judge, limitsOf } from './judge.ts';
+import { isRight, judge, limitsOf } from './judge.ts';
 import { readMark, STRIP_HEIGHT, STRIP_WIDTH } from './marks.ts';
 import type { FrameReading, Recording, ReplayTruth, SoundReading } from './model.ts';
 import { loudestTone, tonePower } from './tones.ts';
@@ -230,4 +230,11 @@ describe('tones', () => {
     expect(loudestTone(sine([1000, 0.001]), SAMPLE_RATE, TONES)).toBeNull();
     expect(loudestTone(sine([1000, 0.2], [1500, 0.2]), SAMPLE_RATE, TONES)).toBeNull();
   });
+});
+
+test('a seek shows the picture that was sought; WebKitGTK may miss by one, also where the counter turns', () => {
+  const seek = (frame: number, counter: number | null) => ({ frame, counter, rendition: 1 });
+  const right = (browser: 'chromium' | 'webkitgtk') => [seek(10, 10), seek(10, 11), seek(10, 12), seek(4096, 4095), seek(10, null)].map((each) => isRight(each, limitsOf(browser, 3)));
+  expect(right('chromium')).toEqual([true, false, false, false, false]);
+  expect(right('webkitgtk')).toEqual([true, true, false, true, false]);
 });

@@ -16,6 +16,7 @@ export function limitsOf(browser: BrowserName | 'device', seconds: number): Limi
     seconds,
     frameShare: THRESHOLDS.frameShare.value,
     pixelLag: pixelLagOf(browser),
+    seekSlack: browser === 'webkitgtk' ? THRESHOLDS.seekSlack.value : 0,
     raceShare: THRESHOLDS.raceShare.value,
     offsetSpread: THRESHOLDS.offsetSpread.value,
     offsetLimit: THRESHOLDS.offsetLimit.value,
@@ -86,10 +87,16 @@ function observe(recording: Recording, seeks: readonly SeekReading[], truth: Rep
     startup: recording.startup,
     stalls: countStalls(recording),
     errors: recording.events.filter((event) => event.fatal).map((event) => event.text),
-    seeks: { asked: seeks.length, right: seeks.filter((seek) => seek.counter === seek.frame % COUNTER_MODULUS).length },
+    seeks: { asked: seeks.length, right: seeks.filter((seek) => isRight(seek, limits)).length },
     clockMoved: recording.clockEnd - recording.clockStart,
     unread: Math.max(0, recording.presented - distinct.length) + recording.dropped,
   };
+}
+
+export function isRight({ frame, counter }: SeekReading, { seekSlack }: Pick<Limits, 'seekSlack'>): boolean {
+  if (counter === null) return false;
+  const off = Math.abs(counter - (frame % COUNTER_MODULUS));
+  return Math.min(off, COUNTER_MODULUS - off) <= seekSlack;
 }
 
 function judgePlayer(seen: Observation, limits: Limits): Reason[] {

@@ -4,7 +4,7 @@ import { evidenceSchema } from '../../spec/replay.ts';
 
 export type ManifestFormat = 'dash' | 'hls' | 'smooth';
 export type PlayerName = 'hls.js' | 'dash.js' | 'shaka' | 'shaka-4' | 'rx-player' | 'video.js' | 'native';
-export type BrowserName = 'chromium' | 'firefox';
+export type BrowserName = 'chromium' | 'firefox' | 'webkitgtk';
 
 /** What the content is, as far as a player can show it. Comes from the corpus, never from what was served. */
 export type ReplayTruth = {
@@ -119,6 +119,8 @@ export type Limits = {
   readonly frameShare: number;
   /** Frames by which the pixels of a reading may trail the time that came with it. */
   readonly pixelLag: number;
+  /** Pictures by which a seek may miss. */
+  readonly seekSlack: number;
   /** Largest share of readings that may be one frame off because the picture changed between callback and reading. */
   readonly raceShare: number;
   /** Most frames between the smallest and the largest (shown time − due time). */

@@ -86,6 +86,21 @@ describe('the plan', () => {
     expect(cells.some(({ format, cannot }) => format.id === 'hls-cmaf' && cannot === null)).toBe(true);
   });
 
+  test('does without a browser that is not there, and says why', () => {
+    const own = new Map<BrowserName, Probe>([['chromium', probe({ mediaSource: { ...probe().mediaSource, 'audio/mp4; codecs="ec-3"': false } })]]);
+    const dolby = content('dolby', { tracks: [picture(1), sound('eng', 5000, 'ec-3')], sampleEntries: ['avc1', 'ec-3'] });
+    const both = content('both', { tracks: [picture(1), sound('eng', 5000), sound('eng', 8000, 'ec-3')], sampleEntries: ['avc1', 'ec-3', 'mp4a'], qualities: [1], languages: [], mostPixels: 1 });
+    const common = { targets: targets(content('a'), dolby, both), players: PLAYERS, tier: 'ci' } as const;
+    const webkit = (cells: ReturnType<typeof planReplays>) => cells.filter(({ browser }) => browser === 'webkitgtk');
+    const missing = webkit(planReplays({ ...common, probes: own, absent: new Map([['webkitgtk', 'not here; install it']]) }));
+    expect(missing.length).toBeGreaterThan(5);
+    expect(new Set(missing.map(({ cannot }) => cannot))).toEqual(new Set(['not here; install it']));
+    const there = webkit(planReplays({ ...common, probes: new Map([...own, ['webkitgtk', probe({ native: { 'application/vnd.apple.mpegurl': 'maybe', 'application/dash+xml': 'maybe' } })]]) }));
+    expect(new Set(there.map(({ player, template }) => `${player.name} ${template.id}`))).toEqual(new Set(['native sequential']));
+    // Where Dolby is all there is, it is what is heard.
+    expect(there.filter(({ target }) => target.content.sampleEntries.includes('ec-3')).map(({ target }) => target.content.asset)).toEqual(['dolby']);
+  });
+
   test('of a short run has every codec once, where somebody can play it, and once with the reason where nobody can', () => {
     const hevc = content('hevc', { tracks: [picture(1, 'hvc1.1.6.L60.90'), sound('eng', 5000)], sampleEntries: ['hvc1', 'mp4a'], mostPixels: 1e6 });
     const dts = content('dts', { tracks: [picture(1), sound('eng', 5000, 'dtsc')], sampleEntries: ['avc1', 'dtsc'], mostPixels: 1e6 });

@@ -3,7 +3,7 @@ import type { FormatId } from '../../spec/requirement.ts';
 import { formatRow, type FormatRow } from '../outputs.ts';
 import type { Content } from './content.ts';
 import type { BrowserName } from './model.ts';
-import { playableIn, type PlayerRow } from './players.ts';
+import { kindsIn, playableIn, type PlayerRow } from './players.ts';
 import type { Probe } from './probe.ts';
 import { TEMPLATES, type Template } from './templates.ts';
 
@@ -35,12 +35,24 @@ export type PlanInput = {
   readonly probes: ReadonlyMap<BrowserName, Probe>;
   readonly templates?: readonly string[];
   readonly tier: 'ci' | 'full';
+  /** Browsers that a run does without, and why they are not there. */
+  readonly absent?: ReadonlyMap<BrowserName, string>;
 };
+
+/** Browsers that decode what the others do not: they play by themselves. Players that feed their MediaSource stall on anyone's streams. */
+const SUPPLEMENTS: readonly BrowserName[] = ['webkitgtk'];
+/** Says yes to everything: whoever is not there could have been asked for all of it. */
+const UNASKED: Probe = { userAgent: '', mediaSource: {}, native: { 'application/vnd.apple.mpegurl': 'maybe', 'application/dash+xml': 'maybe' }, frameCallback: true, encryptedMedia: false };
 
 /** The browser in which every template is tried; the others play. */
 const MAIN: BrowserName = 'chromium';
 
-export function planReplays({ targets, players, probes, templates, tier }: PlanInput): readonly Cell[] {
+export function planReplays({ absent = new Map(), probes: found, ...input }: PlanInput): readonly Cell[] {
+  const probes = new Map([...found, ...[...absent.keys()].map((name) => [name, UNASKED] as const)]);
+  return plan({ ...input, probes }).map((cell) => (absent.has(cell.browser) && cell.cannot === null ? { ...cell, cannot: absent.get(cell.browser) ?? null } : cell));
+}
+
+function plan({ targets, players, probes, templates, tier }: Omit<PlanInput, 'absent'>): readonly Cell[] {
   const chosen = TEMPLATES.filter(({ id }) => templates === undefined || templates.includes(id));
   const main = probes.has(MAIN) ? MAIN : [...probes.keys()].at(0);
   const cells: Cell[] = [];
@@ -48,7 +60,9 @@ export function planReplays({ targets, players, probes, templates, tier }: PlanI
     for (const template of chosen) {
       for (const player of players) {
         const wide = template.breadth === 'always';
-        const kinds = tier === 'full' || wide ? player.kinds : (player.sampled ?? player.kinds);
+        if (SUPPLEMENTS.includes(browser) && !(wide && player.name === 'native')) continue;
+        const able = kindsIn(player, probe);
+        const kinds = tier === 'full' || wide ? able : able.filter((kind) => player.sampled?.includes(kind) !== false);
         const legal = targets.filter(({ format }) => kinds.includes(formatRow(format).kind));
         if (tier === 'ci' && !wide && browser !== main) continue;
         const own = tier === 'full' && wide ? legal : canonical(legal, template, player);
@@ -78,11 +92,17 @@ function codecCells(planned: readonly Cell[], templates: readonly Template[], { 
   const added: Cell[] = [];
   const plays = ({ template: own, cannot, target: { content } }: Cell, entry: string): boolean => own === template && cannot === null && content.sampleEntries.includes(entry);
   for (const entry of [...new Set(targets.flatMap(({ content }) => content.sampleEntries))].toSorted()) {
-    if ([...planned, ...added].some((cell) => plays(cell, entry))) continue;
+    // Beside another codec of its kind it need not be what is heard.
+    const alone = ({ target: { content } }: Cell): boolean => {
+      const kind = content.tracks.find(({ codec }) => codec.split('.')[0] === entry)?.kind;
+      return content.tracks.every((track) => track.kind !== kind || track.codec.split('.')[0] === entry);
+    };
+    if ([...planned, ...added].some((cell) => plays(cell, entry) && alone(cell))) continue;
     const having = targets.filter(({ content }) => content.sampleEntries.includes(entry));
-    const possible = having.flatMap((target) => [...probes].flatMap(([browser, probe]) => players.filter(({ kinds }) => kinds.includes(formatRow(target.format).kind)).map((player) => cellOf(target, player, browser, probe, template))));
-    const rank = (cell: Cell): number => (plays(cell, entry) ? 0 : cell.cannot !== null ? 1 : 2);
-    const fresh = possible.filter(({ id }) => ![...planned, ...added].some((cell) => cell.id === id)).toSorted((x, y) => rank(x) - rank(y) || x.target.content.mostPixels - y.target.content.mostPixels || (x.id < y.id ? -1 : 1));
+    const possible = having.flatMap((target) => [...probes].flatMap(([browser, probe]) => players.filter((player) => (!SUPPLEMENTS.includes(browser) || player.name === 'native') && kindsIn(player, probe).includes(formatRow(target.format).kind)).map((player) => cellOf(target, player, browser, probe, template))));
+    const rank = (cell: Cell): number => (plays(cell, entry) ? (alone(cell) ? 0 : 1) : cell.cannot !== null ? 2 : 3);
+    const there = [...planned, ...added];
+    const fresh = possible.filter((cell) => !there.some(({ id }) => cell.id === id) && (rank(cell) === 0 || !there.some((own) => plays(own, entry)))).toSorted((x, y) => rank(x) - rank(y) || x.target.content.mostPixels - y.target.content.mostPixels || (x.id < y.id ? -1 : 1));
     if (fresh.length > 0) added.push(fresh[0]);
   }
   return added;

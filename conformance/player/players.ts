@@ -28,7 +28,7 @@ export const PLAYERS: readonly PlayerRow[] = [
   row('rx-player', ['dash', 'smooth'], { sampled: ['smooth'] }),
   // A choice takes effect behind what is buffered (30 s), which is behind the end of the corpus' assets.
   row('video.js', ['hls', 'dash'], { choosesQuality: false, choosesAudio: false }),
-  row('native', ['hls'], { choosesQuality: false, choosesAudio: false }),
+  row('native', ['hls', 'dash'], { choosesQuality: false, choosesAudio: false }),
 ];
 
 /** RFC 6381 string → the question that was put to the browser. */
@@ -46,6 +46,14 @@ const PROBED: readonly (readonly [codec: RegExp, type: string])[] = [
 
 const NATIVE_TYPES: Readonly<Record<ManifestFormat, string>> = { hls: 'application/vnd.apple.mpegurl', dash: 'application/dash+xml', smooth: 'application/vnd.ms-sstr+xml' };
 
+/** What a browser's own player decodes without saying so when it is asked (WebKitGTK hands everything to GStreamer). */
+const UNTOLD: Readonly<Partial<Record<BrowserName, RegExp>>> = { webkitgtk: /^dts[ch]/ };
+
+/** That a browser has no player of its own for DASH is said nowhere: but for WebKitGTK none ever had. */
+export function kindsIn(player: PlayerRow, probe: Probe): readonly ManifestFormat[] {
+  return player.name === 'native' ? player.kinds.filter((kind) => kind === 'hls' || (probe.native[NATIVE_TYPES[kind]] ?? '') !== '') : player.kinds;
+}
+
 /** What of a content a player can be asked for in a browser; `leftOut`: codecs that are served and not decoded there. */
 export type Playable = { readonly cannot: string } | { readonly content: Content; readonly leftOut: readonly string[] };
 
@@ -54,7 +62,8 @@ export function playableIn(player: PlayerRow, format: FormatRow, content: Conten
   const type = NATIVE_TYPES[format.kind];
   if (player.name === 'native' && (probe.native[type] ?? '') === '') return { cannot: `${browser} says that it does not play ${type} by itself` };
   const served = servedTracks(content.tracks, format);
-  const kept = served.filter(({ codec }) => refusedType(codec, probe) === null);
+  const untold = player.name === 'native' ? UNTOLD[browser] : undefined;
+  const kept = served.filter(({ codec }) => untold?.test(codec) === true || refusedType(codec, probe) === null);
   for (const kind of ['video', 'audio']) {
     const missing = served.find((track) => track.kind === kind);
     if (missing !== undefined && !kept.some((track) => track.kind === kind)) return { cannot: `${browser} says that it does not decode ${refusedType(missing.codec, probe)}` };

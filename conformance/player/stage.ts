@@ -70,16 +70,23 @@ async function replayInBrowsers(input: ReplayInput, targets: readonly PlanTarget
   const stage = await openStage(modules.length === 0 ? {} : { module: resolve(modules[0]) });
   const found = new Map<BrowserName, { readonly probe: Probe; readonly version: string }>();
   try {
-    const { BROWSERS } = await launcher();
-    for (const name of chosenFrom(BROWSERS, input.browsers, 'browser')) {
+    const { BROWSERS, OPTIONAL_BROWSERS } = await launcher();
+    const absent = new Map<BrowserName, string>();
+    for (const name of chosenFrom([...BROWSERS, ...OPTIONAL_BROWSERS], input.browsers, 'browser')) {
       const driver = await open(name).catch((error: unknown) => {
         if (input.browsers !== undefined) throw new SuiteFault('usage', messageOf(error), { cause: error });
-        note(`${messageOf(error)}: its replays stay untested`);
+        if (OPTIONAL_BROWSERS.includes(name)) absent.set(name, messageOf(error));
+        note(`${messageOf(error)}: its replays stay ${absent.has(name) ? 'inapplicable' : 'untested'}`);
         return null;
       });
       if (driver === null) continue;
       try {
         found.set(name, { probe: await probeBrowser(driver, stage), version: await driver.version() });
+      } catch (error) {
+        // One that is not needed and does not start here fails no run.
+        if (!OPTIONAL_BROWSERS.includes(name)) throw error;
+        absent.set(name, messageOf(error));
+        note(`${messageOf(error)}: its replays stay inapplicable`);
       } finally {
         await driver.close();
       }
@@ -87,7 +94,7 @@ async function replayInBrowsers(input: ReplayInput, targets: readonly PlanTarget
     if (found.size === 0) throw new SuiteFault('harness', 'there is no browser on this machine');
     const players = await playersOf(input.players, stage, [...found.keys()][0]);
     const probes = new Map([...found].map(([name, { probe }]) => [name, probe] as const));
-    const cells = planReplays({ targets, players, probes, tier: input.tier, ...(input.templates === undefined ? {} : { templates: chosenFrom(TEMPLATES.map(({ id }) => id), input.templates, 'template') }) });
+    const cells = planReplays({ targets, players, probes, absent, tier: input.tier, ...(input.templates === undefined ? {} : { templates: chosenFrom(TEMPLATES.map(({ id }) => id), input.templates, 'template') }) });
     if (cells.length === 0) throw new SuiteFault('usage', 'none of these players plays any of these outputs');
     note(`${cells.filter(({ cannot }) => cannot === null).length} replays, ${cells.filter(({ cannot }) => cannot !== null).length} inapplicable`);
     const played = await runPlan(cells, { stage, open, cores: availableParallelism(), progress: note, ...(input.maxFailures === undefined ? {} : { maxFailures: input.maxFailures }) });

@@ -9,6 +9,7 @@ export const THRESHOLDS = {
   raceShare: { value: 0.03, unit: 'of the readings', reason: 'the picture may change between a frame callback and the reading' },
   offsetSpread: { value: 0.25, unit: 'frames', reason: 'browsers round times to microseconds or to a 90 kHz clock; a step of the timeline is a frame or more' },
   offsetLimit: { value: 2.6, unit: 'frames', reason: 'players rebase on the reordering delay, or on the earlier of audio and video' },
+  seekSlack: { value: 1, unit: 'pictures', reason: 'WebKitGTK alone: it shows streams with reordered pictures one picture late and seeks by times that are not, so a seek next to a cut lands behind it' },
   toneShare: { value: 0.95, unit: 'of the tones', reason: 'a window of 43 ms and one picture make the edges of a second uncertain' },
   syncBias: { value: 20, unit: 'ms', reason: 'sound is read every 40 ms, so a change of tone is noticed half of that late' },
   syncLimit: { value: 80, unit: 'ms', reason: 'half of what the ear takes for late, and twice the error of the measurement' },

@@ -1,6 +1,7 @@
 /** Where the browsers are. Nothing is downloaded: a machine without one gets told which variable to set. */
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
 import type { BrowserName } from '../model.ts';
 
 const PLACES: Readonly<Record<BrowserName, { readonly variable: string; readonly paths: readonly string[] }>> = {
@@ -18,6 +19,10 @@ const PLACES: Readonly<Record<BrowserName, { readonly variable: string; readonly
     variable: 'ISOMER_FIREFOX',
     paths: ['/usr/bin/firefox-esr', '/usr/bin/firefox', '/opt/firefox/firefox', '/Applications/Firefox.app/Contents/MacOS/firefox'],
   },
+  webkitgtk: {
+    variable: 'ISOMER_WEBKITGTK',
+    paths: ['x86_64-linux-gnu', 'aarch64-linux-gnu'].flatMap((machine) => ['4.1', '6.0', '4.0'].map((api) => `/usr/lib/${machine}/webkit${api === '6.0' ? '' : '2'}gtk-${api}/MiniBrowser`)),
+  },
 };
 
 export type Located = { readonly path: string } | { readonly missing: string };
@@ -30,6 +35,12 @@ export async function locateBrowser(name: BrowserName, environment: NodeJS.Proce
   }
   for (const path of paths) if (await runs(path)) return { path };
   return { missing: `no ${name} found; set ${variable} to its program` };
+}
+
+/** A program on the path, null where there is none of the name. */
+export async function findProgram(name: string, { PATH = '' }: NodeJS.ProcessEnv = process.env): Promise<string | null> {
+  for (const folder of PATH.split(delimiter)) if (folder !== '' && (await runs(join(folder, name)))) return join(folder, name);
+  return null;
 }
 
 async function runs(path: string): Promise<boolean> {

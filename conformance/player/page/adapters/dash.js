@@ -6,6 +6,8 @@ export async function createAdapter(video, report) {
   await loadScript('dash.mss.min.js');
   const { dashjs } = globalThis;
   const player = dashjs.MediaPlayer().create();
+  // Left alone it starts with the language of the highest bitrate, which is chance where bitrates are measured.
+  player.updateSettings({ streaming: { selectionModeForInitialTrack: 'firstTrack' } });
   const initialized = signal();
   player.on('streamInitialized', initialized.fulfil);
   player.on('error', (event) => {
