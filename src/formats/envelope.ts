@@ -63,10 +63,7 @@ function* sealWindows(windows: Iterable<SegmentWindow>, { key, iv }: TrackProtec
     yield {
       ...window,
       make(buffer) {
-        const sealed = envelope.update(window.make(buffer));
-        if (sealed.length > buffer.length) return sealed;
-        buffer.set(sealed);
-        return buffer.subarray(0, sealed.length);
+        return envelope.update(window.make(buffer), buffer);
       },
     };
   }

@@ -37,8 +37,7 @@ export function cbcsCipher(sizes: Uint32Array, map: SubsampleMap | null, key: Ui
       for (let done = 0; done < length; done += turns * stride) {
         const blocks = gather(bytes, at + done, Math.min(length - done, turns * stride), run, stride);
         if (blocks === 0) continue;
-        const encrypted = cipher(gathered.subarray(0, blocks * BLOCK_BYTES), offset + done === 0);
-        gathered.set(encrypted);
+        cipher(gathered.subarray(0, blocks * BLOCK_BYTES), offset + done === 0);
         scatter(bytes, at + done, blocks, run, stride);
       }
     });

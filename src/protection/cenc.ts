@@ -5,6 +5,7 @@
  */
 import { createCipheriv } from 'node:crypto';
 import { allocate, counterBlocks, xorBytes } from '../kernels/kernels.ts';
+import { encipherInto } from './encipher.ts';
 import { partsWithin, protectedRanges, type PayloadCipher } from './protected.ts';
 import { BLOCK_BYTES, type SubsampleMap } from './subsamples.ts';
 
@@ -45,7 +46,7 @@ export function cencCipher(sizes: Uint32Array, map: SubsampleMap | null, key: Ui
     let blocks = 0;
     const flush = (): void => {
       if (blocks === 0) return;
-      keystream.set(cipher.update(counters.subarray(0, blocks * BLOCK_BYTES)));
+      encipherInto(cipher, counters.subarray(0, blocks * BLOCK_BYTES), keystream);
       for (let i = 0; i < waiting.length; i += 3) xorBytes(bytes, waiting[i], keystream, waiting[i + 2] * BLOCK_BYTES, waiting[i + 1]);
       waiting.length = 0;
       blocks = 0;

@@ -14,13 +14,33 @@ describe('envelope', () => {
       fc.property(fc.array(fc.uint8Array({ maxLength: 70 }), { maxLength: 8 }), (pieces) => {
         const whole = Buffer.concat(pieces);
         const envelope = openEnvelope(KEY, IV);
-        const sealed = Buffer.concat([...pieces.map((piece) => envelope.update(piece)), envelope.final()]);
+        // Each piece in a buffer that holds it somewhere, as windows do, and some bytes more or fewer than come out.
+        const parts = pieces.map((piece, i) => {
+          const window = new Uint8Array(piece.length + (i % 3) * 9);
+          const at = window.length - piece.length;
+          window.set(piece, at);
+          return Buffer.from(envelope.update(window.subarray(at), window));
+        });
+        const sealed = Buffer.concat([...parts, envelope.final()]);
         expect(sealed.length).toBe(envelopeBytes(whole.length));
         expect(hex(sealed)).toBe(hex(sealWhole(whole, KEY, IV)));
         const decipher = createDecipheriv('aes-128-cbc', KEY, IV);
         expect(hex(Buffer.concat([decipher.update(sealed), decipher.final()]))).toBe(hex(whole));
       }),
     );
+  });
+
+  it('enciphers large pieces where they are', () => {
+    const whole = Buffer.from(Uint8Array.from({ length: 600_003 }, (_, i) => (i * 7 + (i >> 9)) & 255));
+    const envelope = openEnvelope(KEY, IV);
+    const parts: Buffer[] = [];
+    for (let at = 0; at < whole.length; at += 256_001) {
+      const window = Uint8Array.from(whole.subarray(at, at + 256_001));
+      const sealed = envelope.update(window, window);
+      if (sealed.length <= window.length) expect(sealed.buffer).toBe(window.buffer);
+      parts.push(Buffer.from(sealed));
+    }
+    expect(Buffer.concat([...parts, envelope.final()]).equals(sealWhole(whole, KEY, IV))).toBe(true);
   });
 
   it('is what openssl decrypts', () => {

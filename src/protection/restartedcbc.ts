@@ -1,8 +1,9 @@
 /** AES-CBC that begins each message with the same initialization vector, with one cipher for all of them. */
 import { createCipheriv } from 'node:crypto';
+import { encipherInto } from './encipher.ts';
 import { BLOCK_BYTES } from './subsamples.ts';
 
-/** `blocks` are whole ones; the first of them is overwritten. Not `isStart`: the message before goes on. */
+/** `blocks` are whole ones, enciphered where they are and given back. Not `isStart`: the message before goes on. */
 export type RestartedCbc = (blocks: Uint8Array, isStart?: boolean) => Uint8Array;
 
 /**
@@ -15,8 +16,8 @@ export function restartedCbc(key: Uint8Array, iv: Uint8Array): RestartedCbc {
   return (blocks, isStart = true) => {
     if (blocks.length === 0) return blocks;
     if (isStart) for (let i = 0; i < BLOCK_BYTES; i++) blocks[i] ^= iv[i] ^ last[i];
-    const encrypted = cipher.update(blocks);
-    last.set(encrypted.subarray(encrypted.length - BLOCK_BYTES));
-    return encrypted;
+    encipherInto(cipher, blocks, blocks);
+    last.set(blocks.subarray(blocks.length - BLOCK_BYTES));
+    return blocks;
   };
 }
