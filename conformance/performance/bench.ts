@@ -10,6 +10,7 @@ import { LENGTH_SHAPES, measureGrowth, TRACK_SHAPES } from './growth.ts';
 import { measureManifests, measureOpening } from './manifests.ts';
 import { makeMedia } from './media.ts';
 import { plot } from './plot.ts';
+import { measureProfiles } from './profile.ts';
 import { ROOT, startOrigin } from './process.ts';
 import { compare, figuresOf, writePage, type Figures, type Measured } from './report.ts';
 import { measureOffline, measureSegments, type Offline } from './segments.ts';
@@ -31,8 +32,8 @@ if (values.help) {
   process.exit(0);
 }
 
-const FULL = { rounds: 5, segments: 0.85, manifests: 0.25, memory: 4, clients: 2, workers: 3, loop: 4, growth: 1.5, assets: 10_000 };
-const QUICK = { rounds: 3, segments: 0.25, manifests: 0.1, memory: 1.5, clients: 1, workers: 1, loop: 2, growth: 0.5, assets: 1000 };
+const FULL = { rounds: 5, segments: 0.85, manifests: 0.25, memory: 4, clients: 2, workers: 3, loop: 4, growth: 1.5, profiles: 0.8, assets: 10_000 };
+const QUICK = { rounds: 3, segments: 0.25, manifests: 0.1, memory: 1.5, clients: 1, workers: 1, loop: 2, growth: 0.5, profiles: 0.3, assets: 1000 };
 /** Seconds of each measured stretch, and how often it is taken. */
 const size = values.quick ? QUICK : FULL;
 const HOURS_2 = 7200;
@@ -57,12 +58,13 @@ const SECTIONS: { readonly [K in keyof Omit<Measured, 'conditions'>]: Section<Me
     async measure() {
       const server = await startOrigin(media.ladder);
       try {
-        return await measureSegments(server, { rounds: size.rounds, seconds: size.segments, clients: CLIENTS, ladders: LADDERS, tell });
+        return await measureSegments(server, media.ladder, { rounds: size.rounds, seconds: size.segments, clients: CLIENTS, ladders: LADDERS, tell });
       } finally {
         await server.stop();
       }
     },
   },
+  profiles: { planned: 75, measure: () => measureProfiles(media.ladder, size.profiles) },
   offline: {
     planned: 25,
     async measure() {

@@ -22,7 +22,11 @@ export const ROOT = resolve(import.meta.dirname, '../..');
 
 /** The origin under test, with flags of `isomer serve`. */
 export function startOrigin(root: string, ...flags: readonly string[]): Promise<ServerProcess> {
-  return startServer(process.execPath, [join(ROOT, 'src/cli.ts'), 'serve', '--root', root, '--port', '0', ...flags], ROOT);
+  return startServer(process.execPath, [...originArguments(root), ...flags], ROOT);
+}
+
+export function originArguments(root: string): readonly string[] {
+  return [join(ROOT, 'src/cli.ts'), 'serve', '--root', root, '--port', '0'];
 }
 
 /** Starts a command and waits until it prints `listening on http://…`; `address` is for servers that print nothing. */

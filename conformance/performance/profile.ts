@@ -1,6 +1,6 @@
 /**
  * Where the CPU time of each output goes: threads by the kernel's count, the main thread's by what the sampling profiler saw, folded by room.
- * `node conformance/performance/profile.ts [--seconds 2] [OUTPUT.PROTECTION.LADDER …]`; without keys every output at 1080p and 360p.
+ * Part of the benchmark; alone: node conformance/performance/profile.ts [--seconds 2] [OUTPUT.PROTECTION.LADDER …].
  * The profiler itself costs some percent: shares count here, not seconds.
  */
 import { readdir, readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { deadline, load } from './load.ts';
 import { OUTPUTS, segmentUrl, type Output, type Protection } from './matrix.ts';
 import { makeMedia } from './media.ts';
-import { ROOT, startOrigin, type ServerProcess } from './process.ts';
+import { originArguments, ROOT, startServer, type ServerProcess } from './process.ts';
 import { bitrateOf, segmentTimes } from './segments.ts';
 
 const CLIENTS = 4;
@@ -69,6 +69,7 @@ export function fold({ nodes, samples, timeDeltas }: Profile): readonly (readonl
   return [...times].map(([room, time]) => [room, time / total] as const).toSorted(([, a], [, b]) => b - a);
 }
 
+/** CPU seconds, and context switches. */
 type Threads = { readonly mainUser: number; readonly mainSystem: number; readonly othersUser: number; readonly othersSystem: number; readonly switches: number };
 
 /** Hundredths of a second, as /proc counts them (proc(5): fields 14 and 15 of stat). */
@@ -91,41 +92,59 @@ async function threadsOf(pid: number): Promise<Threads> {
   return sum;
 }
 
-async function profileRow(server: ServerProcess, inspector: Awaited<ReturnType<typeof openInspector>>, { key, output, protection, ladder }: Row, seconds: number): Promise<void> {
-  const times = (await segmentTimes(server.origin)).slice(0, BODIES);
+/** CPU seconds per 10^9 body bytes by thread, context switches per 10^6, and shares of the main thread's time. */
+export type ProfileRow = { readonly key: string; readonly threads: Threads; readonly shares: ReturnType<typeof fold> };
+type Inspector = Awaited<ReturnType<typeof openInspector>>;
+
+async function profileRow(server: ServerProcess, inspector: Inspector, { key, output, protection, ladder }: Row, times: readonly string[], seconds: number): Promise<ProfileRow> {
   const urls = times.map((time) => segmentUrl({ origin: server.origin, asset: 'bench' }, output, protection, bitrateOf(ladder), time));
-  await load(urls, CLIENTS, (requests) => requests >= 2 * urls.length);
+  await load(urls, CLIENTS, (requests) => requests >= urls.length);
   const before = await threadsOf(server.pid);
   await inspector.call('Profiler.start');
   const { bytes } = await load(urls, CLIENTS, deadline(seconds));
   const { profile } = (await inspector.call('Profiler.stop')) as { readonly profile: Profile };
   const after = await threadsOf(server.pid);
-  const perGigabyte = (of: (threads: Threads) => number): string => ((of(after) - of(before)) / (bytes / 1e9)).toFixed(2);
-  const perMegabyte = (1e6 * (after.switches - before.switches)) / bytes;
-  const shares = fold(profile).filter(([, share]) => share >= 0.01);
-  console.log(`${key}: main thread ${perGigabyte((t) => t.mainUser)} user + ${perGigabyte((t) => t.mainSystem)} system, other threads ${perGigabyte((t) => t.othersUser)} + ${perGigabyte((t) => t.othersSystem)} s/GB, ${perMegabyte.toFixed(1)} context switches per MB`);
-  console.log(`    ${shares.map(([room, share]) => `${room} ${(100 * share).toFixed(0)} %`).join(', ')}`);
+  const per = (of: keyof Threads, unit: number): number => (after[of] - before[of]) / (bytes / unit);
+  return {
+    key,
+    threads: { mainUser: per('mainUser', 1e9), mainSystem: per('mainSystem', 1e9), othersUser: per('othersUser', 1e9), othersSystem: per('othersSystem', 1e9), switches: per('switches', 1e6) },
+    shares: fold(profile).filter(([, share]) => share >= LEAST_SHARE),
+  };
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { seconds: { type: 'string', default: '2' } } });
-  const all: readonly Row[] = OUTPUTS.flatMap((output) => output.protections.flatMap((protection) => ['1080p', '360p'].map((ladder) => ({ key: `${output.id}.${protection}.${ladder}`, output, protection, ladder }))));
-  const rows = positionals.length === 0 ? all : all.filter(({ key }) => positionals.includes(key));
-  if (rows.length === 0) throw new Error(`keys are ${all.map(({ key }) => key).join(', ')}`);
-  const media = await makeMedia(join(ROOT, 'corpus/.assets/.bench'), process.env['FFMPEG_PATH'] ?? 'ffmpeg', [], console.error);
-  process.env['NODE_OPTIONS'] = '--inspect=127.0.0.1:0';
-  const server = await startOrigin(media.ladder);
-  delete process.env['NODE_OPTIONS'];
+const LEAST_SHARE = 0.02;
+const ROWS: readonly Row[] = OUTPUTS.flatMap((output) => output.protections.flatMap((protection) => ['1080p', '360p'].map((ladder) => ({ key: `${output.id}.${protection}.${ladder}`, output, protection, ladder }))));
+
+/** `keys`: of rows; none: all. */
+export async function measureProfiles(folder: string, seconds: number, keys: readonly string[] = []): Promise<readonly ProfileRow[]> {
+  const rows = keys.length === 0 ? ROWS : ROWS.filter(({ key }) => keys.includes(key));
+  if (rows.length === 0) throw new Error(`keys are ${ROWS.map(({ key }) => key).join(', ')}`);
+  const server = await startServer(process.execPath, ['--inspect=127.0.0.1:0', ...originArguments(folder)], ROOT);
   try {
     const address = /ws:\/\/\S+/.exec(server.errors())?.[0];
     if (address === undefined) throw new Error('the server has no inspector');
     const inspector = await openInspector(address);
     await inspector.call('Profiler.enable');
     await inspector.call('Profiler.setSamplingInterval', { interval: INTERVAL_US });
-    for (const row of rows) await profileRow(server, inspector, row, Number(values.seconds));
+    const times = (await segmentTimes(server.origin)).slice(0, BODIES);
+    const found: ProfileRow[] = [];
+    for (const row of rows) found.push(await profileRow(server, inspector, row, times, seconds));
     inspector.close();
+    return found;
   } finally {
     await server.stop();
+  }
+}
+
+export const percent = (shares: ProfileRow['shares']): string => shares.map(([room, share]) => `${room} ${(100 * share).toFixed(0)} %`).join(', ');
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { seconds: { type: 'string', default: '2' } } });
+  const media = await makeMedia(join(ROOT, 'corpus/.assets/.bench'), process.env['FFMPEG_PATH'] ?? 'ffmpeg', [], console.error);
+  for (const { key, threads, shares } of await measureProfiles(media.ladder, Number(values.seconds), positionals)) {
+    const two = (name: keyof Threads): string => threads[name].toFixed(2);
+    console.log(`${key}: main thread ${two('mainUser')} user + ${two('mainSystem')} system, other threads ${two('othersUser')} + ${two('othersSystem')} s/GB, ${two('switches')} context switches per MB`);
+    console.log(`    ${percent(shares)}`);
   }
 }
 

@@ -14,6 +14,7 @@ const MEASURED: Measured = {
     rounds: new Map<string, readonly number[]>([...LADDERS.flatMap((ladder) => Object.entries(COSTS).map(([key, cost]) => [`${key}.${ladder}`, [cost + 1, cost, cost - 0.5]] as const)), ['aes-128-cbc', [3]]]),
     bodyBytes: new Map([['hls-v4.clear.1080p', 4e6]]),
   },
+  profiles: [{ key: 'hls-v4.clear.1080p', threads: { mainUser: 0.3, mainSystem: 0.4, othersUser: 0, othersSystem: 0.01, switches: 2 }, shares: [['src/mpegts', 0.25], ['native: writev', 0.5]] }],
   offline: [],
   manifests: { floor: row(40), rows: [row(90), row(500, 'dash-cmaf', 'long')] },
   openings: [
@@ -45,6 +46,7 @@ describe('the report', () => {
     expect(page).toContain('| TS clear, ratio to static | ≤ 1.3 | 1.5 | missed |');
     // 4 MB at 3 s/GB.
     expect(page).toContain('| hls-v4, clear | 1.50 | 3.00 | 3.00 | 2.50–4.00 | 83 |');
+    expect(page).toContain('| hls-v4.clear.1080p | 0.30 | 0.40 | 0.00 | 0.01 | 2.0 | src/mpegts 25 %, native: writev 50 % |');
     expect(page).not.toContain('NaN');
   });
 

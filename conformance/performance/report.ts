@@ -7,11 +7,13 @@ import type { Growth } from './growth.ts';
 import { median } from './load.ts';
 import { aboveFloor, type Manifests, type Opening } from './manifests.ts';
 import { OUTPUTS } from './matrix.ts';
+import { percent, type ProfileRow } from './profile.ts';
 import { protectionOf, type Offline, type Rounds, type Segments } from './segments.ts';
 
 export type Measured = {
   readonly conditions: string;
   readonly segments: Segments;
+  readonly profiles: readonly ProfileRow[];
   readonly offline: readonly Offline[];
   readonly manifests: Manifests;
   readonly openings: readonly Opening[];
@@ -104,7 +106,7 @@ export function targetsOf(measured: Measured): readonly Target[] {
 }
 
 export async function writePage(measured: Measured): Promise<string> {
-  const { conditions, segments, offline, manifests, openings, memory, clients, workers, loop, growth } = measured;
+  const { conditions, segments, profiles, offline, manifests, openings, memory, clients, workers, loop, growth } = measured;
   const findings = await readFile(join(import.meta.dirname, 'findings.md'), 'utf8');
   return `# Performance
 
@@ -121,10 +123,20 @@ ${findings.trim()}
 
 ## Segments: CPU of the server process per 10^9 body bytes
 
-\`static\` is Node's read stream with 1 MiB chunks, \`pooled\` 1 MiB reads into reused buffers, \`nginx-sendfile\` nginx with one worker, all over
-the same bodies; the ciphers are node:crypto alone over 64 KiB pieces. Every ratio is over \`static\` of the same quality in the same run.
+\`static\` is Node's read stream with 1 MiB chunks, \`pooled\` 1 MiB reads into reused buffers, both over as many bytes of the same stored file;
+\`nginx-sendfile\` is nginx with one worker over the bodies as files; the ciphers are node:crypto alone over 64 KiB pieces. Every ratio is over \`static\` of the same quality in the same run.
 
 ${laddersOf(segments.rounds).map((ladder) => segmentTable(segments, ladder)).join('\n\n')}
+
+### Profiles
+
+The same requests under the sampling profiler (it costs some percent itself): seconds per GB of the main thread and of all others, in user and in
+system time, context switches per MB, and how the main thread's time is divided: \`native: …\` are calls into Node's own code, with their system calls.
+\`node conformance/performance/profile.ts KEY\` takes one again.
+
+| output | main, user | main, system | others, user | others, system | switches per MB | main thread |
+|---|---|---|---|---|---|---|
+${profiles.map(({ key, threads, shares }) => `| ${key} | ${[threads.mainUser, threads.mainSystem, threads.othersUser, threads.othersSystem].map((value) => value.toFixed(2)).join(' | ')} | ${threads.switches.toFixed(1)} | ${percent(shares)} |`).join('\n')}
 
 Packagers that write files, for context (they also pay for starting and for the files): ${offline.length === 0 ? 'not measured' : offline.map(({ name, cpuPerGigabyte }) => `${name} ${cpuPerGigabyte.toFixed(2)} s/GB`).join('; ')}.
 

@@ -1,7 +1,7 @@
 /** CPU of the server process per 10^9 body bytes: every output under every protection, beside yardsticks in the same rounds. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +29,9 @@ export type Segments = { readonly rounds: Rounds; /** The mean, by the same keys
 /** Segments that each row asks for, round and round: few enough that all are asked for once before it is measured. */
 const BODIES = 20;
 const CIPHER_GIGABYTES = 0.25;
+const WARM_TURNS = 2;
+/** Where the yardsticks begin in a stored file: behind the movie box, as the segments do. */
+const FRONT_BYTES = 1024 * 1024;
 
 export const bitrateOf = (ladder: string): number => (RUNGS.find(({ name }) => name === ladder)?.kbps ?? 0) * 1000;
 
@@ -37,17 +40,17 @@ export async function segmentTimes(origin: string): Promise<readonly string[]> {
   return [...playlist.matchAll(/Fragments\(video=(\d+)/g)].map(([, time]) => time);
 }
 
-/** Every row in every round: a slow minute of the machine meets yardsticks and outputs alike. */
-export async function measureSegments(server: ServerProcess, { rounds, seconds, clients, ladders, tell }: SegmentOptions): Promise<Segments> {
+type Row = { readonly key: string; readonly of: ServerProcess; readonly urls: readonly string[] };
+
+/** `stored`: the folder that the server serves. Every row in every round: a slow minute of the machine meets yardsticks and outputs alike. */
+export async function measureSegments(server: ServerProcess, stored: string, { rounds, seconds, clients, ladders, tell }: SegmentOptions): Promise<Segments> {
   const { origin } = server;
   const times = (await segmentTimes(origin)).slice(0, BODIES);
   const place = { origin, asset: 'bench' };
   const folder = await mkdtemp(join(tmpdir(), 'isomer-bench-'));
   const found = new Map<string, number[]>();
   const bodyBytes = new Map<string, number>();
-  const measure = async (key: string, of: ServerProcess, urls: readonly string[]): Promise<void> => {
-    // The first time costs more (code, subsample maps) and is not what is measured here.
-    if (!found.has(key)) await load(urls, clients, (requests) => requests >= urls.length);
+  const measure = async ({ key, of, urls }: Row): Promise<void> => {
     const before = await of.cpuSeconds();
     const { bytes, requests } = await load(urls, clients, deadline(seconds));
     const cpu = (await of.cpuSeconds()) - before;
@@ -56,24 +59,26 @@ export async function measureSegments(server: ServerProcess, { rounds, seconds, 
   };
   const servers: ServerProcess[] = [];
   try {
-    const names = new Map<string, readonly string[]>();
-    for (const ladder of ladders) names.set(ladder, await saveBodies(folder, ladder, times.map((time) => segmentUrl(place, OUTPUTS[2], 'clear', bitrateOf(ladder), time))));
+    const rows: Row[] = [];
     const yardsticks = new Map<string, ServerProcess>();
-    for (const kind of ['static', 'pooled']) yardsticks.set(kind, await startServer(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), kind, folder], ROOT));
-    const nginx = await startNginx(folder);
-    if (nginx !== null) yardsticks.set('nginx-sendfile', nginx);
+    for (const kind of ['static', 'pooled']) yardsticks.set(kind, await startServer(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), kind, join(stored, 'bench')], ROOT));
     servers.push(...yardsticks.values());
-    for (let round = 0; round < rounds; round++) {
-      for (const ladder of ladders) {
-        tell(`segments: round ${round + 1} of ${rounds}, ${ladder}`);
-        for (const [kind, yardstick] of yardsticks) await measure(`${kind}.${ladder}`, yardstick, (names.get(ladder) ?? []).map((name) => `${yardstick.origin}/${name}`));
-        for (const output of OUTPUTS) {
-          for (const protection of output.protections) {
-            const urls = times.map((time) => segmentUrl(place, output, protection, bitrateOf(ladder), time));
-            await measure(`${output.id}.${protection}.${ladder}`, server, urls);
-          }
-        }
+    const nginx = await startNginx(folder);
+    if (nginx !== null) servers.push(nginx);
+    for (const ladder of ladders) {
+      const bodies = await saveBodies(folder, ladder, times.map((time) => segmentUrl(place, OUTPUTS[2], 'clear', bitrateOf(ladder), time)));
+      for (const [kind, yardstick] of yardsticks) rows.push({ key: `${kind}.${ladder}`, of: yardstick, urls: bodies.map(({ start, length }) => `${yardstick.origin}/bench_${ladder}.mp4?start=${start}&length=${length}`) });
+      if (nginx !== null) rows.push({ key: `nginx-sendfile.${ladder}`, of: nginx, urls: bodies.map(({ name }) => `${nginx.origin}/${name}`) });
+      for (const output of OUTPUTS) {
+        for (const protection of output.protections) rows.push({ key: `${output.id}.${protection}.${ladder}`, of: server, urls: times.map((time) => segmentUrl(place, output, protection, bitrateOf(ladder), time)) });
       }
+    }
+    // The first times cost more (code that is not compiled yet, subsample maps) and are not what is measured here.
+    tell('segments: everything once, for warmth');
+    for (let turn = 0; turn < WARM_TURNS; turn++) for (const { urls } of rows) await load(urls, clients, (requests) => requests >= urls.length);
+    for (let round = 0; round < rounds; round++) {
+      tell(`segments: round ${round + 1} of ${rounds}`);
+      for (const row of rows) await measure(row);
       for (const name of ['aes-128-ecb', 'aes-128-cbc', 'aes-128-ctr']) {
         const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'yardstick.ts'), 'cipher', name, String(CIPHER_GIGABYTES)]);
         found.set(name, [...(found.get(name) ?? []), Number(stdout)]);
@@ -86,16 +91,20 @@ export async function measureSegments(server: ServerProcess, { rounds, seconds, 
   return { rounds: found, bodyBytes };
 }
 
-/** The yardsticks serve the very bodies of the CMAF output. */
-async function saveBodies(folder: string, ladder: string, urls: readonly string[]): Promise<readonly string[]> {
-  await mkdir(folder, { recursive: true });
-  return Promise.all(
-    urls.map(async (url, i) => {
-      const name = `${ladder}_${i}.m4s`;
-      await writeFile(join(folder, name), await fetchBytes(url));
-      return name;
-    }),
-  );
+type Body = { readonly name: string; readonly start: number; readonly length: number };
+
+/** What nginx serves: the very bodies of the CMAF output. The other yardsticks serve as many bytes of the stored file, one run behind the other. */
+async function saveBodies(folder: string, ladder: string, urls: readonly string[]): Promise<readonly Body[]> {
+  const bodies: Body[] = [];
+  let start = FRONT_BYTES;
+  for (const [i, url] of urls.entries()) {
+    const bytes = await fetchBytes(url);
+    const name = `${ladder}_${i}.m4s`;
+    await writeFile(join(folder, name), bytes);
+    bodies.push({ name, start, length: bytes.length });
+    start += bytes.length;
+  }
+  return bodies;
 }
 
 const NGINX = '/usr/sbin/nginx';

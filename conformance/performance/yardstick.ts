@@ -1,11 +1,12 @@
 /**
  * The yardsticks: how cheaply Node serves files when it does nothing else, and what its ciphers cost alone.
- * `static`: a read stream of 1 MiB chunks piped into the response. `pooled`: 1 MiB reads into reused buffers.
+ * `static`: a read stream of 1 MiB chunks piped into the response. `pooled`: 1 MiB reads into reused buffers. Both serve
+ * /FILE?start=BYTE&length=BYTES: how a stored file lies in the page cache decides much of the cost, so it is the one that the origin reads.
  * Run as a child: node yardstick.ts static|pooled FOLDER, or node yardstick.ts cipher NAME GIGABYTES, which prints CPU seconds per 10^9 bytes.
  */
 import { createCipheriv } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
@@ -16,12 +17,13 @@ const CIPHER_CHUNK = 64 * 1024;
 const [kind, folder, amount] = process.argv.slice(2);
 const pool: Buffer[] = [];
 
-async function pooled(path: string, size: number, response: ServerResponse): Promise<void> {
+async function pooled(path: string, start: number, length: number, response: ServerResponse): Promise<void> {
   const file = await open(path);
   const buffer = pool.pop() ?? Buffer.allocUnsafeSlow(CHUNK);
   try {
-    for (let at = 0; at < size; ) {
-      const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK, size - at), at);
+    for (let at = start; at < start + length; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(CHUNK, start + length - at), at);
+      if (bytesRead === 0) throw new Error(`${path} ends at ${at}`);
       at += bytesRead;
       await new Promise<void>((resolve, reject) => response.write(buffer.subarray(0, bytesRead), (error) => (error ? reject(error) : resolve())));
     }
@@ -34,15 +36,12 @@ async function pooled(path: string, size: number, response: ServerResponse): Pro
 
 function serve(): void {
   const server = createServer((request, response) => {
-    const path = join(folder, basename(decodeURIComponent(request.url ?? '')));
-    stat(path).then(
-      ({ size }) => {
-        response.writeHead(200, { 'content-type': 'video/mp4', 'content-length': size });
-        if (kind === 'static') createReadStream(path, { highWaterMark: CHUNK }).pipe(response);
-        else pooled(path, size, response).catch(() => response.destroy());
-      },
-      () => response.writeHead(404).end(),
-    );
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://yardstick');
+    const path = join(folder, basename(pathname));
+    const [start, length] = ['start', 'length'].map((name) => Number(searchParams.get(name)));
+    response.writeHead(200, { 'content-type': 'video/mp4', 'content-length': length });
+    if (kind === 'static') createReadStream(path, { start, end: start + length - 1, highWaterMark: CHUNK }).on('error', () => response.destroy()).pipe(response);
+    else pooled(path, start, length, response).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1', () => console.log(`listening on http://127.0.0.1:${(server.address() as AddressInfo).port}`));
   process.once('SIGTERM', () => process.exit(0));
