@@ -2,11 +2,11 @@
  * Makes a layout: corpus assets published under policies, with keys and filters, and `subjects.json` that says what there is to ask for.
  * Usage: node corpus/layout.ts DIR. The keys are no secrets: they are derived from their labels, so that two layouts are alike.
  */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { copyFile, link, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FormatId } from '../spec/requirement.ts';
-import { SUBJECTS_FILE, type Subjects } from '../spec/subjects.ts';
+import { SUBJECTS_FILE, type Scheme, type Subjects } from '../spec/subjects.ts';
 import { BUILT } from './make.ts';
 
 type Outputs = Partial<Record<FormatId, string>>;
@@ -51,6 +51,7 @@ const POLICIES: Readonly<Record<string, object>> = {
   clearSound: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one, clearTracks: [fourcc('mp4a')], ...clearKey } },
   everySystem: { beyondAms: true, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { ...systems, fairPlay: { allowPersistentLicense: false } }, ...clearKey } },
   lead: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one, clearLeadSeconds: 7, ...clearKey }, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, clearLeadSeconds: 7, ...clearKey } },
+  samples: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one }, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one } },
   pattern: { commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { fairPlay: { allowPersistentLicense: false } } } },
 };
 
@@ -63,6 +64,10 @@ const FILTERS: Readonly<Record<string, object>> = {
   small: select([['Type', 'video'], ['Bitrate', '0-200000']], [['Type', 'audio']]),
   begin: { firstQuality: { bitrate: 250_000 } },
 };
+
+/** Who asks for a key of such a label has to bring the layout's token. */
+const WITH_TOKEN: ReadonlySet<string> = new Set(['clearKeyDefault', 'one']);
+const TOKEN = { issuer: 'https://isomer.example/', audience: 'urn:isomer:layout' };
 
 const CLEAR = { policy: 'Predefined_ClearStreamingOnly', keys: [] };
 
@@ -85,6 +90,8 @@ const RECIPES: readonly Recipe[] = [
   { id: 'elst-clear', asset: 'elst-delay', ism: 'delay.ism', policy: 'Predefined_ClearStreamingOnly', keys: [], outputs: outputs(['dash-csf']) },
   { id: 'cenc-clear-sound', asset: 'fps25', ism: 'fps25.ism', policy: 'clearSound', keys: ['one'], outputs: outputs(['hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cenc') },
   { id: 'cenc-hevc', asset: 'hevc-hvc1', ism: 'hevc-hvc1.ism', policy: 'Predefined_MultiDrmStreaming', keys: ['cencKeyDefault', 'cbcsKeyDefault'], outputs: { ...outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc'), ...outputs(['hls-cmaf'], 'encryption=cbcs-aapl') } },
+  { id: 'samples', asset: 'fps25', ism: 'fps25.ism', policy: 'samples', keys: ['one'], outputs: outputs(['hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cenc') },
+  { id: 'samples-pattern', asset: 'fps25', ism: 'fps25.ism', policy: 'samples', keys: ['one'], outputs: outputs(['hls-v4', 'hls-cmaf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
   { id: 'piff', asset: 'muxed-mbr', ism: 'muxed.ism', policy: 'Predefined_MultiDrmCencStreaming', keys: ['cencKeyDefault'], outputs: outputs(['smooth'], 'encryption=piff') },
   { id: 'cbcs', asset: 'fps25', ism: 'fps25.ism', policy: 'pattern', keys: ['one'], outputs: outputs(['hls-v4', 'hls-cmaf'], 'encryption=cbcs-aapl') },
   { id: 'cbcs-everywhere', asset: 'elst-delay', ism: 'delay.ism', policy: 'everySystem', keys: ['one'], outputs: outputs(['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
@@ -97,6 +104,27 @@ const RECIPES: readonly Recipe[] = [
 function keyOf(label: string): { readonly id: string; readonly value: string } {
   const digest = createHash('sha256').update(`isomer corpus key ${label}`).digest();
   return { id: digest.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'), value: digest.toString('base64', 16, 32) };
+}
+
+/** Policies under which keys are given out as they are; the others want licence servers. */
+const CLEAR_KEY: ReadonlySet<string> = new Set(['Predefined_ClearKey', 'clearSound', 'everySystem', 'samples']);
+const SCHEMES: readonly (readonly [RegExp, (format: string) => Scheme])[] = [
+  [/encryption=cbc\b(?!s)/, () => 'aes-128'],
+  [/encryption=cenc/, () => 'cenc'],
+  [/encryption=piff/, () => 'piff'],
+  [/encryption=cbcs/, (format) => (/^hls-v/.test(format) ? 'sample-aes' : 'cbcs')],
+];
+
+function protectionOf({ policy, outputs: asked }: Recipe): Subjects['subjects'][number]['protection'] {
+  const schemes = Object.fromEntries(Object.entries(asked).flatMap(([format, text]) => SCHEMES.filter(([pattern]) => pattern.test(text)).map(([, scheme]) => [format, scheme(format)])));
+  return Object.keys(schemes).length === 0 ? undefined : { system: CLEAR_KEY.has(policy) ? 'clear-key' : 'licensed', schemes };
+}
+
+/** A JSON Web Token (RFC 7519), good for a hundred years: what it opens is no secret. */
+function token(key: Uint8Array): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const signed = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ iss: TOKEN.issuer, aud: TOKEN.audience, exp: 4_000_000_000 })}`;
+  return `${signed}.${createHmac('sha256', key).update(signed).digest('base64url')}`;
 }
 
 /** Links where it can: media are large. */
@@ -115,14 +143,28 @@ export async function makeLayout(folder: string): Promise<void> {
   const labels = [...new Set(RECIPES.flatMap(({ keys }) => keys))];
   const streamingLocators = RECIPES.map(({ id, asset, policy, keys }) => ({
     name: id,
-    properties: { assetName: asset, streamingPolicyName: policy, contentKeys: keys.map((label) => ({ ...keyOf(label), labelReferenceInStreamingPolicy: label })) },
+    properties: { assetName: asset, streamingPolicyName: policy, contentKeys: keys.map((label) => ({ ...keyOf(label), labelReferenceInStreamingPolicy: label, ...(WITH_TOKEN.has(label) ? { policyName: 'viewers' } : {}) })) },
   }));
   const streamingPolicies = Object.entries(POLICIES).map(([name, properties]) => ({ name, properties }));
-  const subjects: Subjects = { schema: 'isomer-subjects/1', keys: 'keys.json', subjects: RECIPES.map(({ id, asset, ism, outputs: asked, left }) => ({ id, path: `${id}/${ism}`, truth: asset, ...(left === undefined ? {} : { left }), outputs: asked })) };
+  const verification = createHash('sha256').update('isomer corpus token').digest();
+  const odata = (type: string): object => ({ '@odata.type': `#Microsoft.Media.ContentKeyPolicy${type}` });
+  const restriction = { ...odata('TokenRestriction'), ...TOKEN, restrictionTokenType: 'Jwt', primaryVerificationKey: { ...odata('SymmetricTokenKey'), keyValue: verification.toString('base64') } };
+  const contentKeyPolicies = [{ name: 'viewers', properties: { options: [{ configuration: odata('ClearKeyConfiguration'), restriction }] } }];
+  const subjects: Subjects = {
+    schema: 'isomer-subjects/1',
+    keys: 'keys.json',
+    access: 'access.json',
+    subjects: RECIPES.map((recipe) => {
+      const { id, asset, ism, outputs: asked, left } = recipe;
+      const protection = protectionOf(recipe);
+      return { id, path: `${id}/${ism}`, truth: asset, ...(left === undefined ? {} : { left }), ...(protection === undefined ? {} : { protection }), outputs: asked };
+    }),
+  };
   const write = (name: string, content: unknown): Promise<void> => writeFile(join(folder, name), `${JSON.stringify(content, null, 1)}\n`);
   const accountFilters = Object.entries(FILTERS).map(([name, properties]) => ({ name, properties }));
-  await write('isomer.json', { streamingLocators, streamingPolicies, accountFilters });
+  await write('isomer.json', { streamingLocators, streamingPolicies, contentKeyPolicies, accountFilters });
   await write('keys.json', Object.fromEntries(labels.map(keyOf).map(({ id, value }) => [id, value])));
+  await write('access.json', { headers: { Authorization: `Bearer ${token(verification)}` } });
   await write(SUBJECTS_FILE, subjects);
 }
 

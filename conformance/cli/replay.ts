@@ -7,13 +7,13 @@ import { OUTCOMES, REPORT_SCHEMA, RUN_SCHEMA, type Report, type Run } from '../.
 import { expiredEntries, isAboutReplays, loadExpectations, type Expectation } from '../expectations.ts';
 import { EXIT_CODES, messageOf, SuiteFault } from '../fault.ts';
 import { expectReplays } from '../player/known.ts';
-import { replayAll, type ReplayOptions, type Replays } from '../player/stage.ts';
+import { replayAll, type ReplayInput, type ReplayOptions, type Replays } from '../player/stage.ts';
 import { THRESHOLDS } from '../player/thresholds.ts';
 import { annotations } from '../report/annotations.ts';
 import { CHECKS, loadRequirements, registryHash } from '../registry.ts';
 import { writeReport } from '../report/write.ts';
 import { checkHosts, expandOrigin } from '../subject/origin.ts';
-import { assetsIn, startOrigin, targetsOf } from '../subject/self.ts';
+import { accessFor, assetsIn, startOrigin, subjectsIn, targetsOf, targetsOfSubjects } from '../subject/self.ts';
 import type { ManifestTarget } from '../trace.ts';
 import type { ChoiceOptions, SubjectOptions } from './options.ts';
 import { note, print } from './output.ts';
@@ -73,13 +73,22 @@ type Stage = { readonly replays: Replays; readonly manifests: readonly ManifestT
 export async function replayStage(options: ReplayCommandOptions): Promise<Stage> {
   if ((options.root === undefined) === (options.origin === undefined)) throw new SuiteFault('usage', 'give either --root or --origin');
   const say = options.quiet === true ? (): void => undefined : note;
-  const play = async (manifests: readonly ManifestTarget[], folder: string): Promise<Replays> => replayAll({ ...options, manifests, truths: truthsIn(folder, manifests), note: say });
+  const play = async (manifests: readonly ManifestTarget[], folder: string, more: Partial<ReplayInput> = {}): Promise<Replays> => replayAll({ ...options, manifests, truths: truthsIn(folder, manifests), note: say, ...more });
   if (options.root !== undefined) {
-    const assets = assetsIn(options.root, options.assets);
-    const origin = await startOrigin(options.root, options.serve);
+    const { root } = options;
+    const layout = subjectsIn(root);
+    const assets = layout === null ? assetsIn(root, options.assets) : [];
+    const origin = await startOrigin(root, options.serve, { keys: layout?.access !== undefined });
     try {
+      if (layout !== null) {
+        // What is neither protected nor filtered is an asset as it is stored, which the assets' own replays show.
+        const subjects = new Map(layout.subjects.filter(({ left, protection }) => left !== undefined || protection !== undefined).map((subject) => [subject.id, subject] as const));
+        const manifests = chosen(targetsOfSubjects(origin.url, layout).filter(({ asset }) => subjects.has(asset)), options satisfies ChoiceOptions);
+        const access = accessFor(root, origin.keys);
+        return { replays: await play(manifests, root, { subjects, ...(access === undefined ? {} : { access }) }), manifests, kind: 'self' };
+      }
       const manifests = chosen(targetsOf(origin.url, assets), { formats: options.formats ?? [] });
-      return { replays: await play(manifests, options.truth ?? options.root), manifests, kind: 'self' };
+      return { replays: await play(manifests, options.truth ?? root), manifests, kind: 'self' };
     } finally {
       await origin.stop();
     }
@@ -95,8 +104,9 @@ export async function replayStage(options: ReplayCommandOptions): Promise<Stage>
 /** Truth files as the corpus makes them; an asset without one cannot be replayed. */
 export function truthsIn(folder: string, manifests: readonly ManifestTarget[]): ReadonlyMap<string, Truth> {
   const truths = new Map<string, Truth>();
+  const folders = new Map(subjectsIn(folder)?.subjects.map(({ id, truth }) => [id, truth]));
   for (const asset of new Set(manifests.map((manifest) => manifest.asset))) {
-    const file = join(folder, asset, 'truth.json');
+    const file = join(folder, folders.get(asset) ?? asset, 'truth.json');
     if (!existsSync(file)) continue;
     try {
       truths.set(asset, Truth.parse(JSON.parse(readFileSync(file, 'utf8'))));

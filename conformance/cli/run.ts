@@ -42,11 +42,6 @@ export async function runSubject(options: SubjectOptions & JudgeOptions & { read
 /** Without browsers, or without content that is known, a run goes on and its replays stay untested. */
 async function replaysOf(options: SubjectOptions & JudgeOptions): Promise<Replays | null> {
   const { players: _players, ...rest } = options;
-  // Its subjects need keys, or show a part of their content: replays of them have tests of their own.
-  if (options.root !== undefined && subjectsIn(options.root) !== null) {
-    note('nothing is replayed: the subjects of a layout are judged by their traces alone');
-    return null;
-  }
   try {
     return (await replayStage(rest)).replays;
   } catch (error) {

@@ -9,6 +9,8 @@ import { createGate } from './gate.ts';
 import { taskResult, type BrowserName } from './model.ts';
 import { detailOf, lostDetail, rowOf, rowOfVerdict, type Shown } from './outcome.ts';
 import type { Cell } from './plan.ts';
+import { isBlind } from './protection.ts';
+import { playOnScreen } from './screen.ts';
 import { remoteScript } from './script.ts';
 import type { Stage } from './serve.ts';
 import { THRESHOLDS } from './thresholds.ts';
@@ -100,7 +102,8 @@ export async function playCell(cell: Cell, stage: Stage, driver: BrowserDriver):
     await page.goto(own ?? stage.url);
     if (own !== null) await page.evaluate(await remoteScript());
     const url = proxy === null ? cell.target.url : `${proxy.url}${pathname}${search}`;
-    const answer = await runTask(page, JSON.stringify(taskOf(cell, url)));
+    const task = taskOf(cell, url);
+    const answer = isBlind(cell.target.content.protection) ? await playOnScreen(page, task) : await runTask(page, JSON.stringify(task));
     if (typeof answer === 'string') throw new Error(`the page: ${answer}`);
     const result = taskResult.parse(answer);
     return { judged: judgeCell(cell, result, proxy?.spoiled() ?? null), evidence: result.evidence, version: result.version };

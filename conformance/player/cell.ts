@@ -3,11 +3,14 @@ import type { Cell } from './plan.ts';
 import { starvation, thinness } from './doubt.ts';
 import { isRight, judge, limitsOf } from './judge.ts';
 import type { Observation, Recording, Task, TaskResult, Verdict } from './model.ts';
+import { isBlind, isDeaf } from './protection.ts';
+import type { Template } from './templates.ts';
+import { THRESHOLDS } from './thresholds.ts';
 
 export type Judged = { readonly observation: Observation; readonly verdict: Verdict };
 
-export function taskOf({ target, format, player, template }: Cell, url: string): Task {
-  const { truth, frameRate } = target.content;
+export function taskOf({ target, format, player, template, browser }: Cell, url: string): Task {
+  const { truth, frameRate, protection } = target.content;
   const { first, step, count } = truth.secondTones;
   return {
     url,
@@ -15,10 +18,11 @@ export function taskOf({ target, format, player, template }: Cell, url: string):
     player: player.name,
     module: player.module,
     from: template.from(target.content),
-    pilots: truth.pilots.map(({ hertz }) => hertz),
+    pilots: isDeaf(protection, browser) ? [] : truth.pilots.map(({ hertz }) => hertz),
     tones: Array.from({ length: count }, (_, second) => first + step * second),
     frameRate,
     videoStart: truth.videoStart,
+    protection: target.access ?? null,
     steps: template.steps(target.content),
   };
 }
@@ -26,15 +30,20 @@ export function taskOf({ target, format, player, template }: Cell, url: string):
 /** `spoiled`: answers that the template's fault changed; null where nothing stood between. */
 export function judgeCell({ target: { content }, template, browser }: Cell, told: TaskResult, spoiled: number | null, device = false): Judged {
   const result = { ...told, recording: fromStart(told.recording, template.from(content), content.frameRate) };
-  const limits = limitsOf(device ? 'device' : browser, template.seconds);
-  const { observation, verdict } = judge(result.recording, result.seeks, content.truth, limits, template.tolerates);
+  const { protection } = content;
+  const usual = limitsOf(device ? 'device' : browser, template.seconds);
+  const limits = isBlind(protection) ? { ...usual, frameShare: THRESHOLDS[browser === 'chromium' ? 'screencast' : 'screenshots'].value } : usual;
+  const truth = isDeaf(protection, browser) ? { ...content.truth, pilots: [] } : content.truth;
+  // From outside a picture comes without its presentation time, and without the sound of its moment.
+  const tolerates: Template['tolerates'] = isBlind(protection) ? [...template.tolerates, 'time', 'sync', 'startup'] : template.tolerates;
+  const { observation, verdict } = judge(result.recording, result.seeks, truth, limits, tolerates);
   const undone = template.fault === null ? result.acts.filter(({ ok }) => !ok).map(({ step, text }) => `${step}: ${text}`) : [];
   const unmet = [...undone, ...template.demands({ result, observation, content })];
   const astray = result.seeks.filter((seek) => !isRight(seek, limits)).map(({ frame, counter }) => `picture ${frame} was sought and ${counter ?? 'none'} shown`);
   const reasons = [...verdict.reasons, ...astray, ...unmet];
   if (verdict.outcome !== 'fail' && unmet.length === 0) {
     if (spoiled === 0) return { observation, verdict: { outcome: 'unclear', reasons: ['the fault did not take place: the player asked around the proxy'], maybeSlow: false } };
-    const thin = verdict.outcome === 'pass' ? thinness(observation, result.recording, content.truth, template) : null;
+    const thin = verdict.outcome === 'pass' ? thinness(observation, result.recording, truth, { ...template, tolerates }) : null;
     return { observation, verdict: thin === null ? verdict : { outcome: 'unclear', reasons: [thin], maybeSlow: true } };
   }
   // Steps that were not finished in time are what a starved browser leaves behind, too.

@@ -1,7 +1,9 @@
 /** What replays can ask of an asset: its marks, its qualities, its languages. From the truth file alone. */
+import type { Subjects } from '../../spec/subjects.ts';
 import type { Truth, TruthTrack } from '../../spec/truth.ts';
 import { messageOf } from '../fault.ts';
 import type { ReplayTruth } from './model.ts';
+import type { Protection } from './protection.ts';
 import { replayTruth } from './truth.ts';
 
 export type ContentTrack = {
@@ -14,8 +16,14 @@ export type ContentTrack = {
   readonly pilot: number | null;
 };
 
+export type Left = NonNullable<Subjects['subjects'][number]['left']>;
+
 export type Content = {
   readonly asset: string;
+  /** Null: clear. */
+  readonly protection: Protection | null;
+  /** Whether it is what a filter leaves of an asset. */
+  readonly filtered: boolean;
   readonly truth: ReplayTruth;
   readonly frameRate: number;
   readonly seconds: number;
@@ -32,10 +40,12 @@ export type Content = {
 };
 
 /** Null with a reason for content without marks: nothing that a browser shows of it can be told from anything else. */
-export function contentOf(truth: Truth): Content | { readonly unobservable: string } {
+export function contentOf(whole: Truth, left?: Left): Content | { readonly unobservable: string } {
+  const truth = left === undefined ? whole : { ...whole, tracks: whole.tracks.filter(({ name, bitrate }) => left[name] !== undefined && left[name].bitrates?.includes(bitrate ?? 0) !== false) };
+  if (Object.entries(left ?? {}).some(([name, { bitrates }]) => bitrates !== undefined && whole.tracks.some((track) => track.name === name && track.bitrate === null))) return { unobservable: 'its filter chooses by bitrates that the truth file does not tell' };
   let replay: ReplayTruth;
   try {
-    replay = replayTruth(truth);
+    replay = replayTruth(truth, left);
   } catch (error) {
     return { unobservable: messageOf(error) };
   }
@@ -45,12 +55,14 @@ export function contentOf(truth: Truth): Content | { readonly unobservable: stri
   const tracks = truth.tracks.flatMap(trackOf);
   return {
     asset: truth.asset,
+    protection: null,
+    filtered: left !== undefined,
     truth: replay,
     frameRate,
-    seconds: replay.frames / frameRate,
+    seconds: (replay.frames - replay.first) / frameRate,
     qualities: marked.flatMap(({ pictures }) => (pictures === null ? [] : [pictures.rendition])),
     languages: languagesOf(tracks),
-    syncFrames: syncFramesOf(marked[0]),
+    syncFrames: syncFramesOf(marked[0]).filter((frame) => frame >= replay.first && frame < replay.frames),
     tracks,
     sampleEntries: sampleEntriesOf(tracks),
     mostPixels: Math.max(...marked.map(({ codec }) => (codec.width ?? 0) * (codec.height ?? 0))),

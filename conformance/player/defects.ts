@@ -54,6 +54,14 @@ export const DEFECTS: readonly Defect[] = [
     statement: 'Firefox refuses the initialization segment that rx-player makes for Smooth Streaming by itself',
     reference: 'https://github.com/canalplus/rx-player/blob/v4.5.0/src/transports/smooth/isobmff/create_video_init_segment.ts',
   },
+  {
+    id: 'shaka-4-late-start',
+    player: 'shaka-4',
+    formats: ['smooth'],
+    templates: ['filtered'],
+    statement: 'Shaka wants content to start at zero, and Smooth Streaming has nothing like an offset that says where it starts: a trimmed presentation keeps its stored times, and ends too early by what was cut off',
+    reference: 'https://github.com/shaka-project/shaka-player/issues/499',
+  },
 ];
 
 type Replayed = { readonly player: { readonly name: string }; readonly browser: string; readonly target: { readonly format: string; readonly content: { readonly asset: string } }; readonly template: { readonly id: string } };

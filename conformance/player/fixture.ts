@@ -21,6 +21,7 @@ const PILOT = 5000;
 
 export const FIXTURE_TRUTH: ReplayTruth = {
   frameRate: { num: RATE, den: 1 },
+  first: 0,
   frames: RATE * SECONDS,
   videoStart: 0,
   renditions: [1],
@@ -31,6 +32,8 @@ export const FIXTURE_TRUTH: ReplayTruth = {
 /** What replays know of it. */
 export const FIXTURE_CONTENT: Content = {
   asset: 'fixture',
+  protection: null,
+  filtered: false,
   truth: FIXTURE_TRUTH,
   frameRate: RATE,
   seconds: SECONDS,

@@ -8,6 +8,7 @@ import { loudestTone, tonePower } from './tones.ts';
 const RATE = 25;
 const TRUTH: ReplayTruth = {
   frameRate: { num: RATE, den: 1 },
+  first: 0,
   frames: 300,
   videoStart: 0,
   renditions: [1, 2],
@@ -115,7 +116,8 @@ describe('a verdict comes from what was seen and heard', () => {
 
   test('a picture of another asset fails', () => {
     expect(reasonsFor(mapFrames((frame) => ({ ...frame, rendition: 7 })))).toContain('rendition 7 was shown');
-    expect(reasonsFor(flawless(), { ...TRUTH, frames: 70 })).toContain('picture 70 was shown; the asset has 70');
+    expect(reasonsFor(flawless(), { ...TRUTH, frames: 70 })).toContain('picture 70 was shown; the last one there is has the number 69');
+    expect(reasonsFor(flawless(), { ...TRUTH, first: 30 })).toContain('picture 0 was shown; the first one there is has the number 30');
   });
 
   test('silence fails', () => {

@@ -120,7 +120,8 @@ function judgePictures(recording: Recording, seen: Observation, truth: ReplayTru
   }
   for (const [from, to] of seen.backwards) reasons.push(hard('backwards', `picture ${to} was shown after picture ${from}`));
   const beyond = recording.frames.find((reading) => reading.counter >= truth.frames);
-  if (beyond !== undefined) reasons.push(hard('stranger', `picture ${beyond.counter} was shown; the asset has ${truth.frames}`));
+  if (beyond !== undefined) reasons.push(hard('stranger', `picture ${beyond.counter} was shown; the last one there is has the number ${truth.frames - 1}`));
+  if (seen.first !== null && seen.first < truth.first) reasons.push(hard('stranger', `picture ${seen.first} was shown; the first one there is has the number ${truth.first}`));
   const strangers = seen.renditions.filter((rendition) => !truth.renditions.includes(rendition));
   if (strangers.length > 0) reasons.push(hard('stranger', `rendition ${strangers.join(', ')} was shown; the asset has ${truth.renditions.join(', ')}`));
   reasons.push(...judgeOffsets(seen, limits).map((text) => hard('time', text)));

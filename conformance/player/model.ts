@@ -1,6 +1,7 @@
 /** What a replay is asked, what it saw, and what that means. Plain JSON values: they cross from the page to the suite. */
 import * as z from 'zod';
 import { evidenceSchema } from '../../spec/replay.ts';
+import type { Access } from './protection.ts';
 
 export type ManifestFormat = 'dash' | 'hls' | 'smooth';
 export type PlayerName = 'hls.js' | 'dash.js' | 'shaka' | 'shaka-4' | 'rx-player' | 'video.js' | 'native';
@@ -10,9 +11,11 @@ export type BrowserName = 'chromium' | 'firefox' | 'webkitgtk';
 export type ReplayTruth = {
   /** Pictures per second, exact: 30000/1001 is { num: 30000, den: 1001 }. Null: no video. */
   readonly frameRate: { readonly num: number; readonly den: number } | null;
-  /** Pictures in the asset; picture n carries number n mod 4096 and is due at n / frameRate + videoStart. */
+  /** The first picture that there is: what a filter leaves may begin later. */
+  readonly first: number;
+  /** One more than the number of the last picture; picture n carries n mod 4096 and is due at n / frameRate + videoStart. */
   readonly frames: number;
-  /** Seconds at which picture 0 is due. */
+  /** Seconds at which picture 0 is due, or would be. */
   readonly videoStart: number;
   /** Rendition ids that the marks may carry. */
   readonly renditions: readonly number[];
@@ -93,6 +96,8 @@ export type Task = {
   readonly tones: readonly number[];
   readonly frameRate: number;
   readonly videoStart: number;
+  /** Null: clear, or opened without being asked. */
+  readonly protection: Access | null;
   readonly steps: readonly Step[];
 };
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { FORMAT_IDS } from '../../spec/requirement.ts';
+import type { Scheme } from '../../spec/subjects.ts';
 import type { ReplayRow, ReplaySection } from '../../spec/replay.ts';
 import { compatOf } from '../report/compat.ts';
 import type { Content, ContentTrack } from './content.ts';
@@ -17,7 +18,9 @@ const PLAIN = [picture(1), picture(2), sound('eng', 5000), sound('fra', 6000)];
 
 const content = (asset: string, more: Partial<Content> = {}): Content => ({
   asset,
-  truth: { frameRate: { num: 25, den: 1 }, frames: 300, videoStart: 0, renditions: [1, 2], pilots: [{ language: 'eng', hertz: 5000, start: 0 }, { language: 'fra', hertz: 6000, start: 0 }], secondTones: { first: 500, step: 100, count: 24 } },
+  protection: null,
+  filtered: false,
+  truth: { frameRate: { num: 25, den: 1 }, first: 0, frames: 300, videoStart: 0, renditions: [1, 2], pilots: [{ language: 'eng', hertz: 5000, start: 0 }, { language: 'fra', hertz: 6000, start: 0 }], secondTones: { first: 500, step: 100, count: 24 } },
   frameRate: 25,
   seconds: 12,
   qualities: [1, 2],
@@ -52,7 +55,19 @@ describe('the plan', () => {
     expect(cells.length).toBeLessThan(120);
     const sequential = cells.filter(({ template, browser }) => template.id === 'sequential' && browser === 'chromium').map(({ player, format }) => `${player.name} ${format.id}`);
     expect(sequential).toHaveLength(23);
-    for (const { id } of TEMPLATES) for (const kind of ['hls', 'dash', 'smooth']) expect(cells.some(({ template, format }) => template.id === id && format.kind === kind), `${id} ${kind}`).toBe(true);
+    for (const { id } of TEMPLATES.filter(({ of }) => of(content('a')))) for (const kind of ['hls', 'dash', 'smooth']) expect(cells.some(({ template, format }) => template.id === id && format.kind === kind), `${id} ${kind}`).toBe(true);
+  });
+
+  test('plays protected and filtered content in its own way alone, and says what no player opens', () => {
+    const scheme = (name: Scheme, system: 'clear-key' | 'licensed' = 'clear-key') => content(name, { protection: { scheme: name, system } });
+    const cells = plan('ci', scheme('aes-128'), scheme('cenc'), scheme('piff', 'licensed'), content('late', { filtered: true }));
+    for (const { template, target } of cells) expect(template.id).toBe(target.content.asset === 'late' ? 'filtered' : target.content.asset);
+    const played = cells.filter(({ cannot }) => cannot === null).map(({ id }) => id);
+    expect(played).toContain('cenc cenc/dash-cmaf dash.js firefox');
+    expect(played).toContain('aes-128 aes-128/hls-cmaf hls.js chromium');
+    expect(played.filter((id) => id.startsWith('filtered')).map((id) => /smooth|hls|dash/.exec(id)?.[0])).toEqual(expect.arrayContaining(['hls', 'dash', 'smooth']));
+    expect(played.filter((id) => id.startsWith('piff'))).toEqual([]);
+    expect(cells.find(({ id }) => id === 'cenc cenc/hls-cmaf hls.js chromium')?.cannot).toMatch(/key of format identity/);
   });
 
   test('says why something is not played, by what the browser answered', () => {

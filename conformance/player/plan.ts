@@ -1,10 +1,11 @@
 /** Which replays there are to be: content × output × player × browser × template. Pure; what cannot be is in it with the reason. */
-import type { FormatId } from '../../spec/requirement.ts';
+import { FORMAT_IDS, type FormatId } from '../../spec/requirement.ts';
 import { formatRow, type FormatRow } from '../outputs.ts';
 import type { Content } from './content.ts';
 import type { BrowserName } from './model.ts';
 import { kindsIn, playableIn, type PlayerRow } from './players.ts';
 import type { Probe } from './probe.ts';
+import type { Access } from './protection.ts';
 import { TEMPLATES, type Template } from './templates.ts';
 
 export type PlanTarget = {
@@ -13,6 +14,8 @@ export type PlanTarget = {
   readonly url: string;
   /** With what the origin refuses an output that it has to refuse; absent: it is served. */
   readonly refusal?: string;
+  /** How a player gets the keys of protected content. */
+  readonly access?: Access;
 };
 
 export type Cell = {
@@ -59,15 +62,15 @@ function plan({ targets, players, probes, templates, tier }: Omit<PlanInput, 'ab
   for (const [browser, probe] of probes) {
     for (const template of chosen) {
       for (const player of players) {
-        const wide = template.breadth === 'always';
-        if (SUPPLEMENTS.includes(browser) && !(wide && player.name === 'native')) continue;
+        const { everyOutput, everyBrowser, everyAsset } = template.breadth;
+        if (SUPPLEMENTS.includes(browser) && !(everyOutput && player.name === 'native')) continue;
         const able = kindsIn(player, probe);
-        const kinds = tier === 'full' || wide ? able : able.filter((kind) => player.sampled?.includes(kind) !== false);
-        const legal = targets.filter(({ format }) => kinds.includes(formatRow(format).kind));
-        if (tier === 'ci' && !wide && browser !== main) continue;
-        const own = tier === 'full' && wide ? legal : canonical(legal, template, player);
+        const kinds = tier === 'full' || everyOutput ? able : able.filter((kind) => player.sampled?.includes(kind) !== false);
+        const legal = targets.filter(({ format, content }) => kinds.includes(formatRow(format).kind) && template.of(content));
+        if (tier === 'ci' && !everyBrowser && browser !== main) continue;
+        const own = tier === 'full' && everyAsset ? legal : canonical(legal, template, player);
         // The newest output of each protocol stands for the others in a short run.
-        const some = tier === 'full' || wide ? own : [...Map.groupBy(own, ({ format }) => formatRow(format).kind).values()].map((list) => list[list.length - 1]);
+        const some = tier === 'full' || everyOutput ? own : [...Map.groupBy(own, ({ format }) => formatRow(format).kind).values()].map((list) => list[list.length - 1]);
         for (const target of some) cells.push(cellOf(target, player, browser, probe, template));
       }
     }
@@ -87,22 +90,16 @@ function cellOf(target: PlanTarget, player: PlayerRow, browser: BrowserName, pro
 
 /** What the canonical assets leave out: each sample entry once, where somebody can play it; where nobody can, once with the reason. */
 function codecCells(planned: readonly Cell[], templates: readonly Template[], { targets, players, probes }: Pick<PlanInput, 'targets' | 'players' | 'probes'>): readonly Cell[] {
-  const template = templates.find(({ breadth }) => breadth === 'always');
+  const template = templates.find(({ breadth }) => breadth.everyOutput);
   if (template === undefined) return [];
   const added: Cell[] = [];
-  const plays = ({ template: own, cannot, target: { content } }: Cell, entry: string): boolean => own === template && cannot === null && content.sampleEntries.includes(entry);
-  for (const entry of [...new Set(targets.flatMap(({ content }) => content.sampleEntries))].toSorted()) {
-    // Beside another codec of its kind it need not be what is heard.
-    const alone = ({ target: { content } }: Cell): boolean => {
-      const kind = content.tracks.find(({ codec }) => codec.split('.')[0] === entry)?.kind;
-      return content.tracks.every((track) => track.kind !== kind || track.codec.split('.')[0] === entry);
-    };
-    if ([...planned, ...added].some((cell) => plays(cell, entry) && alone(cell))) continue;
-    const having = targets.filter(({ content }) => content.sampleEntries.includes(entry));
-    const possible = having.flatMap((target) => [...probes].flatMap(([browser, probe]) => players.filter((player) => (!SUPPLEMENTS.includes(browser) || player.name === 'native') && kindsIn(player, probe).includes(formatRow(target.format).kind)).map((player) => cellOf(target, player, browser, probe, template))));
-    const rank = (cell: Cell): number => (plays(cell, entry) ? (alone(cell) ? 0 : 1) : cell.cannot !== null ? 2 : 3);
-    const there = [...planned, ...added];
-    const fresh = possible.filter((cell) => !there.some(({ id }) => cell.id === id) && (rank(cell) === 0 || !there.some((own) => plays(own, entry)))).toSorted((x, y) => rank(x) - rank(y) || x.target.content.mostPixels - y.target.content.mostPixels || (x.id < y.id ? -1 : 1));
+        const { everyOutput, everyBrowser, everyAsset } = template.breadth;
+        if (SUPPLEMENTS.includes(browser) && !(everyOutput && player.name === 'native')) continue;
+        const able = kindsIn(player, probe);
+        const kinds = tier === 'full' || everyOutput ? able : able.filter((kind) => player.sampled?.includes(kind) !== false);
+        const legal = targets.filter(({ format, content }) => kinds.includes(formatRow(format).kind) && template.of(content));
+        if (tier === 'ci' && !everyBrowser && browser !== main) continue;
+        const own = tier === 'full' && everyAsset ? legal : canonical(legal, template, player);
     if (fresh.length > 0) added.push(fresh[0]);
   }
   return added;
@@ -110,7 +107,8 @@ function codecCells(planned: readonly Cell[], templates: readonly Template[], { 
 
 /** One asset for each output: of those that the template can be tried on the one with most to choose from, then the lightest. */
 function canonical(targets: readonly PlanTarget[], template: Template, player: PlayerRow): readonly PlanTarget[] {
-  return [...Map.groupBy(targets, ({ format }) => format).values()].map((list) => {
+  const inOrder = targets.toSorted((a, b) => FORMAT_IDS.indexOf(a.format) - FORMAT_IDS.indexOf(b.format));
+  return [...Map.groupBy(inOrder, ({ format }) => format).values()].map((list) => {
     const rank = ({ content, format }: PlanTarget): readonly number[] => [
       template.cannot(content, formatRow(format), player) === null ? 0 : 1,
       -Math.min(2, content.languages.length),

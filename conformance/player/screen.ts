@@ -2,76 +2,50 @@
  * Replay of protected content. With a key system attached a browser gives black to every script that looks, so the picture is read from
  * outside, from what the browser itself puts on the screen. How exactly it stands on the timeline is told by seeking.
  */
-import type { BrowserDriver, BrowserPage, Response } from './drivers/driver.ts';
+import type { BrowserPage } from './drivers/driver.ts';
 import { readPng, type Picture } from './drivers/png.ts';
-import { judge, limitsOf, type Judged } from './judge.ts';
 import { COUNTER_MODULUS, readMark, STRIP_HEIGHT, STRIP_SHARE, STRIP_WIDTH, type Mark } from './marks.ts';
-import { recording as recordingSchema, type FrameReading, type ManifestFormat, type PlayerName, type ReplayTruth, type SeekReading } from './model.ts';
-import type { Stage } from './serve.ts';
-import { THRESHOLDS } from './thresholds.ts';
-
-export type ScreenRequest = {
-  readonly manifestUrl: string;
-  readonly format: ManifestFormat;
-  readonly player: PlayerName;
-  readonly truth: ReplayTruth;
-  readonly protection: { readonly licence: string; readonly headers: Readonly<Record<string, string>> };
-  readonly seconds?: number;
-  readonly seekTo?: readonly number[];
-  /** Firefox attaches no key system to an element whose sound is tapped. */
-  readonly listen: boolean;
-};
-
-export type ScreenReplay = Judged & { readonly refused: readonly Response[]; readonly messages: readonly string[]; readonly seeks: readonly SeekReading[] };
+import { recording as recordingSchema, type FrameReading, type SeekReading, type Task, type TaskResult } from './model.ts';
+import * as z from 'zod';
+import { evidenceSchema } from '../../spec/replay.ts';
 
 const SIZE = { width: 320, height: 180 };
 const LOOK_EVERY_MS = 100;
 const FIRST_MS = 20_000;
-const ATTEMPTS = 3;
+/** Beyond what is to be watched: for what the browser shows late. */
+const LATE_MS = 8000;
 
-export async function replayOnScreen(driver: BrowserDriver, stage: Stage, request: ScreenRequest): Promise<ScreenReplay> {
-  for (let attempt = 1; ; attempt++) {
-    const page = await driver.open();
-    try {
-      const result = await watch(page, driver, stage, request);
-      if (!result.verdict.maybeSlow || attempt === ATTEMPTS) return result;
-    } finally {
-      await page.close();
-    }
-  }
-}
-
-async function watch(page: BrowserPage, driver: BrowserDriver, stage: Stage, request: ScreenRequest): Promise<ScreenReplay> {
-  const { truth, listen, protection, format, player, manifestUrl, seconds = 2.5 } = request;
+/** A task of `watch` and `seek`, done from outside. Thumbnails would be black. */
+export async function playOnScreen(page: BrowserPage, task: Task): Promise<TaskResult> {
+  const [watch, seeking] = [task.steps.find((step) => step.do === 'watch'), task.steps.find((step) => step.do === 'seek')];
+  const { url, format, player, from, pilots, tones, protection } = task;
   await page.resize(SIZE.width, SIZE.height);
-  await page.goto(stage.url);
   await until(page, 'Boolean(globalThis.suite)', FIRST_MS);
   await page.evaluate(`{ const video = document.querySelector('video'); Object.assign(video.style, { position: 'fixed', inset: 0, width: '${SIZE.width}px', height: '${SIZE.height}px' }); }`);
-  const { first, step, count } = truth.secondTones;
-  const tones = Array.from({ length: count }, (_, second) => first + step * second);
-  await page.evaluate(`suite.start(${JSON.stringify({ url: manifestUrl, format, player, from: 0, audio: null, pilots: listen ? truth.pilots.map(({ hertz }) => hertz) : [], tones, protection })})`);
-  await until(page, `suite.summary().failed || document.querySelector('video').currentTime > 0`, FIRST_MS).catch(() => undefined);
+  await page.evaluate(`suite.start(${JSON.stringify({ url, format, player, from, audio: null, pilots, tones, protection: protection ?? undefined, blind: true })})`);
+  const moved = (seconds: number): string => `suite.summary().failed || document.querySelector('video').currentTime > ${from + seconds}`;
+  await until(page, moved(0), FIRST_MS).catch(() => undefined);
   const stop = await page.film();
-  await until(page, `suite.summary().failed || document.querySelector('video').currentTime > ${seconds}`, seconds * 1000 + 8000).catch(() => undefined);
+  const seconds = watch?.seconds ?? 0;
+  await until(page, moved(seconds), seconds * 1000 + LATE_MS).catch(() => undefined);
   const shots = await stop();
+  const evidence = evidenceSchema.parse(await page.evaluate('suite.evidence()'));
   const told = recordingSchema.parse(await page.evaluate('suite.finish()'));
+  const version = z.string().nullable().parse(await page.evaluate('suite.summary().version'));
   // They may overtake one another on their way.
   const frames = readings(shots.toSorted((a, b) => a.at - b.at).map(({ png, at }) => ({ mark: markOf(readPng(png)), at })));
-  const seeks = frames.length === 0 ? [] : await seek(page, request);
+  const seeks = frames.length === 0 || seeking === undefined ? [] : await seek(page, task, seeking.frames);
   await page.evaluate('suite.destroy()').catch(() => undefined);
   // Readings from outside come without presentation times.
   const recording = { ...told, frames, reads: shots.length, presented: 0, dropped: 0, startup: frames[0]?.at ?? null };
-  const limits = { ...limitsOf(driver.name, Math.max(0.5, seconds - 1)), frameShare: driver.name === 'chromium' ? THRESHOLDS.screencast.value : THRESHOLDS.screenshots.value };
-  const heard = listen ? truth : { ...truth, pilots: [] };
-  return { ...judge(recording, seeks, heard, limits, ['time', 'sync', 'startup']), seeks, refused: page.responses().filter(({ status }) => status >= 400), messages: page.messages() };
+  return { recording, seeks, acts: [], version: version ?? '', ended: false, evidence: { ...evidence, strip: [] } };
 }
 
 /** Aims at the middle of each picture, and looks again while the one before is still there. */
-async function seek(page: BrowserPage, { truth, seekTo = [] }: ScreenRequest): Promise<readonly SeekReading[]> {
-  const rate = truth.frameRate === null ? 1 : truth.frameRate.num / truth.frameRate.den;
+async function seek(page: BrowserPage, { frameRate, videoStart }: Task, frames: readonly number[]): Promise<SeekReading[]> {
   const read: SeekReading[] = [];
-  for (const frame of seekTo) {
-    await page.evaluate(`suite.show(${truth.videoStart + (frame + 0.5) / rate})`);
+  for (const frame of frames) {
+    await page.evaluate(`suite.show(${videoStart + (frame + 0.5) / frameRate})`);
     let mark: Mark | null = null;
     for (let look = 0; look < 10 && mark?.counter !== frame % COUNTER_MODULUS; look++) {
       if (look > 0) await pause(LOOK_EVERY_MS);
@@ -81,7 +55,6 @@ async function seek(page: BrowserPage, { truth, seekTo = [] }: ScreenRequest): P
   }
   return read;
 }
-
 /** Changes of the picture's number, in order. */
 function readings(marks: readonly { readonly mark: Mark | null; readonly at: number }[]): FrameReading[] {
   const [{ at: began } = { at: 0 }] = marks;

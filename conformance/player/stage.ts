@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import type { ReplayDetail, ReplaySection } from '../../spec/replay.ts';
+import type { Subjects } from '../../spec/subjects.ts';
 import type { Truth } from '../../spec/truth.ts';
 import { messageOf, SuiteFault } from '../fault.ts';
 import { isRefused } from '../outputs.ts';
@@ -15,6 +16,7 @@ import { NATIVE, NATIVE_CLIENTS, playNatively, WHOLE } from './native-tier.ts';
 import { planReplays, type Cell, type PlanTarget } from './plan.ts';
 import { PLAYERS, type PlayerRow } from './players.ts';
 import { probeBrowser, type Probe } from './probe.ts';
+import type { Access } from './protection.ts';
 import { openStage, type Stage } from './serve.ts';
 import { TEMPLATES } from './templates.ts';
 import { describeModule, describePage, isPageAddress } from './vendor.ts';
@@ -27,9 +29,14 @@ export type ReplayOptions = {
   readonly maxFailures?: number;
 };
 
+type Subject = Pick<Subjects['subjects'][number], 'left' | 'protection'>;
+
 export type ReplayInput = ReplayOptions & {
   readonly manifests: readonly ManifestTarget[];
   readonly truths: ReadonlyMap<string, Truth>;
+  /** What is special about subjects, where a layout lists them; absent: every target is an asset as it is stored. */
+  readonly subjects?: ReadonlyMap<string, Subject>;
+  readonly access?: Access;
   readonly note: (line: string) => void;
 };
 
@@ -47,7 +54,9 @@ export async function replayAll(input: ReplayInput): Promise<Replays> {
   const { players: _, browsers: __, templates: ___, ...common } = input;
   const own = { players: rest(input.players, isNative), browsers: rest(input.browsers, (name) => name === NATIVE), templates: rest(input.templates, (id) => id === WHOLE.id) };
   const inBrowsers = wants(false) ? await replayInBrowsers({ ...common, ...Object.fromEntries(Object.entries(own).filter(([, list]) => list !== undefined)) }, targets) : null;
-  const natively = wants(true) ? await playNatively({ targets, truths: input.truths, tier: input.tier, cores: availableParallelism(), note: input.note, ...(input.players === undefined ? {} : { clients: input.players }) }) : null;
+  // Native clients get no tokens, and play to the end of what is stored.
+  const stored = targets.filter(({ content: { protection, filtered } }) => protection === null && !filtered);
+  const natively = wants(true) && stored.length > 0 ? await playNatively({ targets: stored, truths: input.truths, tier: input.tier, cores: availableParallelism(), note: input.note, ...(input.players === undefined ? {} : { clients: input.players }) }) : null;
   const section = inBrowsers?.section;
   return {
     section: {
@@ -141,10 +150,10 @@ async function open(name: BrowserName): Promise<BrowserDriver> {
   return (await launcher()).launchBrowser(name, process.env);
 }
 
-async function targetsOf({ manifests, truths, note }: ReplayInput): Promise<readonly PlanTarget[]> {
+async function targetsOf({ manifests, truths, subjects, access, note }: ReplayInput): Promise<readonly PlanTarget[]> {
   const contents = new Map<string, Content>();
   for (const [asset, truth] of truths) {
-    const content = contentOf(truth);
+    const content = contentOf(truth, subjects?.get(asset)?.left);
     if ('unobservable' in content) note(`${asset} is not replayed: ${content.unobservable}`);
     else contents.set(asset, { ...content, asset });
   }
@@ -152,7 +161,11 @@ async function targetsOf({ manifests, truths, note }: ReplayInput): Promise<read
     const content = contents.get(asset);
     if (content === undefined) return [];
     const refusal = isRefused(format, truths.get(asset)?.tracks ?? []) ? await refusalAt(url) : null;
-    return [{ content, format, url, ...(refusal === null ? {} : { refusal }) }];
+    const target = { format, url, ...(refusal === null ? {} : { refusal }) };
+    const { system, schemes } = subjects?.get(asset)?.protection ?? {};
+    const scheme = schemes?.[format];
+    if (system === undefined || scheme === undefined) return [{ content, ...target }];
+    return [{ content: { ...content, protection: { scheme, system } }, ...target, ...(access === undefined || system !== 'clear-key' ? {} : { access }) }];
   });
   return (await Promise.all(targets)).flat();
 }

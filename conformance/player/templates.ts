@@ -1,19 +1,29 @@
 /** What is done with a stream, and what has to come of it. A row is a template; the planner crosses them with content and players. */
+import type { Scheme } from '../../spec/subjects.ts';
 import type { FormatRow } from '../outputs.ts';
 import type { Content } from './content.ts';
 import { lostSegment, missingOnce, slowNetwork } from './network.ts';
 import type { NetworkFault } from './network.ts';
 import type { Observation, ReasonKind, Step, TaskResult } from './model.ts';
 import type { PlayerRow } from './players.ts';
+import { cannotOpen } from './protection.ts';
 import { THRESHOLDS } from './thresholds.ts';
 
 export type Outcome = { readonly result: TaskResult; readonly observation: Observation; readonly content: Content };
 
+/** Of what a short run plays with every player: outputs, or one for each protocol; in every browser, or in one; and whether a full one takes every asset, or one for each output. */
+export type Breadth = { readonly everyOutput: boolean; readonly everyBrowser: boolean; readonly everyAsset: boolean };
+const ALWAYS: Breadth = { everyOutput: true, everyBrowser: true, everyAsset: true };
+const IN_BROWSERS: Breadth = { everyOutput: false, everyBrowser: true, everyAsset: true };
+const OF_ASSETS: Breadth = { everyOutput: false, everyBrowser: false, everyAsset: true };
+const SAMPLED: Breadth = { everyOutput: false, everyBrowser: false, everyAsset: false };
+
 export type Template = {
   readonly id: string;
   readonly title: string;
-  /** `ci`: with every player in one output; `full` adds it to every output. `always`: in every output in both. */
-  readonly breadth: 'always' | 'sampled';
+  readonly breadth: Breadth;
+  /** Which content it is about. */
+  readonly of: (content: Content) => boolean;
   /** Why this cannot be asked; null: it can. */
   readonly cannot: (content: Content, format: FormatRow, player: PlayerRow) => string | null;
   /** Seconds at which the window begins. */
@@ -31,16 +41,17 @@ export type Template = {
 const watch = (content: Content, seconds: number): Step => ({ do: 'watch', pictures: Math.floor(seconds * content.frameRate), seconds });
 const never = (): string | null => null;
 const atStart = (): number => 0;
+const isPlain = ({ protection, filtered }: Content): boolean => protection === null && !filtered;
 
 function template(id: string, title: string, steps: Template['steps'], more: Partial<Template> = {}): Template {
-  return { id, title, steps, breadth: 'sampled', cannot: never, from: atStart, seconds: 1, fault: null, tolerates: [], demands: () => [], ...more };
+  return { id, title, steps, breadth: SAMPLED, of: isPlain, cannot: never, from: atStart, seconds: 1, fault: null, tolerates: [], demands: () => [], ...more };
 }
 
 /** Boundaries from the back to the front, and a picture on each side; then forwards again to odd places. */
 function seekFrames({ syncFrames, truth }: Content): readonly number[] {
-  const some = [1, Math.floor(syncFrames.length / 2), syncFrames.length - 1].map((i) => syncFrames[i]).filter((frame) => frame !== undefined && frame > 0);
+  const some = [1, Math.floor(syncFrames.length / 2), syncFrames.length - 1].map((i) => syncFrames[i]).filter((frame) => frame !== undefined && frame > truth.first);
   const around = [...new Set(some)].toReversed().flatMap((frame) => [frame + 1, frame, frame - 1]);
-  return [...around, 0, Math.floor(truth.frames / 3), truth.frames - 4];
+  return [...around, truth.first, truth.first + Math.floor((truth.frames - truth.first) / 3), truth.frames - 4];
 }
 
 /** A player may go on, or say that it cannot; standing still in silence is neither. */
@@ -57,8 +68,24 @@ const smoothSwitch = (outcome: Outcome): readonly string[] => [
   ...outcome.observation.backwards.filter(([from, to]) => from - to > THRESHOLDS.switchBack.value).map(([from, to]) => `picture ${to} was shown after picture ${from}`),
 ];
 
+/** What is read from outside (isBlind) comes without presentation times: seeking tells where it stands. */
+function protectedTemplate(scheme: Scheme, title: string): Template {
+  return template(scheme, title, (content) => [watch(content, 2.5), { do: 'seek', frames: boundary(content) }], {
+    breadth: IN_BROWSERS,
+    of: ({ protection }) => protection?.scheme === scheme,
+    seconds: 1.5,
+    cannot: ({ protection }, format, { name }) => (protection === null ? null : cannotOpen(protection, format, name)),
+  });
+}
+
+/** Around one boundary, backwards, and forwards. */
+function boundary({ syncFrames, truth }: Content): readonly number[] {
+  const middle = syncFrames[Math.floor(syncFrames.length / 2)] ?? truth.first;
+  return [middle + 1, Math.max(truth.first, middle - 1), truth.frames - 4];
+}
+
 export const TEMPLATES: readonly Template[] = [
-  template('sequential', 'plays from the start, then seeks to segment boundaries, backwards and forwards, to the exact picture', (content) => [watch(content, 3), { do: 'seek', frames: seekFrames(content) }], { breadth: 'always', seconds: 3 }),
+  template('sequential', 'plays from the start, then seeks to segment boundaries, backwards and forwards, to the exact picture', (content) => [watch(content, 3), { do: 'seek', frames: seekFrames(content) }], { breadth: ALWAYS, seconds: 3 }),
   template('to-end', 'plays to the last picture and ends', () => [{ do: 'ended' }], {
     from: ({ seconds }) => Math.max(0, Math.floor(seconds) - 4),
     seconds: 2,
@@ -116,6 +143,20 @@ export const TEMPLATES: readonly Template[] = [
     fault: missingOnce,
     tolerates: ['error', 'short', 'silence', 'startup', 'nothing'],
     demands: goesOnOrSaysSo,
+  }),
+  protectedTemplate('aes-128', 'opens segments that are encrypted whole (AES-128), with a token for the key'),
+  protectedTemplate('sample-aes', 'opens samples that are encrypted in transport streams (SAMPLE-AES)'),
+  protectedTemplate('cenc', 'opens samples under Common Encryption (cenc) by a Clear Key licence, with a token for it'),
+  protectedTemplate('cbcs', 'opens samples under Common Encryption (cbcs) by a Clear Key licence, with a token for it'),
+  protectedTemplate('piff', 'opens samples under the protection of Smooth Streaming (PIFF)'),
+  template('filtered', 'plays what a filter leaves, from its start to its end, picture and sound as far apart as before', (content) => [watch(content, 3), { do: 'seek', frames: seekFrames(content) }], {
+    breadth: OF_ASSETS,
+    of: ({ protection, filtered }) => protection === null && filtered,
+    seconds: 3,
+    demands: ({ result: { recording }, content }) => {
+      const off = (recording.duration ?? Infinity) - content.seconds;
+      return Math.abs(off) <= THRESHOLDS.lengthOff.value ? [] : [`it lasts ${recording.duration ?? 'for ever'}; its pictures last ${content.seconds.toFixed(2)} s`];
+    },
   }),
   template('slow', 'plays over a slow network', (content) => [watch(content, 3)], { fault: slowNetwork, seconds: 3, tolerates: ['stall'], demands: fewStalls }),
 ];

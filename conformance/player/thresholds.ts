@@ -16,6 +16,7 @@ export const THRESHOLDS = {
   startup: { value: 15_000, unit: 'ms', reason: 'loaded machines need up to 7 s; no viewer waits longer' },
   stalls: { value: 2, unit: 'stalls', reason: 'on a slow network or at a switch a player may refill its buffer, and must not live from hand to mouth' },
   switchBack: { value: 2, unit: 'pictures', reason: 'a player that empties its buffer at a switch shows the picture at the play position again, which may lie before the last one shown' },
+  lengthOff: { value: 0.75, unit: 's', reason: 'sound may end some frames after the pictures, or be left whole where a cut goes through it; a filter that is wrong is wrong by a segment' },
   endFrames: { value: 2, unit: 'pictures', reason: 'the last pictures of a stream may pass between two looks, or fall to a player that ends with the shorter track' },
   lagShare: { value: 0.1, unit: 'of the time', reason: 'a timer of 5 ms that comes 50 ms late for so long has missed pictures, and the player its own deadlines; idle machines stay below 0.02' },
   unreadShare: { value: 0.25, unit: 'of the pictures', reason: 'where a browser drops so much of what it decoded, nothing that it did late says anything about a stream' },

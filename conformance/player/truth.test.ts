@@ -54,7 +54,14 @@ describe('what a player is held to', () => {
 
   test('pictures that the timeline leaves out keep their numbers', () => {
     const cut = video([-80, -40, 0, 40], [25, 1], { editedOut: 2, pictures: { rendition: 2, first: 2, count: 2 } });
-    expect(replayTruth(truthOf(cut))).toMatchObject({ frames: 4, videoStart: -0.08 });
+    expect(replayTruth(truthOf(cut))).toMatchObject({ first: 2, frames: 4, videoStart: -0.08 });
+  });
+
+  test('what a filter leaves begins at 0 with its first picture, and the sound keeps its distance', () => {
+    const trimmed = replayTruth(truthOf(video([0, 40, 80, 120, 160], [25, 1]), audio(34_976)), { video: { from: 800_000, to: 1_600_000 }, audio: {} });
+    expect(trimmed).toMatchObject({ first: 2, frames: 4, videoStart: -0.08 });
+    expect(trimmed.pilots[0].start).toBeCloseTo(0.67, 9);
+    expect(replayTruth(truthOf(video([0, 40, 80], [25, 1])), { video: {} })).toMatchObject({ first: 0, frames: 3, videoStart: 0 });
   });
 
   test('sound starts after the encoder’s priming, wherever that lies', () => {

@@ -10,15 +10,31 @@ const PRIMING = 1024;
 /** Most frames between a picture's time and its place in a constant rate. */
 const MOST_JITTER = 0.25;
 
-export function replayTruth(truth: Truth): ReplayTruth {
+/** `left`: times in 100 ns by the names of tracks, as filters leave them. */
+export function replayTruth(truth: Truth, left: Readonly<Record<string, { readonly from?: number | undefined; readonly to?: number | undefined }>> = {}): ReplayTruth {
   const videos = truth.tracks.filter(({ kind, pictures }) => kind === 'video' && pictures !== null);
   const [video] = videos;
-  return {
-    ...(video === undefined ? { frameRate: null, frames: 0, videoStart: 0 } : pictureTruth(video)),
+  const whole = {
+    ...(video === undefined ? { frameRate: null, first: 0, frames: 0, videoStart: 0 } : pictureTruth(video)),
     renditions: videos.flatMap(({ pictures }) => (pictures === null ? [] : [pictures.rendition])),
     pilots: truth.tracks.flatMap(pilotTruth),
     secondTones: { first: secondTone(0), step: secondTone(1) - secondTone(0), count: TONES },
   };
+  return video === undefined ? whole : trimmed(whole, shownTimes(video).map((time) => Math.floor((time * 10_000_000) / video.timescale)), left[video.name] ?? {});
+}
+
+/** A trimmed presentation begins at 0 with its first picture, and the sound keeps its distance to the pictures. */
+function trimmed(whole: ReplayTruth, times: readonly number[], { from = 0, to = Infinity }: { readonly from?: number | undefined; readonly to?: number | undefined }): ReplayTruth {
+  const before = times.filter((time) => time < from).length;
+  const first = whole.first + before;
+  const frames = whole.first + times.filter((time) => time < to).length;
+  const start = before === 0 || whole.frameRate === null ? 0 : whole.videoStart + (first * whole.frameRate.den) / whole.frameRate.num;
+  return { ...whole, first, frames, videoStart: whole.videoStart - start, pilots: whole.pilots.map((pilot) => ({ ...pilot, start: pilot.start - start })) };
+}
+
+/** Times of the pictures that the timeline keeps, in the order of showing. */
+function shownTimes({ samples, editedOut }: TruthTrack): readonly number[] {
+  return samples.pt.slice(editedOut).toSorted((a, b) => a - b);
 }
 
 function pilotTruth({ pilot, language, accessibility, samples, timescale, codec }: TruthTrack): ReplayTruth['pilots'] {
@@ -28,11 +44,12 @@ function pilotTruth({ pilot, language, accessibility, samples, timescale, codec 
 }
 
 /** Picture n is due at videoStart + n / rate, also where the timeline leaves the first pictures out. */
-function pictureTruth({ codec, pictures, samples, timescale, editedOut }: TruthTrack): Pick<ReplayTruth, 'frameRate' | 'frames' | 'videoStart'> {
-  if (pictures === null) return { frameRate: null, frames: 0, videoStart: 0 };
-  const times = samples.pt.slice(editedOut).toSorted((a, b) => a - b);
+function pictureTruth(track: TruthTrack): Pick<ReplayTruth, 'frameRate' | 'first' | 'frames' | 'videoStart'> {
+  const { codec, pictures, timescale } = track;
+  if (pictures === null) return { frameRate: null, first: 0, frames: 0, videoStart: 0 };
+  const times = shownTimes(track);
   const frameRate = codec.frameRate === null ? measureRate(times, timescale) : { num: codec.frameRate[0], den: codec.frameRate[1] };
-  return { frameRate, frames: pictures.first + pictures.count, videoStart: times[0] / timescale - (pictures.first * frameRate.den) / frameRate.num };
+  return { frameRate, first: pictures.first, frames: pictures.first + pictures.count, videoStart: times[0] / timescale - (pictures.first * frameRate.den) / frameRate.num };
 }
 
 /** Where rounded times hide the rate. A rate that does vary cannot be judged by it, and must not pass unjudged. */

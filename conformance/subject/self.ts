@@ -3,14 +3,15 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import * as z from 'zod';
-import { SUBJECTS_FILE, subjectsSchema, type Subjects } from '../../spec/subjects.ts';
+import { accessSchema, SUBJECTS_FILE, subjectsSchema, type Subjects } from '../../spec/subjects.ts';
 import { messageOf, SuiteFault } from '../fault.ts';
 import { FORMATS, masterUrls } from '../outputs.ts';
 import { NO_KEYS, readKeys, type KeyRing } from '../oracle/keys.ts';
 import { loadTruth, type TruthView } from '../oracle/truth.ts';
+import type { Access } from '../player/protection.ts';
 import type { ManifestTarget } from '../trace.ts';
 
-export type RunningOrigin = { readonly url: string; stop(): Promise<void> };
+export type RunningOrigin = { readonly url: string; /** Of its key delivery; null where none was asked for. */ readonly keys: string | null; stop(): Promise<void> };
 
 export type AssetFolder = { readonly id: string; readonly ism: string; readonly truth: TruthView | null };
 
@@ -56,6 +57,20 @@ export function subjectsIn(folder: string): Subjects | null {
   return parsed.data;
 }
 
+/** How players get keys, as a layout says it; undefined where none of its subjects has keys to give. */
+export function accessFor(folder: string, keys: string | null): Access | undefined {
+  const named = subjectsIn(folder)?.access;
+  if (named === undefined) return undefined;
+  const file = join(folder, named);
+  try {
+    const { licence = keys === null ? undefined : `${keys}/ClearKey/`, headers } = accessSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    if (licence === undefined) throw new Error('licence: an address is expected, since no key delivery was started');
+    return { licence, headers };
+  } catch (error) {
+    throw new SuiteFault('usage', `${file}: ${error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error)}`);
+  }
+}
+
 /** Outputs of the subjects in the order of the formats. */
 export function targetsOfSubjects(origin: string, { subjects }: Subjects): readonly ManifestTarget[] {
   return subjects.flatMap(({ id, path, outputs }) => FORMATS.flatMap(({ id: format }) => (outputs[format] === undefined ? [] : [{ asset: id, format, url: `${origin}/${path}/${outputs[format]}` }])));
@@ -68,9 +83,9 @@ export function keysFor(folder: string | undefined, file: string | undefined): K
   return folder === undefined || named === undefined ? NO_KEYS : readKeys(join(folder, named));
 }
 
-/** Starts `isomer serve` and waits for the line that says where it listens. */
-export async function startOrigin(root: string, entry: string): Promise<RunningOrigin> {
-  const child = spawn(process.execPath, [entry, 'serve', '--root', root, '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts `isomer serve`, with key delivery where keys will be asked for, and waits for the line that says where it listens. */
+export async function startOrigin(root: string, entry: string, { keys = false }: { readonly keys?: boolean } = {}): Promise<RunningOrigin> {
+  const child = spawn(process.execPath, [entry, 'serve', '--root', root, '--port', '0', ...(keys ? ['--key-delivery', 'true', '--key-port', '0'] : [])], { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   const url = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => reject(new SuiteFault('target', `the origin did not say "listening on" within ${START_LIMIT_MS} ms: ${output.slice(-500)}`)), START_LIMIT_MS);
@@ -97,6 +112,7 @@ export async function startOrigin(root: string, entry: string): Promise<RunningO
   });
   return {
     url,
+    keys: /keys at (http:\/\/\S+)/.exec(output)?.[1] ?? null,
     async stop() {
       if (child.exitCode !== null) return;
       const ended = new Promise<void>((resolve) => {

@@ -11,7 +11,7 @@ import { playTask, takingTasks, wordsOf } from './task.js';
 
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
 /** @typedef {import('./adapters/load.js').Adapter} Adapter */
-/** @typedef {{ url: string, format: import('../model.ts').ManifestFormat, player: string, from: number, audio: string | null, pilots: number[], tones: number[], protection?: import('./adapters/load.js').Protection }} Start */
+/** @typedef {{ url: string, format: import('../model.ts').ManifestFormat, player: string, from: number, audio: string | null, pilots: number[], tones: number[], blind?: boolean, protection?: import('./adapters/load.js').Protection }} Start */
 
 const SEEK_MS = 3000;
 
@@ -33,7 +33,7 @@ function report(name, text, fatal) {
 async function begin(start) {
   began = performance.now();
   adapter = await PLAYERS[start.player](video, report);
-  observer = globalThis.isomerObservers.observeVideo(video, { pilots: start.pilots, tones: start.tones, listen: start.pilots.length > 0, blind: start.protection !== undefined });
+  observer = globalThis.isomerObservers.observeVideo(video, { pilots: start.pilots, tones: start.tones, listen: start.pilots.length > 0, blind: start.blind });
   await adapter.load(start.url, start.format, false, start.protection);
   if (start.audio !== null && !adapter.setAudio(start.audio)) report('error', `the player offers no audio track in ${start.audio}`, true);
   if (start.from > 0) adapter.seek(start.from);
@@ -107,5 +107,6 @@ Reflect.set(globalThis, 'suite', {
   seekThrough,
   /** Seeks while paused, for a picture that is read from outside. */
   show: (/** @type {number} */ seconds) => (adapter?.pause(), show(seconds)),
+  evidence: () => observer?.evidence() ?? null,
   destroy: () => adapter?.destroy(),
 });
