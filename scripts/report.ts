@@ -23,11 +23,28 @@ function run(title: string, args: readonly string[]): number | null {
   return status;
 }
 
+function worse(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? null : NO_JUDGEMENT.includes(other) || one === 0 ? other : one;
+}
+
+/** Protected and filtered outputs are replayed from a layout of their own; their rows join the report. Its code is the worse of the two. */
+function replayLayout(): number | null {
+  const [layout, out] = [join(OUT, 'layout'), join(OUT, 'protected')];
+  const made = run('layout', ['corpus/layout.ts', layout]);
+  if (made !== 0) return made;
+  const ended = run('protected and filtered', ['conformance/cli.ts', 'replay', '--root', layout, '--out', out]);
+  if (NO_JUDGEMENT.includes(ended)) return ended;
+  const merged = run('merge', ['conformance/cli.ts', 'report', OUT, '--merge', out]);
+  return merged === 0 ? ended : merged;
+}
+
 // What an earlier run left is not to be taken for this one's.
 for (const [made] of PAGES) rmSync(join(OUT, made), { force: true });
 let status = run('corpus', ['corpus/make.ts']);
 if (status === 0) {
-  status = run('run', ['conformance/cli.ts', 'run', '--root', join(ROOT, 'corpus/.assets'), '--out', OUT, ...process.argv.slice(2)]);
+  const args = process.argv.slice(2);
+  status = run('run', ['conformance/cli.ts', 'run', '--root', join(ROOT, 'corpus/.assets'), '--out', OUT, ...args]);
+  if (!NO_JUDGEMENT.includes(status) && !args.includes('--no-players')) status = worse(status, replayLayout());
   if (NO_JUDGEMENT.includes(status)) console.log('reports/ stays as it is: the run came to no judgement');
   else {
     mkdirSync(REPORTS, { recursive: true });

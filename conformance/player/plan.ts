@@ -93,13 +93,20 @@ function codecCells(planned: readonly Cell[], templates: readonly Template[], { 
   const template = templates.find(({ breadth }) => breadth.everyOutput);
   if (template === undefined) return [];
   const added: Cell[] = [];
-        const { everyOutput, everyBrowser, everyAsset } = template.breadth;
-        if (SUPPLEMENTS.includes(browser) && !(everyOutput && player.name === 'native')) continue;
-        const able = kindsIn(player, probe);
-        const kinds = tier === 'full' || everyOutput ? able : able.filter((kind) => player.sampled?.includes(kind) !== false);
-        const legal = targets.filter(({ format, content }) => kinds.includes(formatRow(format).kind) && template.of(content));
-        if (tier === 'ci' && !everyBrowser && browser !== main) continue;
-        const own = tier === 'full' && everyAsset ? legal : canonical(legal, template, player);
+  const plays = ({ template: done, cannot, target: { content } }: Cell, entry: string): boolean => done === template && cannot === null && content.sampleEntries.includes(entry);
+  const own = targets.filter(({ content }) => template.of(content));
+  for (const entry of [...new Set(own.flatMap(({ content }) => content.sampleEntries))].toSorted()) {
+    // Beside another codec of its kind it need not be what is heard.
+    const alone = ({ target: { content } }: Cell): boolean => {
+      const kind = content.tracks.find(({ codec }) => codec.split('.')[0] === entry)?.kind;
+      return content.tracks.every((track) => track.kind !== kind || track.codec.split('.')[0] === entry);
+    };
+    if ([...planned, ...added].some((cell) => plays(cell, entry) && alone(cell))) continue;
+    const having = own.filter(({ content }) => content.sampleEntries.includes(entry));
+    const possible = having.flatMap((target) => [...probes].flatMap(([browser, probe]) => players.filter((player) => (!SUPPLEMENTS.includes(browser) || player.name === 'native') && kindsIn(player, probe).includes(formatRow(target.format).kind)).map((player) => cellOf(target, player, browser, probe, template))));
+    const rank = (cell: Cell): number => (plays(cell, entry) ? (alone(cell) ? 0 : 1) : cell.cannot !== null ? 2 : 3);
+    const there = [...planned, ...added];
+    const fresh = possible.filter((cell) => !there.some(({ id }) => cell.id === id) && (rank(cell) === 0 || !there.some((each) => plays(each, entry)))).toSorted((x, y) => rank(x) - rank(y) || x.target.content.mostPixels - y.target.content.mostPixels || (x.id < y.id ? -1 : 1));
     if (fresh.length > 0) added.push(fresh[0]);
   }
   return added;
