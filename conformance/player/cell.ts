@@ -23,6 +23,7 @@ export function taskOf({ target, format, player, template, browser }: Cell, url:
     frameRate,
     videoStart: truth.videoStart,
     protection: target.access ?? null,
+    text: template.text(target.content),
     steps: template.steps(target.content),
   };
 }
@@ -44,7 +45,8 @@ export function judgeCell({ target: { content }, template, browser }: Cell, told
   if (verdict.outcome !== 'fail' && unmet.length === 0) {
     if (spoiled === 0) return { observation, verdict: { outcome: 'unclear', reasons: ['the fault did not take place: the player asked around the proxy'], maybeSlow: false } };
     const thin = verdict.outcome === 'pass' ? thinness(observation, result.recording, truth, { ...template, tolerates }) : null;
-    return { observation, verdict: thin === null ? verdict : { outcome: 'unclear', reasons: [thin], maybeSlow: true } };
+    const doubts = [...(thin === null ? [] : [thin]), ...template.doubts({ result, observation, content })];
+    return { observation, verdict: doubts.length === 0 ? verdict : { outcome: 'unclear', reasons: doubts, maybeSlow: true } };
   }
   // Steps that were not finished in time are what a starved browser leaves behind, too.
   const starved = starvation(observation, told.evidence);

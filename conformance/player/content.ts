@@ -1,6 +1,6 @@
 /** What replays can ask of an asset: its marks, its qualities, its languages. From the truth file alone. */
 import type { Subjects } from '../../spec/subjects.ts';
-import type { Truth, TruthTrack } from '../../spec/truth.ts';
+import type { Truth, TruthCue, TruthTrack } from '../../spec/truth.ts';
 import { messageOf } from '../fault.ts';
 import type { ReplayTruth } from './model.ts';
 import type { Protection } from './protection.ts';
@@ -35,6 +35,8 @@ export type Content = {
   readonly syncFrames: readonly number[];
   readonly tracks: readonly ContentTrack[];
   /** As they are served, which is not always how they are stored. */
+  /** Text tracks, in the order of the server manifest. */
+  readonly texts: readonly { readonly language: string; readonly cues: readonly TruthCue[] }[];
   readonly sampleEntries: readonly string[];
   readonly mostPixels: number;
 };
@@ -64,6 +66,7 @@ export function contentOf(whole: Truth, left?: Left): Content | { readonly unobs
     languages: languagesOf(tracks),
     syncFrames: syncFramesOf(marked[0]).filter((frame) => frame >= replay.first && frame < replay.frames),
     tracks,
+    texts: (truth.texts ?? []).map(({ language, cues }) => ({ language, cues })),
     sampleEntries: sampleEntriesOf(tracks),
     mostPixels: Math.max(...marked.map(({ codec }) => (codec.width ?? 0) * (codec.height ?? 0))),
   };

@@ -23,7 +23,7 @@ const enter = async (): Promise<string> => ((await post('enter', server.code)).v
 
 /** Nothing was ever shown. */
 const blank: TaskResult = {
-  recording: { frames: [], unreadable: 0, reads: 300, sounds: [], events: [], clockStart: 0, clockEnd: 0, startup: null, size: { width: 0, height: 0 }, presented: 0, dropped: 0, duration: null },
+  recording: { frames: [], unreadable: 0, reads: 300, sounds: [], cues: { known: [], active: [] }, events: [], clockStart: 0, clockEnd: 0, startup: null, size: { width: 0, height: 0 }, presented: 0, dropped: 0, duration: null },
   seeks: [], acts: [{ step: 'watch', ok: false, text: '0 pictures' }], version: '5.2.1', ended: false, evidence: specimenEvidence(),
 };
 

@@ -44,6 +44,7 @@ export const FIXTURE_CONTENT: Content = {
     { kind: 'video', codec: 'avc1.42c00c', language: '', rendition: 1, pilot: null },
     { kind: 'audio', codec: 'mp4a.40.2', language: 'eng', rendition: null, pilot: PILOT },
   ],
+  texts: [],
   sampleEntries: ['avc1', 'mp4a'],
   mostPixels: WIDTH * HEIGHT,
 };

@@ -27,7 +27,7 @@ function flawless(from = 0): Recording {
     sounds.push({ at: at + 1, clock: n / RATE, counter: n % 4096, tone: 500 + 100 * (Math.floor(n / RATE) % 24), pilot: 5000 });
   }
   return {
-    frames, sounds, unreadable: 0, reads: 600, events: [], clockStart: from / RATE, clockEnd: from / RATE + 3, startup: 100,
+    frames, sounds, cues: { known: [], active: [] }, unreadable: 0, reads: 600, events: [], clockStart: from / RATE, clockEnd: from / RATE + 3, startup: 100,
     size: { width: 320, height: 180 }, presented: 75, dropped: 0, duration: 12,
   };
 }

@@ -43,6 +43,12 @@ const soundReading = z.strictObject({
   pilot: z.number().nullable(),
 });
 
+/** The cues that the browser was given, as they say of themselves, and which of them (by index) it held for active, whenever that changed, beside the picture on show. */
+const cueReadings = z.strictObject({
+  known: z.array(z.strictObject({ start: z.number(), end: z.number().nullable(), text: z.string().max(1000), /** Copies at one moment. */ copies: z.int(), /** By the player itself, which keeps what is on show between two changes: one text is in many, and they may overlap. */ drawn: z.boolean() })).max(500),
+  active: z.array(z.strictObject({ at: z.number(), counter: z.int().nullable(), cues: z.array(z.int().nonnegative()).max(50) })).max(1000),
+});
+
 const playerEvent = z.strictObject({ at: z.number(), name: z.string(), text: z.string(), fatal: z.boolean() });
 
 /** A picture asked for by seeking, and what was shown. */
@@ -57,6 +63,7 @@ export const recording = z.strictObject({
   /** Readings in all. */
   reads: z.int(),
   sounds: z.array(soundReading),
+  cues: cueReadings,
   events: z.array(playerEvent),
   /** The element's clock when observation began and ended, in seconds. */
   clockStart: z.number(),
@@ -72,6 +79,7 @@ export const recording = z.strictObject({
 
 export type FrameReading = Readonly<z.infer<typeof frameReading>>;
 export type SoundReading = Readonly<z.infer<typeof soundReading>>;
+export type CueReadings = Readonly<z.infer<typeof cueReadings>>;
 export type PlayerEvent = Readonly<z.infer<typeof playerEvent>>;
 export type SeekReading = Readonly<z.infer<typeof seekReading>>;
 export type Recording = Readonly<z.infer<typeof recording>>;
@@ -80,6 +88,7 @@ export type Recording = Readonly<z.infer<typeof recording>>;
 export type Step =
   | { readonly do: 'watch'; /** Distinct pictures to be shown; where there are none, the clock counts. */ readonly pictures: number; readonly seconds: number }
   | { readonly do: 'ended' }
+  | { readonly do: 'run'; /** At this speed, until the element's clock is there. */ readonly rate: number; readonly until: number }
   | { readonly do: 'quality'; readonly choose: 'lowest' | 'highest'; /** Mark of the rendition that has to show up. */ readonly rendition: number }
   | { readonly do: 'audio'; /** Names of the language, the exact one first. */ readonly languages: readonly string[]; readonly pilot: number }
   | { readonly do: 'pause'; readonly milliseconds: number }
@@ -98,6 +107,8 @@ export type Task = {
   readonly videoStart: number;
   /** Null: clear, or opened without being asked. */
   readonly protection: Access | null;
+  /** Names of the language of the text to be shown, the exact one first; null: none. */
+  readonly text: readonly string[] | null;
   readonly steps: readonly Step[];
 };
 

@@ -118,6 +118,7 @@ function canonical(targets: readonly PlanTarget[], template: Template, player: P
   return [...Map.groupBy(inOrder, ({ format }) => format).values()].map((list) => {
     const rank = ({ content, format }: PlanTarget): readonly number[] => [
       template.cannot(content, formatRow(format), player) === null ? 0 : 1,
+      content.protection?.system === 'licensed' ? 1 : 0,
       -Math.min(2, content.languages.length),
       -Math.min(2, content.qualities.length),
       content.mostPixels,

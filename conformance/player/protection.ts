@@ -10,6 +10,7 @@ export type Access = { readonly licence: string; readonly headers: Readonly<Reco
 
 const WHOLE_SEGMENTS = 'outside HLS no player knows encryption of whole segments';
 const NO_SYSTEM = 'the player has no key system of its own, but by a plug-in';
+const NO_TOKEN = 'what a browser fetches by itself takes no token along';
 /** Null: it opens it. */
 type Opens = (format: FormatRow) => string | null;
 const opens: Opens = () => null;
@@ -27,7 +28,7 @@ const PLAYERS: Readonly<Record<string, Readonly<Partial<Record<Scheme, Opens>>>>
   'dash.js': { 'aes-128': inHls, cenc: opens, cbcs: opens },
   shaka: { 'aes-128': inHls, 'sample-aes': not('the player refuses samples that are encrypted in transport streams (its error 4040)'), cenc: opens, cbcs: opens },
   'video.js': { 'aes-128': inHls, 'sample-aes': not(NO_SYSTEM), cenc: not(NO_SYSTEM), cbcs: not(NO_SYSTEM) },
-  native: { 'aes-128': not('what a browser fetches by itself takes no token along') },
+  native: { 'aes-128': not(NO_TOKEN), 'sample-aes': not(NO_TOKEN), cenc: not(NO_TOKEN), cbcs: not(NO_TOKEN) },
 };
 
 export function cannotOpen({ scheme, system }: Protection, format: FormatRow, player: string): string | null {

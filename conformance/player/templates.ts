@@ -2,6 +2,7 @@
 import type { Scheme } from '../../spec/subjects.ts';
 import type { FormatRow } from '../outputs.ts';
 import type { Content } from './content.ts';
+import { judgeCues, type JudgedCues } from './cues.ts';
 import { lostSegment, missingOnce, slowNetwork } from './network.ts';
 import type { NetworkFault } from './network.ts';
 import type { Observation, ReasonKind, Step, TaskResult } from './model.ts';
@@ -31,11 +32,15 @@ export type Template = {
   /** Seconds in a row that have to be shown. */
   readonly seconds: number;
   readonly steps: (content: Content) => readonly Step[];
+  /** Names of the language of the text that is to be shown; null: none. */
+  readonly text: (content: Content) => readonly string[] | null;
   readonly fault: NetworkFault | null;
   /** What the template's own doing explains. */
   readonly tolerates: readonly ReasonKind[];
   /** What else has to be true: reasons why not. */
   readonly demands: (outcome: Outcome) => readonly string[];
+  /** What a busy machine may have done, and leaves it open whether all is well. */
+  readonly doubts: (outcome: Outcome) => readonly string[];
 };
 
 const watch = (content: Content, seconds: number): Step => ({ do: 'watch', pictures: Math.floor(seconds * content.frameRate), seconds });
@@ -44,7 +49,7 @@ const atStart = (): number => 0;
 const isPlain = ({ protection, filtered }: Content): boolean => protection === null && !filtered;
 
 function template(id: string, title: string, steps: Template['steps'], more: Partial<Template> = {}): Template {
-  return { id, title, steps, breadth: SAMPLED, of: isPlain, cannot: never, from: atStart, seconds: 1, fault: null, tolerates: [], demands: () => [], ...more };
+  return { id, title, steps, breadth: SAMPLED, of: isPlain, cannot: never, from: atStart, seconds: 1, text: () => null, fault: null, tolerates: [], demands: () => [], doubts: () => [], ...more };
 }
 
 /** Boundaries from the back to the front, and a picture on each side; then forwards again to odd places. */
@@ -83,6 +88,14 @@ function boundary({ syncFrames, truth }: Content): readonly number[] {
   const middle = syncFrames[Math.floor(syncFrames.length / 2)] ?? truth.first;
   return [middle + 1, Math.max(truth.first, middle - 1), truth.frames - 4];
 }
+
+/** Fast enough for a whole asset, slow enough for browsers to keep up with the cues. */
+const TEXT_SPEED = 2;
+const cuesOf = ({ result: { recording }, observation, content }: Outcome): JudgedCues =>
+  judgeCues(recording.cues, content.texts[0].cues, { until: content.seconds - 0.5, offset: (observation.offset ?? 0) / content.frameRate, frameRate: content.frameRate, videoStart: content.truth.videoStart });
+
+/** Players that keep their cues in the element's own text tracks. */
+const SHOW_TEXT: ReadonlySet<string> = new Set(['hls.js', 'dash.js', 'shaka']);
 
 export const TEMPLATES: readonly Template[] = [
   template('sequential', 'plays from the start, then seeks to segment boundaries, backwards and forwards, to the exact picture', (content) => [watch(content, 3), { do: 'seek', frames: seekFrames(content) }], { breadth: ALWAYS, seconds: 3 }),
@@ -144,6 +157,17 @@ export const TEMPLATES: readonly Template[] = [
     tolerates: ['error', 'short', 'silence', 'startup', 'nothing'],
     demands: goesOnOrSaysSo,
   }),
+  template('text', 'shows every cue of a text track once and at its time', (content) => [{ do: 'run', rate: TEXT_SPEED, until: content.seconds - 0.5 }], {
+    breadth: OF_ASSETS,
+    of: (content) => isPlain(content) && content.texts.length > 0,
+    cannot: (_content, _format, { name }) => (SHOW_TEXT.has(name) ? null : 'the player keeps its cues where nobody else sees them'),
+    text: ({ texts: [first] }) => namesOf(first.language),
+    seconds: 2,
+    // It is about the text; at twice the speed pictures are left out, and sound is stretched.
+    tolerates: ['gap', 'short', 'time', 'silence', 'tone', 'sync', 'stall'],
+    demands: (outcome) => cuesOf(outcome).wrong,
+    doubts: (outcome) => cuesOf(outcome).untimely,
+  }),
   protectedTemplate('aes-128', 'opens segments that are encrypted whole (AES-128), with a token for the key'),
   protectedTemplate('sample-aes', 'opens samples that are encrypted in transport streams (SAMPLE-AES)'),
   protectedTemplate('cenc', 'opens samples under Common Encryption (cenc) by a Clear Key licence, with a token for it'),
@@ -161,7 +185,8 @@ export const TEMPLATES: readonly Template[] = [
   template('slow', 'plays over a slow network', (content) => [watch(content, 3)], { fault: slowNetwork, seconds: 3, tolerates: ['stall'], demands: fewStalls }),
 ];
 
-/** ISO 639-2, and the shortest form, which players and manifests may use instead (RFC 5646 2.2.1). */
+/** ISO 639-2, and the shortest forms, which players and manifests may use instead (RFC 5646 2.2.1). */
 function namesOf(language: string): readonly string[] {
-  return [...new Set([language, ...Intl.getCanonicalLocales(language)])];
+  const canonical = Intl.getCanonicalLocales(language);
+  return [...new Set([language, ...canonical, ...canonical.map((name) => new Intl.Locale(name).language)])];
 }

@@ -17,6 +17,8 @@ export const THRESHOLDS = {
   stalls: { value: 2, unit: 'stalls', reason: 'on a slow network or at a switch a player may refill its buffer, and must not live from hand to mouth' },
   switchBack: { value: 2, unit: 'pictures', reason: 'a player that empties its buffer at a switch shows the picture at the play position again, which may lie before the last one shown' },
   lengthOff: { value: 0.75, unit: 's', reason: 'sound may end some frames after the pictures, or be left whole where a cut goes through it; a filter that is wrong is wrong by a segment' },
+  cueTime: { value: 0.025, unit: 's', reason: 'times of cues are thousandths of a second, those of samples 90 000ths; the nearest mistake is a picture, 33 ms' },
+  cueLate: { value: 1, unit: 's', reason: 'browsers look every quarter of a second for cues that begin or end, which at twice the speed is half of one, and pictures are read as they come' },
   endFrames: { value: 2, unit: 'pictures', reason: 'the last pictures of a stream may pass between two looks, or fall to a player that ends with the shorter track' },
   lagShare: { value: 0.1, unit: 'of the time', reason: 'a timer of 5 ms that comes 50 ms late for so long has missed pictures, and the player its own deadlines; idle machines stay below 0.02' },
   unreadShare: { value: 0.25, unit: 'of the pictures', reason: 'where a browser drops so much of what it decoded, nothing that it did late says anything about a stream' },

@@ -15,7 +15,7 @@ export function replaysOf({ replay }: Report, run: Run): PageReplays | null {
   const order = new Map(WORST.map((outcome, i) => [outcome, i]));
   const rows = replay.rows.toSorted((a, b) => (order.get(a.outcome) ?? 0) - (order.get(b.outcome) ?? 0) || (a.id < b.id ? -1 : 1)).slice(0, REPLAY_BUDGET.rows);
   const named = new Map(rows.map(({ player, browser }) => [`${player}@${browser}`, { player, browser, playerVersion: replay.players[player] ?? '', browserVersion: replay.browsers[browser]?.version ?? '' }] as const));
-  const clients = [...named].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, client]) => client);
+  const clients = [...named.values()].toSorted((a, b) => (a.player === b.player ? (a.browser < b.browser ? -1 : 1) : a.player < b.player ? -1 : 1));
   const templates = Object.entries(replay.templates);
   const formats = [...FORMAT_IDS, ...new Set(rows.map(({ format }) => format))].filter((format, i, all) => all.indexOf(format) === i && rows.some((row) => row.format === format));
   const details = new Map((run.replays ?? []).map((detail) => [detail.id, detail]));

@@ -33,7 +33,7 @@ function report(name, text, fatal) {
 async function begin(start) {
   began = performance.now();
   adapter = await PLAYERS[start.player](video, report);
-  observer = globalThis.isomerObservers.observeVideo(video, { pilots: start.pilots, tones: start.tones, listen: start.pilots.length > 0, blind: start.blind });
+  observer = globalThis.isomerObservers.observeVideo(video, { pilots: start.pilots, tones: start.tones, listen: start.pilots.length > 0, blind: start.blind === true });
   await adapter.load(start.url, start.format, false, start.protection);
   if (start.audio !== null && !adapter.setAudio(start.audio)) report('error', `the player offers no audio track in ${start.audio}`, true);
   if (start.from > 0) adapter.seek(start.from);

@@ -9,12 +9,17 @@ import { recordEvidence } from './evidence.js';
 /** @typedef {import('../model.ts').Recording} Recording */
 /** @typedef {import('../model.ts').FrameReading} FrameReading */
 /** @typedef {import('../model.ts').SoundReading} SoundReading */
+/** @typedef {import('../model.ts').CueReadings} CueReadings */
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
+/** @typedef {{ kind?: string, text?: string, contents?: TextNode[] }} TextNode */
 /** @typedef {{ pilots: number[], tones: number[], listen: boolean, blind?: boolean }} ObserverOptions blind: scripts cannot see the pictures, so sound does not wait for one */
 /** @typedef {{ seen: number, last: number | null, recording(): Recording, evidence(): import('../../../spec/replay.ts').ReplayEvidence, look(): { counter: number, rendition: number } | null, stop(): void }} Observer */
 
 const LOOK_EVERY_MS = 5;
 const LISTEN_EVERY_MS = 40;
+const LIST_EVERY_MS = 200;
+/** As many as a recording may hold (model.ts). */
+const MOST = { known: 500, active: 1000, atOnce: 50, letters: 1000 };
 const WATCHED = ['loadedmetadata', 'playing', 'waiting', 'stalled', 'pause', 'seeking', 'seeked', 'ended', 'error', 'ratechange'];
 
 /**
@@ -46,6 +51,7 @@ export function observeVideo(video, options) {
 
   const since = () => Math.round((performance.now() - began) * 10) / 10;
   const kept = recordEvidence(video, began);
+  const written = readText(video);
 
   function look() {
     if (context === null || video.videoWidth === 0) return null;
@@ -83,6 +89,7 @@ export function observeVideo(video, options) {
   const looking = setInterval(() => {
     kept.ticked(LOOK_EVERY_MS);
     note(null);
+    written.read(since(), frames.at(-1)?.counter ?? null);
   }, LOOK_EVERY_MS);
 
   /** @param {Event} event */
@@ -110,6 +117,7 @@ export function observeVideo(video, options) {
       unreadable,
       reads,
       sounds: [...sounds],
+      cues: written.readings(),
       events: [...events],
       clockStart,
       clockEnd: video.currentTime,
@@ -128,6 +136,71 @@ export function observeVideo(video, options) {
       for (const name of WATCHED) video.removeEventListener(name, onEvent);
     },
   };
+}
+
+/**
+ * The browser's own lists: whatever a player draws its text with, it keeps the cues there.
+ * @param {HTMLVideoElement} video
+ */
+function readText(video) {
+  /** @type {CueReadings['known']} */ const known = [];
+  /** @type {CueReadings['active']} */ const active = [];
+  /** @type {Map<string, number>} */ const indexes = new Map();
+  let listed = -Infinity;
+  let last = '';
+
+  /** @param {TextTrackCue} cue */
+  function indexesOf(cue) {
+    return wordsOfCue(cue).flatMap((words) => {
+      const told = { start: cue.startTime, end: Number.isFinite(cue.endTime) ? cue.endTime : null, text: words.slice(0, MOST.letters), copies: 1, drawn: 'isd' in cue };
+      const key = JSON.stringify(told);
+      const index = indexes.get(key) ?? (known.length < MOST.known ? known.push(told) - 1 : -1);
+      if (index >= 0) indexes.set(key, index);
+      return index < 0 ? [] : [index];
+    });
+  }
+
+  /** @param {'cues' | 'activeCues'} list */
+  const all = (list) => Array.from(video.textTracks).flatMap((track) => (track.mode === 'disabled' ? [] : Array.from(track[list] ?? []).flatMap(indexesOf)));
+
+  return {
+    /** @param {number} at @param {number | null} counter */
+    read(at, counter) {
+      if (video.textTracks.length === 0) return;
+      if (at - listed >= LIST_EVERY_MS) {
+        listed = at;
+        for (const [index, { length }] of Map.groupBy(all('cues'), (each) => each)) known[index].copies = Math.max(known[index].copies, length);
+      }
+      const cues = all('activeCues').slice(0, MOST.atOnce);
+      const now = cues.join();
+      if (now === last || active.length === MOST.active) return;
+      last = now;
+      active.push({ at, counter, cues });
+    },
+    /** @returns {CueReadings} */
+    readings: () => ({ known: known.map((cue) => ({ ...cue })), active: [...active] }),
+  };
+}
+
+/**
+ * As it is read, without marks of style. dash.js keeps what its TTML reader makes beside an empty cue: all paragraphs that are on show for a while.
+ * @param {TextTrackCue} cue
+ * @returns {string[]}
+ */
+function wordsOfCue(cue) {
+  const { text = '', isd, getCueAsHTML } = /** @type {TextTrackCue & { text?: string, isd?: TextNode, getCueAsHTML?: () => DocumentFragment }} */ (cue);
+  if (isd !== undefined) return paragraphs(isd).map(wordsOf);
+  return [(getCueAsHTML === undefined ? text : getCueAsHTML.call(cue).textContent) ?? ''];
+}
+
+/** @param {TextNode} node @returns {TextNode[]} */
+function paragraphs(node) {
+  return node.kind === 'p' ? [node] : (node.contents ?? []).flatMap(paragraphs);
+}
+
+/** @param {TextNode} node @returns {string} */
+function wordsOf({ text, contents }) {
+  return (text ?? '') + (contents ?? []).map(wordsOf).join('');
 }
 
 /**

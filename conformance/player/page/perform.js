@@ -69,6 +69,13 @@ const STEPS = {
     const ok = await until(scene, () => scene.video.ended, stuck);
     return { ok, text: ok ? '' : 'the end was not announced' };
   },
+  async run({ video, ...scene }, /** @type {Extract<Step, { do: 'run' }>} */ { rate, until: end }) {
+    const whole = { video, ...scene };
+    video.playbackRate = rate;
+    const ok = await until(whole, () => video.ended || video.currentTime >= end, watchdog(whole));
+    video.playbackRate = 1;
+    return { ok, text: ok ? '' : `second ${end} was not reached` };
+  },
   async quality(scene, /** @type {Extract<Step, { do: 'quality' }>} */ { choose, rendition }) {
     const { bitrates: known } = await scene.adapter.state();
     const bitrate = choose === 'lowest' ? Math.min(...known) : Math.max(...known);

@@ -18,7 +18,7 @@ export async function playTask(task, video, create) {
   const player = await create(video, report);
   const watching = globalThis.isomerObservers.observeVideo(video, { pilots: [...task.pilots], tones: [...task.tones], listen: task.pilots.length > 0 });
   try {
-    await player.load(task.url, task.format, task.steps.some((step) => step.do === 'quality'), task.protection ?? undefined);
+    await player.load(task.url, task.format, task.steps.some((step) => step.do === 'quality'), task.protection ?? undefined, task.text ?? undefined);
     if (task.from > 0) player.seek(task.from);
     // A promise that no picture will settle must not hang the task.
     void Promise.resolve(player.play()).catch((/** @type {unknown} */ error) => report('error', wordsOf(error), true));

@@ -15,11 +15,17 @@ export async function createAdapter(video, report) {
     initialized.fulfil();
   });
   return {
-    async load(url, _format, switching = false, protection) {
+    async load(url, _format, switching = false, protection, text) {
       if (protection !== undefined) player.setProtectionData({ 'org.w3.clearkey': { serverURL: protection.licence, httpRequestHeaders: protection.headers, withCredentials: false } });
       // A choice of quality shows behind what is buffered, which then has to end within the asset.
       if (switching) player.updateSettings({ streaming: { buffer: { bufferTimeDefault: 4, bufferTimeAtTopQuality: 4, bufferTimeAtTopQualityLongForm: 4 } } });
       player.initialize(video, url, false);
+      if (text !== undefined) {
+        // Draws its text itself, into an element that it is given. Chosen later, text would begin where the buffer ends.
+        player.attachTTMLRenderingDiv(document.body.appendChild(document.createElement('div')));
+        player.updateSettings({ streaming: { text: { defaultEnabled: true } } });
+        player.setInitialMediaSettingsFor('text', { lang: new RegExp(`^(?:${text.join('|')})$`, 'i') });
+      }
       await within(initialized.promise, 15_000, 'reading the manifest');
     },
     async play() {

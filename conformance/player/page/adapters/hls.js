@@ -1,4 +1,4 @@
-import { elementDuration, loadScript, signal, within } from './load.js';
+import { elementDuration, inLanguage, loadScript, signal, within } from './load.js';
 
 /**
  * Licences by Clear Key for samples; for whole segments the key's own request is told by its address.
@@ -34,11 +34,15 @@ export async function createAdapter(video, report) {
     if (data.fatal) manifest.fulfil();
   });
   return {
-    async load(url, _format, _switching, protection) {
+    async load(url, _format, _switching, protection, text) {
       if (protection !== undefined) protect(hls, protection);
       hls.loadSource(url);
       hls.attachMedia(video);
       await within(manifest.promise, 15_000, 'reading the playlist');
+      if (text === undefined) return;
+      const track = inLanguage(hls.subtitleTracks, text, ({ lang }) => lang);
+      if (track === undefined) report('error', `the player offers no text in ${text[0]}`, true);
+      else hls.subtitleTrack = hls.subtitleTracks.indexOf(track);
     },
     play: () => video.play(),
     pause: () => video.pause(),

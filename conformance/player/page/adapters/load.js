@@ -7,7 +7,7 @@
  * @typedef {{ time: number, duration: number | null, bitrate: number | null, bitrates: number[], audio: string | null, audioTracks: AudioTrack[] }} PlayerState
  * @typedef {{ readonly licence: string, readonly headers: Readonly<Record<string, string>> }} Protection where keys are (W3C Clear Key), and what is sent along to whoever has them
  * @typedef {object} Adapter
- * @property {(url: string, format: ManifestFormat, switching?: boolean, protection?: Protection) => Promise<void>} load switching: qualities will be chosen
+ * @property {(url: string, format: ManifestFormat, switching?: boolean, protection?: Protection, text?: readonly string[]) => Promise<void>} load switching: qualities will be chosen; text: to be shown, in the first of these languages that there is
  * @property {() => Promise<void>} play
  * @property {() => void} pause
  * @property {(seconds: number) => void} seek
@@ -55,4 +55,19 @@ export function within(promise, milliseconds, what) {
 /** @param {HTMLVideoElement} video */
 export function elementDuration(video) {
   return Number.isFinite(video.duration) ? video.duration : null;
+}
+
+/**
+ * The first that has one of these languages, the earlier ones before the later.
+ * @template T
+ * @param {readonly T[]} tracks
+ * @param {readonly string[]} languages
+ * @param {(track: T) => string | undefined} languageOf
+ */
+export function inLanguage(tracks, languages, languageOf) {
+  for (const language of languages) {
+    const found = tracks.find((track) => languageOf(track)?.toLowerCase() === language.toLowerCase());
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

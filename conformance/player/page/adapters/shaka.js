@@ -1,4 +1,4 @@
-import { elementDuration, loadScript, within } from './load.js';
+import { elementDuration, inLanguage, loadScript, within } from './load.js';
 
 const MIME = { dash: 'application/dash+xml', hls: 'application/x-mpegurl', smooth: 'application/vnd.ms-sstr+xml' };
 
@@ -42,9 +42,14 @@ async function adapt(video, report) {
   const variants = () => player.getVariantTracks();
   const active = () => variants().find((track) => track.active);
   return {
-    async load(url, format, _switching, protection) {
+    async load(url, format, _switching, protection, text) {
       if (protection !== undefined) protect(player, protection);
       await player.load(url, null, MIME[format]).catch(tell);
+      if (text !== undefined) {
+        const track = inLanguage(player.getTextTracks(), text, ({ originalLanguage, language }) => originalLanguage ?? language) ?? inLanguage(player.getTextTracks(), text, ({ language }) => language);
+        if (track === undefined) report('error', `the player offers no text in ${text[0]}`, true);
+        else player.selectTextTrack(track);
+      }
       // Until there is a picture it goes to its own start, and undoes a seek.
       if (video.readyState < 2) await within(new Promise((resolve) => video.addEventListener('loadeddata', resolve, { once: true })), 15_000, 'loading').catch(() => undefined);
     },
