@@ -27,6 +27,7 @@ const PLAYERS: Readonly<Record<string, Readonly<Partial<Record<Scheme, Opens>>>>
   },
   'dash.js': { 'aes-128': inHls, cenc: opens, cbcs: opens },
   shaka: { 'aes-128': inHls, 'sample-aes': not('the player refuses samples that are encrypted in transport streams (its error 4040)'), cenc: opens, cbcs: opens },
+  'rx-player': { cenc: opens, cbcs: opens },
   'video.js': { 'aes-128': inHls, 'sample-aes': not(NO_SYSTEM), cenc: not(NO_SYSTEM), cbcs: not(NO_SYSTEM) },
   native: { 'aes-128': not(NO_TOKEN), 'sample-aes': not(NO_TOKEN), cenc: not(NO_TOKEN), cbcs: not(NO_TOKEN) },
 };

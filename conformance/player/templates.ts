@@ -95,7 +95,7 @@ const cuesOf = ({ result: { recording }, observation, content }: Outcome): Judge
   judgeCues(recording.cues, content.texts[0].cues, { until: content.seconds - 0.5, offset: (observation.offset ?? 0) / content.frameRate, frameRate: content.frameRate, videoStart: content.truth.videoStart });
 
 /** Players that keep their cues in the element's own text tracks. */
-const SHOW_TEXT: ReadonlySet<string> = new Set(['hls.js', 'dash.js', 'shaka']);
+const SHOW_TEXT: ReadonlySet<string> = new Set(['hls.js', 'dash.js', 'rx-player', 'shaka']);
 
 export const TEMPLATES: readonly Template[] = [
   template('sequential', 'plays from the start, then seeks to segment boundaries, backwards and forwards, to the exact picture', (content) => [watch(content, 3), { do: 'seek', frames: seekFrames(content) }], { breadth: ALWAYS, seconds: 3 }),

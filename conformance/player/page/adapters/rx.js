@@ -1,4 +1,4 @@
-import { elementDuration, loadScript, signal, within } from './load.js';
+import { elementDuration, inLanguage, loadScript, signal, within } from './load.js';
 
 /**
  * A licence is fetched by whoever embeds the player.
@@ -32,9 +32,13 @@ export async function createAdapter(video, report) {
   });
   const representations = () => player.getVideoTrack()?.representations ?? [];
   return {
-    async load(url, format, _switching, protection) {
-      player.loadVideo({ url, transport: format, autoPlay: false, ...(protection === undefined ? {} : { keySystems: keySystems(protection) }) });
+    async load(url, format, _switching, protection, text) {
+      player.loadVideo({ url, transport: format, autoPlay: false, textTrackMode: 'native', ...(protection === undefined ? {} : { keySystems: keySystems(protection) }) });
       await within(loaded.promise, 15_000, 'loading');
+      if (text === undefined) return;
+      const track = inLanguage(player.getAvailableTextTracks(), text, ({ language }) => language);
+      if (track === undefined) report('error', `the player offers no text in ${text[0]}`, true);
+      else player.setTextTrack(track.id);
     },
     play: () => player.play(),
     pause: () => player.pause(),
