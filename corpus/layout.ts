@@ -107,7 +107,7 @@ function keyOf(label: string): { readonly id: string; readonly value: string } {
 }
 
 /** Policies under which keys are given out as they are; the others want licence servers. */
-const CLEAR_KEY: ReadonlySet<string> = new Set(['Predefined_ClearKey', 'clearSound', 'everySystem', 'samples']);
+const CLEAR_KEY: ReadonlySet<string> = new Set(['Predefined_ClearKey', 'clearSound', 'everySystem', 'lead', 'samples']);
 const SCHEMES: readonly (readonly [RegExp, (format: string) => Scheme])[] = [
   [/encryption=cbc\b(?!s)/, () => 'aes-128'],
   [/encryption=cenc/, () => 'cenc'],
@@ -117,7 +117,7 @@ const SCHEMES: readonly (readonly [RegExp, (format: string) => Scheme])[] = [
 
 function protectionOf({ policy, outputs: asked }: Recipe): Subjects['subjects'][number]['protection'] {
   const schemes = Object.fromEntries(Object.entries(asked).flatMap(([format, text]) => SCHEMES.filter(([pattern]) => pattern.test(text)).map(([, scheme]) => [format, scheme(format)])));
-  return Object.keys(schemes).length === 0 ? undefined : { system: CLEAR_KEY.has(policy) ? 'clear-key' : 'licensed', schemes };
+  return Object.keys(schemes).length === 0 ? undefined : { system: CLEAR_KEY.has(policy) ? 'clear-key' : 'licensed', schemes, ...(policy === 'lead' ? { clearLead: true as const } : {}) };
 }
 
 /** A JSON Web Token (RFC 7519), good for a hundred years: what it opens is no secret. */

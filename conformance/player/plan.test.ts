@@ -60,7 +60,7 @@ describe('the plan', () => {
   });
 
   test('plays protected and filtered content in its own way alone, and says what no player opens', () => {
-    const scheme = (name: Scheme, system: 'clear-key' | 'licensed' = 'clear-key') => content(name, { protection: { scheme: name, system } });
+    const scheme = (name: Scheme, system: 'clear-key' | 'licensed' = 'clear-key') => content(name, { protection: { scheme: name, system, clearLead: false } });
     const cells = plan('ci', scheme('aes-128'), scheme('cenc'), scheme('piff', 'licensed'), content('late', { filtered: true }));
     for (const { template, target } of cells) expect(template.id).toBe(target.content.asset === 'late' ? 'filtered' : target.content.asset);
     const played = cells.filter(({ cannot }) => cannot === null).map(({ id }) => id);

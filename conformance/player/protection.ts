@@ -3,7 +3,7 @@ import type { Scheme } from '../../spec/subjects.ts';
 import type { FormatRow } from '../outputs.ts';
 import type { BrowserName } from './model.ts';
 
-export type Protection = { readonly scheme: Scheme; readonly system: 'clear-key' | 'licensed' };
+export type Protection = { readonly scheme: Scheme; readonly system: 'clear-key' | 'licensed'; /** The first seconds are in the clear. */ readonly clearLead: boolean };
 
 /** Where keys are (W3C Clear Key), and what is sent along to whoever has them. Never in a report. */
 export type Access = { readonly licence: string; readonly headers: Readonly<Record<string, string>> };

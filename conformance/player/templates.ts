@@ -74,10 +74,10 @@ const smoothSwitch = (outcome: Outcome): readonly string[] => [
 ];
 
 /** What is read from outside (isBlind) comes without presentation times: seeking tells where it stands. */
-function protectedTemplate(scheme: Scheme, title: string): Template {
-  return template(scheme, title, (content) => [watch(content, 2.5), { do: 'seek', frames: boundary(content) }], {
+function protectedTemplate(id: Scheme | 'clear-lead', title: string): Template {
+  return template(id, title, (content) => [watch(content, 2.5), { do: 'seek', frames: boundary(content) }], {
     breadth: IN_BROWSERS,
-    of: ({ protection }) => protection?.scheme === scheme,
+    of: ({ protection }) => protection !== null && (protection.clearLead ? 'clear-lead' : protection.scheme) === id,
     seconds: 1.5,
     cannot: ({ protection }, format, { name }) => (protection === null ? null : cannotOpen(protection, format, name)),
   });
@@ -172,6 +172,7 @@ export const TEMPLATES: readonly Template[] = [
   protectedTemplate('sample-aes', 'opens samples that are encrypted in transport streams (SAMPLE-AES)'),
   protectedTemplate('cenc', 'opens samples under Common Encryption (cenc) by a Clear Key licence, with a token for it'),
   protectedTemplate('cbcs', 'opens samples under Common Encryption (cbcs) by a Clear Key licence, with a token for it'),
+  protectedTemplate('clear-lead', 'goes from a beginning in the clear over to encrypted samples (cenc, cbcs)'),
   protectedTemplate('piff', 'opens samples under the protection of Smooth Streaming (PIFF)'),
   template('filtered', 'plays what a filter leaves, from its start to its end, picture and sound as far apart as before', (content) => [watch(content, 3), { do: 'seek', frames: seekFrames(content) }], {
     breadth: OF_ASSETS,
