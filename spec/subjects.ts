@@ -8,7 +8,7 @@ import { formatIdSchema } from './requirement.ts';
 export const SUBJECTS_FILE = 'subjects.json';
 
 /** `aes-128`: whole segments (RFC 8216 4.3.2.4). `sample-aes`: in transport streams. `cenc`, `cbcs`: ISO/IEC 23001-7. `piff`: Smooth Streaming's. */
-export const SCHEMES = ['aes-128', 'sample-aes', 'cenc', 'cbcs', 'piff'] as const;
+const SCHEMES = ['aes-128', 'sample-aes', 'cenc', 'cbcs', 'piff'] as const;
 export type Scheme = (typeof SCHEMES)[number];
 
 export const subjectsSchema = z.strictObject({

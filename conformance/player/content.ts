@@ -16,7 +16,7 @@ export type ContentTrack = {
   readonly pilot: number | null;
 };
 
-export type Left = NonNullable<Subjects['subjects'][number]['left']>;
+type Left = NonNullable<Subjects['subjects'][number]['left']>;
 
 export type Content = {
   readonly asset: string;
