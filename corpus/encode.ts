@@ -36,7 +36,7 @@ export async function encodeFile(recipe: FileRecipe, folder: string, progress: (
   recipe.audio.forEach((audio, i) => args.push('-map', `${first + i}:a`, `-c:a:${i}`, ENCODERS[audio.codec] ?? '', '-strict', '-2', `-b:a:${i}`, `${audio.kbps}k`, `-metadata:s:a:${i}`, `language=${audio.language}`));
   await run([...args, ...EXACT, ...recipe.output, target], video, progress);
   await Promise.all(wavs.map((wav) => rm(wav)));
-  if (video !== undefined && video.captions.length > 0) await writeFile(target, withCaptions(await readFile(target), video.captions, video.rate[0] / video.rate[1]));
+  if (video !== undefined && video.captions.length > 0) await writeFile(target, withCaptions(await readFile(target), video.captions, video.rate[0] / video.rate[1], video.extendedData));
   if (recipe.remux !== undefined) {
     const [before, after] = recipe.remux;
     const copy = join(folder, `remux-${recipe.file}`);

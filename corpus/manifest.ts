@@ -45,7 +45,7 @@ function encoderElement({ kind, src, bitrate, trackId, trackName, title, languag
 }
 
 /** As the old service wrote late-bound text tracks. */
-function textElement({ file, bitrate, language, tells, trackName, displayName, isDefault, characteristics, roles }: TextRecipe): string {
+function textElement({ file, bitrate, language, tells, trackName, displayName, isDefault, characteristics, roles, channel }: TextRecipe): string {
   const params = [
     param('systemBitrate', bitrate),
     ...(trackName === undefined ? [] : [param('trackName', trackName)]),
@@ -53,6 +53,7 @@ function textElement({ file, bitrate, language, tells, trackName, displayName, i
     ...(displayName === undefined ? [] : [param('textDisplayName', displayName)]),
     ...(isDefault ? [param('textIsDefault', 'TRUE')] : []),
     ...(characteristics === undefined ? [] : [param('textHlsCharacteristic', characteristics)]),
+    ...(channel === undefined ? [] : [param('captionChannel', channel)]),
     ...roles.map((value) => param('role', value)),
   ];
   return `      <textstream src="${file}" systemBitrate="${bitrate}" systemLanguage="${tells === 'manifest' ? language : ''}">\n${params.join('\n')}\n      </textstream>`;

@@ -16,6 +16,8 @@ import { settingsOf, writeWebVtt } from './webvtt.ts';
 const run = promisify(execFile);
 
 export async function writeText(recipe: TextRecipe, folder: string): Promise<void> {
+  // Captions are in the pictures already.
+  if (recipe.form === 'cea608') return;
   const path = join(folder, recipe.file);
   if (recipe.form === 'webvtt') return writeFile(path, writeWebVtt(recipe));
   if (recipe.form === 'ttml') return writeFile(path, writeTtml(recipe, recipe.cues, recipe.cues));

@@ -6,7 +6,9 @@ const Rate = z.tuple([z.number().int().positive(), z.number().int().positive()])
 
 /** Captions inside the pictures; times in seconds. */
 export const CaptionRecipe = z.strictObject({
-  channel: z.enum(['CC1', 'CC3', 'SERVICE1']),
+  channel: z.enum(['CC1', 'CC2', 'CC3', 'CC4', 'SERVICE1']),
+  /** Of CEA-608. `pop`: a cue is loaded before its start and appears then. `roll`, `paint`: its letters come from its start on; `roll` of two rows, erased at the end of the last. */
+  mode: z.enum(['pop', 'roll', 'paint']).default('pop'),
   cues: z.array(z.strictObject({ start: z.number(), end: z.number(), text: z.string().max(22) })),
 });
 export type CaptionRecipe = z.infer<typeof CaptionRecipe>;
@@ -39,8 +41,10 @@ export const VideoRecipe = z.strictObject({
   durations: z.array(z.number().int().positive()).optional(),
   /** What the stream says of its transfer characteristics (the pictures are the same). */
   range: z.enum(['SDR', 'PQ', 'HLG']).default('SDR'),
-  /** Of H.264 in a file of its own. */
+  /** In a file of one track. */
   captions: z.array(CaptionRecipe).default([]),
+  /** With captions: the programme's name as extended data (XDS) in field 2, once a second where there is room. */
+  extendedData: z.string().max(20).optional(),
   /** Id in the picture marks, 0 to 15. */
   rendition: z.number().int().min(0).max(15),
 });
@@ -103,7 +107,9 @@ export type CueRecipe = z.infer<typeof CueRecipe>;
 /** One text track: a file, and its element of the server manifest. */
 export const TextRecipe = z.strictObject({
   file: z.string(),
-  form: z.enum(['webvtt', 'ttml', 'stpp', 'wvtt']),
+  /** cea608: `channel` of the captions in the pictures of `file`; `cues` are what they are to be read as. */
+  form: z.enum(['webvtt', 'ttml', 'stpp', 'wvtt', 'cea608']),
+  channel: z.enum(['CC1', 'CC2', 'CC3', 'CC4']).optional(),
   /** TTML: how times are written. `nested`: relative to containers, and pretty-printed. */
   times: z.enum(['clock', 'frames', 'ticks', 'offset', 'nested']).default('clock'),
   /** TTML: in the namespaces of the 2006 draft. */

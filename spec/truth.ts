@@ -105,7 +105,7 @@ export type TruthCue = z.infer<typeof TruthCue>;
 
 export const TruthText = z.strictObject({
   file: z.string(),
-  form: z.enum(['webvtt', 'ttml', 'stpp', 'wvtt']),
+  form: z.enum(['webvtt', 'ttml', 'stpp', 'wvtt', 'cea608']),
   /** Name and number that URLs must carry. */
   name: z.string(),
   bitrate: z.number().int(),

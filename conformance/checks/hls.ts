@@ -10,6 +10,7 @@ import { attributeOf, nanosecondsOf, type HlsDocument, type Tag } from '../oracl
 import { hlsParserComplaint, m3u8ParserWarnings } from '../oracle/opinions.ts';
 import { soundOf } from '../oracle/sound.ts';
 import { readSps } from '../oracle/sps.ts';
+import { truthOfTrack } from '../oracle/truth.ts';
 import { adtsFrames, annexBUnits } from '../oracle/ts.ts';
 import { subtitleEntry } from '../text.ts';
 import type { Exchange } from '../trace.ts';
@@ -262,6 +263,27 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
     },
   },
   {
+    id: 'hls/surround',
+    requirements: ['HLS-070'],
+    title: 'surround sound is in groups of its own, and a variant offers the stereo AAC that the content has',
+    level: 'should',
+    scope: 'format',
+    formats: ['hls-v4', 'hls-cmaf'],
+    run(context) {
+      const { view, truth } = context;
+      if (view.document?.kind !== 'hls' || view.document.hls.kind !== 'multivariant') return [];
+      const sounds = audioRenditions(context);
+      const surround = sounds.filter(({ channels }) => channels > 2);
+      if (surround.length === 0) return [];
+      const problems: Finding[] = [];
+      for (const { group, line } of surround) if (sounds.some((other) => other.group === group && other.channels > 0 && other.channels <= 2)) problems.push(problem('surround', 'surround and stereo are in one group', { actual: group, at: view.manifest, pointer: `line ${line}` }));
+      const hasStereo = truth !== null && truth.tracks.some(({ kind, codec }) => kind === 'audio' && codec.channels !== null && codec.channels <= 2 && codec.rfc6381.startsWith('mp4a.40.'));
+      const offered = view.document.hls.variants.some(({ tag }) => /mp4a\.40\./.test(attributeOf(tag, 'CODECS') ?? '') && sounds.some(({ group, channels }) => group === attributeOf(tag, 'AUDIO') && channels <= 2));
+      if (hasStereo && !offered) problems.push(problem('surround', 'no variant offers the stereo AAC', { at: view.manifest }));
+      return judged('surround', problems);
+    },
+  },
+  {
     id: 'hls/language',
     requirements: ['HLS-044'],
     title: 'LANGUAGE is a language tag in its shortest form',
@@ -468,4 +490,15 @@ function keyFrameFindings(context: FormatContext, track: TrackView): readonly Fi
     findings.push(...judged(own, problems));
   });
   return findings;
+}
+
+/** AUDIO renditions with their channels: as told, else as the content has them; 0: nobody knows. */
+function audioRenditions({ view, truth, profile }: FormatContext): readonly { readonly group: string; readonly channels: number; readonly line: number }[] {
+  if (view.document?.kind !== 'hls' || view.document.hls.kind !== 'multivariant') return [];
+  return view.document.hls.media.filter((tag) => attributeOf(tag, 'TYPE') === 'AUDIO').map((tag) => {
+    const track = fullTracks(view).find(({ source }) => source.kind === 'hls' && source.media === tag);
+    const told = Number.parseInt(attributeOf(tag, 'CHANNELS') ?? '', 10);
+    const real = truth === null || track === undefined ? null : truthOfTrack(truth, track, profile);
+    return { group: attributeOf(tag, 'GROUP-ID') ?? '', channels: Number.isNaN(told) ? (real?.codec.channels ?? 0) : told, line: tag.line };
+  });
 }

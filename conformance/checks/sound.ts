@@ -9,7 +9,7 @@ import { truthOfTrack, type TruthTrackView } from '../oracle/truth.ts';
 import type { TsStream } from '../oracle/ts.ts';
 import { childrenOf } from '../oracle/xml.ts';
 import { fullTracks, segmentPath, trackName, type TrackView, type View } from '../view.ts';
-import { eachTrack, judged, problem, trackPath } from './helpers.ts';
+import { canonicalLanguage, eachTrack, judged, problem, trackPath } from './helpers.ts';
 
 export const SOUND_CHECKS: readonly FormatCheck[] = [
   {
@@ -98,7 +98,41 @@ export const SOUND_CHECKS: readonly FormatCheck[] = [
         }),
       ),
   },
+  {
+    id: 'ts/language',
+    requirements: ['TS-014'],
+    title: 'the program map tells the language of the sound',
+    level: 'should',
+    scope: 'format',
+    formats: ['hls-v3', 'hls-v4'],
+    run: (context) =>
+      fullTracks(context.view).flatMap((track) =>
+        track.segments.slice(0, 1).flatMap((segment): readonly Finding[] => {
+          const transport = delivered(segment.exchange) ? transportOf(context.reader, segment) : null;
+          const wanted = languagesOf(context, track);
+          const sounds = (transport?.streams ?? []).filter(({ pid }) => transport?.pes.some((unit) => unit.pid === pid && (unit.streamId === 0xbd || (unit.streamId & 0xe0) === 0xc0)));
+          if (wanted.length === 0 || sounds.length === 0) return [];
+          const faults = sounds.flatMap(({ descriptors }) => {
+            const told = Buffer.from(descriptors.find(({ tag }) => tag === LANGUAGE_DESCRIPTOR)?.data.subarray(0, 3) ?? []).toString('latin1');
+            return wanted.includes(canonicalLanguage(told)) ? [] : [told];
+          });
+          return judged(segmentPath(track, segment), faults.map((told) => problem(segmentPath(track, segment), 'the program map tells another language, or none', { wanted: wanted.join(' or '), actual: told, at: segment.exchange, pointer: 'packet 1' })));
+        }),
+      ),
+  },
 ];
+
+/** ISO/IEC 13818-1:2019 2.6.18. */
+const LANGUAGE_DESCRIPTOR = 0x0a;
+
+/** Of the sound in a track's segments: its own, or that of what may be muxed into its pictures. None where one of these has no language of two or three letters. */
+function languagesOf(context: FormatContext, track: TrackView): readonly string[] {
+  const { truth, format } = context;
+  const own = realOf(context, track);
+  const muxed = track.kind === 'video' && format === 'hls-v3' ? (truth?.tracks ?? []).filter(({ kind }) => kind === 'audio') : [];
+  const languages = (own === null ? muxed : [own]).map(({ language }) => (/^[a-z]{2,3}$/i.test(language) ? canonicalLanguage(language) : ''));
+  return languages.includes('') ? [] : [...new Set(languages)];
+}
 
 function realOf({ truth, profile }: FormatContext, track: TrackView): TruthTrackView | null {
   return truth === null || track.kind !== 'audio' ? null : truthOfTrack(truth, track, profile);

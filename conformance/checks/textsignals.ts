@@ -29,7 +29,7 @@ export const TEXT_SIGNAL_CHECKS: readonly FormatCheck[] = [
           ['NAME', real.label ?? real.name, told('NAME')],
           ['LANGUAGE', canonicalLanguage(real.language), canonicalLanguage(told('LANGUAGE'))],
           ['DEFAULT', yes(real.isDefault), yes(told('DEFAULT') === 'YES')],
-          ['AUTOSELECT', yes(all.every((other) => other === real || purposeOf(other) !== purposeOf(real))), yes(told('AUTOSELECT') === 'YES')],
+          ['AUTOSELECT', yes(real === selectedOf(all.filter((other) => purposeOf(other) === purposeOf(real)))), yes(told('AUTOSELECT') === 'YES')],
           ['FORCED', yes(isForced(real)), yes(told('FORCED') === 'YES')],
           ['CHARACTERISTICS', characteristicsOf(real), told('CHARACTERISTICS')],
         ];
@@ -130,6 +130,11 @@ function characteristicsOf({ characteristics, roles }: TruthText): string {
 }
 
 /** Renditions that are chosen by themselves differ in what they are for (RFC 8216 4.3.4.1.1). */
+/** Of renditions that differ in nothing that selects them one alone says AUTOSELECT (RFC 8216 4.3.4.1.1): the default one, else the first. */
+function selectedOf(alike: readonly TruthText[]): TruthText | undefined {
+  return alike.find(({ isDefault }) => isDefault) ?? alike[0];
+}
+
 function purposeOf(text: TruthText): string {
   return [canonicalLanguage(text.language), characteristicsOf(text), isForced(text)].join(' ');
 }

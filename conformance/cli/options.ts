@@ -63,7 +63,7 @@ export function withJudge(command: Command): Command {
     .option('--no-java', 'leave the Java schema engine out')
     .option('--tier <tier>', 'ci: what every build has time for; full: real clients as well, like --decode', oneOf(['ci', 'full']), 'ci')
     .option('--decode', 'also compare decoded frames, with ffmpeg and GStreamer')
-    .option('--no-players', 'leave real clients out: browsers, and whatever the tier native ones')
+    .option('--no-players', 'leave real clients out: browsers, and those of the tier; --decode still decodes')
     .option('--only <prefix...>', 'only checks whose id begins so')
     .option('--expectations <file...>', 'known failures; the last entry that matches wins')
     .option('--min-coverage <percent>', 'fail when a smaller share of the requirements got a decisive outcome', percent)

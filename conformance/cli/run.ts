@@ -90,7 +90,7 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
   const reader = narrowed(openTrace(folder), options);
   const told = options.schemas ?? process.env['ISOMER_SCHEMA_DIR'] ?? '';
   const schemaDir = told === '' ? null : told;
-  const decode = options.players && (options.decode === true || options.tier === 'full');
+  const decode = decodes(options);
   const expectations = loadExpectations(options.expectations ?? []);
   const checks = chosenChecks(options.only ?? [], decode);
   const truths = loadTruths(options.truth, reader);
@@ -164,6 +164,11 @@ function worstCode(...codes: readonly number[]): number {
 function narrowed(reader: TraceReader, options: ChoiceOptions): TraceReader {
   if (options.assets === undefined && options.formats === undefined) return reader;
   return { ...reader, trace: { ...reader.trace, manifests: chosen(reader.trace.manifests, options) } };
+}
+
+/** What is asked for by name is done; a tier's native clients go with the others. */
+export function decodes({ decode, players, tier }: Pick<JudgeOptions, 'decode' | 'players' | 'tier'>): boolean {
+  return decode === true || (players && tier === 'full');
 }
 
 /** Checks that decode are left out unless asked for, so their requirements stay untested and say so. */

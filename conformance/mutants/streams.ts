@@ -5,7 +5,7 @@ import { AUDIO_PID, transportSegment, VIDEO_PID, type Counters, type PesUnit } f
 
 const BASE = 900_000;
 const VIDEO = { pid: VIDEO_PID, type: 0x1b };
-const AUDIO = { pid: AUDIO_PID, type: 0x0f };
+const AUDIO = { pid: AUDIO_PID, type: 0x0f, language: 'eng' };
 const DELIMITER = u8(0x09, 0xf0);
 /** Reordering needs decoding this many frames before presentation. */
 const DELAY = 2;

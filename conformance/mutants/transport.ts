@@ -8,12 +8,14 @@ export type Counters = Map<number, number>;
 
 export const VIDEO_PID = 0x100;
 export const AUDIO_PID = 0x101;
+type Stream = { readonly pid: number; readonly type: number; readonly language?: string };
+
 const PMT_PID = 0x1000;
 const PAYLOAD = 184;
 const PCR_LEAD = 9_000;
 const PCR_EVERY = 6_000;
 
-export function transportSegment(units: readonly PesUnit[], streams: readonly { readonly pid: number; readonly type: number }[], counters: Counters): Buffer {
+export function transportSegment(units: readonly PesUnit[], streams: readonly Stream[], counters: Counters): Buffer {
   const pcrPid = streams[0].pid;
   const packets = [section(0, patSection(), counters), section(PMT_PID, pmtSection(streams, pcrPid), counters)];
   let lastPcr = -Infinity;
@@ -52,8 +54,13 @@ function patSection(): Buffer {
   return table(0, 1, Buffer.concat([u16(1), u16(0xe000 | PMT_PID)]));
 }
 
-function pmtSection(streams: readonly { readonly pid: number; readonly type: number }[], pcrPid: number): Buffer {
-  return table(2, 1, Buffer.concat([u16(0xe000 | pcrPid), u16(0xf000), ...streams.flatMap(({ pid, type }) => [u8(type), u16(0xe000 | pid), u16(0xf000)])]));
+/** With an ISO_639_language_descriptor where there is a language. */
+function pmtSection(streams: readonly Stream[], pcrPid: number): Buffer {
+  const entries = streams.map(({ pid, type, language }) => {
+    const descriptors = language === undefined ? Buffer.alloc(0) : Buffer.concat([u8(0x0a, 4), Buffer.from(language, 'latin1'), u8(0)]);
+    return Buffer.concat([u8(type), u16(0xe000 | pid), u16(0xf000 | descriptors.length), descriptors]);
+  });
+  return table(2, 1, Buffer.concat([u16(0xe000 | pcrPid), u16(0xf000), ...entries]));
 }
 
 function stamp(mark: number, value: number): Buffer {

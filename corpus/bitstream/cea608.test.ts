@@ -10,9 +10,9 @@ import { readTracks } from '../mp4.ts';
 import { captionUnits, withCaptions } from './cea608.ts';
 
 const CAPTIONS: readonly CaptionRecipe[] = [
-  { channel: 'CC1', cues: [{ start: 1, end: 2, text: 'First field' }, { start: 3, end: 3.5, text: 'Odd' }] },
-  { channel: 'CC3', cues: [{ start: 1.5, end: 3, text: 'Segundo' }] },
-  { channel: 'SERVICE1', cues: [{ start: 1, end: 2, text: 'Window' }] },
+  { channel: 'CC1', mode: 'pop', cues: [{ start: 1, end: 2, text: 'First field' }, { start: 3, end: 3.5, text: 'Odd' }] },
+  { channel: 'CC3', mode: 'pop', cues: [{ start: 1.5, end: 3, text: 'Segundo' }] },
+  { channel: 'SERVICE1', mode: 'pop', cues: [{ start: 1, end: 2, text: 'Window' }] },
 ];
 
 describe('captions in pictures', () => {
@@ -37,6 +37,25 @@ describe('captions in pictures', () => {
     expect(cues).toEqual(wanted);
   });
 
+  it('roll up and are painted', () => {
+    const rolling: readonly CaptionRecipe[] = [
+      { channel: 'CC1', mode: 'roll', cues: [{ start: 0.5, end: 1, text: 'Rolling one' }, { start: 1.5, end: 3, text: 'Rolling two' }] },
+      { channel: 'CC3', mode: 'paint', cues: [{ start: 1.5, end: 3, text: 'Painted' }] },
+    ];
+    writeFileSync(join(folder, 'roll.mp4'), withCaptions(plain, rolling, 30));
+    const words = (field: string): string => execFileSync(FFMPEG, ['-v', 'error', '-nostdin', '-data_field', field, '-f', 'lavfi', '-i', 'movie=roll.mp4[out0+subcc]', '-map', '0:s', '-f', 'srt', '-'], { cwd: folder, encoding: 'utf8' }).replace(/<[^>]*>|\{[^}]*\}/g, '');
+    expect(words('first')).toMatch(/Rolling one[^]*Rolling two/);
+    expect(words('second')).toMatch(/Painted/);
+  });
+
+  it('have extended data beside them in field 2 alone, whose bytes and sum make 0', () => {
+    const units = captionUnits([], 60, 30, { extendedData: 'Isomer' });
+    const pairs = units.map((unit) => unit.subarray(unit.indexOf(Buffer.from('GA94')) + 7)).map((triples) => [triples[4] & 0x7f, triples[5] & 0x7f]).filter((pair) => pair.some((byte) => byte !== 0));
+    expect(pairs.slice(0, 5).map((pair) => pair.map((byte) => String.fromCharCode(byte)).join(''))).toEqual(['\u0001\u0003', 'Is', 'om', 'er', expect.stringMatching(/^\u000f/)]);
+    expect(pairs.slice(0, 5).flat().reduce((sum, byte) => sum + byte, 0) & 0x7f).toBe(0);
+    expect(pairs).toHaveLength(10);
+  });
+
   it('leave pictures and times as they were', () => {
     const hashes = (name: string): string => execFileSync(FFMPEG, ['-v', 'error', '-nostdin', '-i', join(folder, name), '-f', 'framemd5', '-'], { encoding: 'utf8' });
     expect(hashes('cc.mp4')).toBe(hashes('plain.mp4'));
@@ -45,7 +64,7 @@ describe('captions in pictures', () => {
   });
 
   it('are never too close together', () => {
-    expect(() => captionUnits([{ channel: 'CC1', cues: [{ start: 1, end: 2, text: 'One' }, { start: 2.01, end: 3, text: 'Two' }] }], 120, 30)).toThrow(/no room/);
-    expect(() => captionUnits([{ channel: 'SERVICE1', cues: [{ start: 0, end: 1, text: 'x'.repeat(24) }] }], 30, 30)).toThrow(/does not fit/);
+    expect(() => captionUnits([{ channel: 'CC1', mode: 'pop', cues: [{ start: 1, end: 2, text: 'One' }, { start: 2.01, end: 3, text: 'Two' }] }], 120, 30)).toThrow(/no room/);
+    expect(() => captionUnits([{ channel: 'SERVICE1', mode: 'pop', cues: [{ start: 0, end: 1, text: 'x'.repeat(24) }] }], 30, 30)).toThrow(/does not fit/);
   });
 });

@@ -13,6 +13,9 @@ const RESUME_LOADING = 0x20;
 const ERASE_DISPLAYED = 0x2c;
 const ERASE_LOADED = 0x2e;
 const END_OF_CAPTION = 0x2f;
+const ROLL_UP_2 = 0x25;
+const PAINT_ON = 0x29;
+const CARRIAGE_RETURN = 0x2d;
 /** Row 15, white, no indent: the same bytes in both fields. */
 const LAST_ROW = [0x14, 0x70] as const;
 
@@ -25,26 +28,60 @@ function withParity(byte: number): number {
   return ones % 2 === 0 ? byte | 0x80 : byte;
 }
 
-/** What each picture says in one field: loaded before its time, shown and erased at it. Control codes are sent twice. */
-function linePairs({ channel, cues }: CaptionRecipe, pictures: number, rate: number): Map<number, Pair> {
-  const misc = channel === 'CC1' ? 0x14 : 0x15;
+type Timed = readonly (readonly [picture: number, pair: Pair])[];
+
+/** A channel's codes: the second one of a field has bit 3 in their first byte, miscellaneous codes of field 2 have bit 0. */
+function codesOf(channel: string): { readonly misc: number; readonly row: readonly [number, number] } {
+  const second = channel === 'CC2' || channel === 'CC4' ? 8 : 0;
+  return { misc: (isSecondField(channel) ? 0x15 : 0x14) | second, row: [LAST_ROW[0] | second, LAST_ROW[1]] };
+}
+
+function isSecondField(channel: string): boolean {
+  return channel === 'CC3' || channel === 'CC4';
+}
+
+const twice = (first: number, second: number): Pair[] => [[first, second], [first, second]];
+
+function pairsOf(text: string): Pair[] {
+  return Array.from({ length: Math.ceil(text.length / 2) }, (_, i): Pair => [text.charCodeAt(2 * i), i * 2 + 1 < text.length ? text.charCodeAt(2 * i + 1) : 0]);
+}
+
+/** What each picture says of a cue. Control codes are sent twice. */
+function cueCodes({ channel, mode, cues }: CaptionRecipe, index: number, rate: number): Timed {
+  const { misc, row } = codesOf(channel);
+  const { start, end, text } = cues[index];
+  const [shown, erased] = [start, end].map((time) => Math.round(time * rate));
+  const from = (picture: number, pairs: readonly Pair[]): Timed => pairs.map((pair, i) => [picture + i, pair] as const);
+  const erase = from(erased, twice(misc, ERASE_DISPLAYED));
+  if (mode === 'paint') return [...from(shown, [...twice(misc, PAINT_ON), ...twice(...row), ...pairsOf(text)]), ...erase];
+  if (mode === 'roll') return [...from(shown, [...twice(misc, ROLL_UP_2), ...twice(misc, CARRIAGE_RETURN), ...twice(...row), ...pairsOf(text)]), ...(index === cues.length - 1 ? erase : [])];
+  const load = [...twice(misc, RESUME_LOADING), ...twice(misc, ERASE_LOADED), ...twice(...row), ...pairsOf(text)];
+  return [...from(shown - load.length, load), ...from(shown, twice(misc, END_OF_CAPTION)), ...erase];
+}
+
+/** The pairs of a field by picture. Where two would meet, the recipe is wrong. */
+function linePairs(captions: readonly CaptionRecipe[], pictures: number, rate: number): Map<number, Pair> {
   const pairs = new Map<number, Pair>();
-  for (const { start, end, text } of cues) {
-    const twice = (pair: Pair): Pair[] => [pair, pair];
-    const characters = Array.from({ length: Math.ceil(text.length / 2) }, (_, i): Pair => [text.charCodeAt(2 * i), i * 2 + 1 < text.length ? text.charCodeAt(2 * i + 1) : 0]);
-    const load = [...twice([misc, RESUME_LOADING]), ...twice([misc, ERASE_LOADED]), ...twice([...LAST_ROW]), ...characters];
-    const shown = Math.round(start * rate);
-    const all: readonly (readonly [number, Pair])[] = [
-      ...load.map((pair, i) => [shown - load.length + i, pair] as const),
-      ...twice([misc, END_OF_CAPTION]).map((pair, i) => [shown + i, pair] as const),
-      ...twice([misc, ERASE_DISPLAYED]).map((pair, i) => [Math.round(end * rate) + i, pair] as const),
-    ];
-    for (const [picture, pair] of all) {
-      if (picture < 0 || picture >= pictures || pairs.has(picture)) throw new Error(`${channel}: no room for "${text}" at picture ${picture}`);
-      pairs.set(picture, pair);
-    }
+  for (const caption of captions) {
+    caption.cues.forEach(({ text }, i) => {
+      for (const [picture, pair] of cueCodes(caption, i, rate)) {
+        if (picture < 0 || picture >= pictures || pairs.has(picture)) throw new Error(`${caption.channel}: no room for "${text}" at picture ${picture}`);
+        pairs.set(picture, pair);
+      }
+    });
   }
   return pairs;
+}
+
+/** CEA-608 9: class 1 type 3 is the name of the programme; then the end and a sum that makes all of it 0 in seven bits. */
+function addExtendedData(pairs: Map<number, Pair>, name: string, pictures: number, rate: number): void {
+  const packet: Pair[] = [[0x01, 0x03], ...pairsOf(name)];
+  const sum = [...packet.flat(), 0x0f].reduce((total, byte) => total + byte, 0);
+  packet.push([0x0f, (0x80 - (sum & 0x7f)) & 0x7f]);
+  for (let second = 0; second * rate + packet.length < pictures; second++) {
+    const from = Math.ceil(second * rate);
+    if (packet.every((_, i) => !pairs.has(from + i))) packet.forEach((pair, i) => pairs.set(from + i, pair));
+  }
 }
 
 /** Packets of service 1 (CEA-708 5, 6): a window, the text, and its end, in the picture at which it is shown. */
@@ -63,24 +100,30 @@ function servicePackets({ cues }: CaptionRecipe, rate: number): Map<number, Buff
   );
 }
 
+type CaptionForm = { readonly family?: 'avc' | 'hevc'; readonly extendedData?: string | undefined };
+
 /** One SEI NAL unit per picture in the order of presentation. */
-export function captionUnits(captions: readonly CaptionRecipe[], pictures: number, rate: number): readonly Buffer[] {
-  const of = (channel: CaptionRecipe['channel']): CaptionRecipe | undefined => captions.find((each) => each.channel === channel);
-  const fields = (['CC1', 'CC3'] as const).map((channel) => linePairs(of(channel) ?? { channel, cues: [] }, pictures, rate));
-  const service = of('SERVICE1');
+export function captionUnits(captions: readonly CaptionRecipe[], pictures: number, rate: number, { family = 'avc', extendedData }: CaptionForm = {}): readonly Buffer[] {
+  const lines = captions.filter(({ channel }) => channel !== 'SERVICE1');
+  const fields = [false, true].map((second) => linePairs(lines.filter(({ channel }) => isSecondField(channel) === second), pictures, rate));
+  if (extendedData !== undefined) addExtendedData(fields[1], extendedData, pictures, rate);
+  const service = captions.find(({ channel }) => channel === 'SERVICE1');
   const packets = service === undefined ? new Map<number, Buffer>() : servicePackets(service, rate);
   return Array.from({ length: pictures }, (_, picture) => {
     const triples = fields.map((pairs, field) => [0xfc | field, ...(pairs.get(picture) ?? [0, 0]).map(withParity)]);
     const packet = packets.get(picture) ?? Buffer.alloc(0);
     for (let i = 0; i < TRIPLES - 2; i++) triples.push(2 * i < packet.length ? [i === 0 ? 0xff : 0xfe, packet[2 * i], packet[2 * i + 1]] : [0xfa, 0, 0]);
-    return seiUnit(Buffer.from([0xb5, 0x00, 0x31, ...Buffer.from('GA94'), 0x03, 0xc0 | TRIPLES, 0xff, ...triples.flat(), 0xff]));
+    return seiUnit(Buffer.from([0xb5, 0x00, 0x31, ...Buffer.from('GA94'), 0x03, 0xc0 | TRIPLES, 0xff, ...triples.flat(), 0xff]), family);
   });
 }
 
+/** SEI; prefix SEI of the lowest layer (ISO/IEC 23008-2:2020 7.3.1.2). */
+const UNIT_HEADS = { avc: [6], hevc: [39 << 1, 1] } as const;
+
 /** A message of registered user data (ISO/IEC 14496-10:2022 7.3.2.3), escaped (7.4.1.1). */
-function seiUnit(payload: Buffer): Buffer {
+function seiUnit(payload: Buffer, family: 'avc' | 'hevc'): Buffer {
   const raw = Buffer.concat([Buffer.from([4, payload.length]), payload, Buffer.from([0x80])]);
-  const bytes = [6];
+  const bytes: number[] = [...UNIT_HEADS[family]];
   let zeros = 0;
   for (const byte of raw) {
     if (zeros === 2 && byte <= 3) {
@@ -93,12 +136,13 @@ function seiUnit(payload: Buffer): Buffer {
   return Buffer.from(bytes);
 }
 
-/** The file, of one H.264 track, with a caption unit in front of each picture. All samples become one chunk before the movie box. */
-export function withCaptions(file: Buffer, captions: readonly CaptionRecipe[], rate: number): Buffer {
+/** The file, of one video track, with a caption unit in front of each picture. All samples become one chunk before the movie box. */
+export function withCaptions(file: Buffer, captions: readonly CaptionRecipe[], rate: number, extendedData?: string): Buffer {
   const tracks = readTracks(file);
   const [track] = tracks;
-  if (tracks.length !== 1 || !track.sampleEntry.startsWith('avc')) throw new Error('captions go into files of one H.264 track');
-  const units = captionUnits(captions, track.size.length, rate);
+  const family = ({ avc1: 'avc', hvc1: 'hevc' } as const)[track.sampleEntry];
+  if (tracks.length !== 1 || family === undefined) throw new Error('captions go into files of one track, avc1 or hvc1');
+  const units = captionUnits(captions, track.size.length, rate, { family, extendedData });
   const place = placesOf(track);
   const samples = track.size.map((size, i) => {
     const unit = units[place[i]];

@@ -37,6 +37,18 @@ describe('closed captions', () => {
   });
 });
 
+describe('captions as text', () => {
+  const channelOf = (value: string): unknown => read(smil(`<video src="v.mp4"/><textstream src="v.mp4"><param name="captionChannel" value="${value}"/></textstream>`)).tracks[1].text?.channel;
+
+  it('are asked for by channel', () => {
+    expect(['CC1', 'cc4', ''].map(channelOf)).toEqual(['CC1', 'CC4', null]);
+  });
+
+  it.each(['CC5', 'SERVICE1', 'CC1;CC2', 'eng'])('%s is refused', (value) => {
+    expect(errorOf(() => channelOf(value))).toMatchObject({ code: 'ISOMER_ISM_MALFORMED', detail: { what: 'captionChannel' } });
+  });
+});
+
 describe('server manifests as they are met', () => {
   it('reads the encoder’s own form', () => {
     const { tracks, formats } = read(ENCODER);

@@ -1,6 +1,7 @@
 /** The server manifest (.ism): a SMIL 2.0 document that lists an asset's tracks. Shapes of real files: spec/url.md and delivery notes there. */
 import { IsomerError, type ErrorDetail } from '../errors.ts';
 import type { Captions } from '../model/presentation.ts';
+import { LINE_CHANNELS, type LineChannel } from '../text/cea608.ts';
 import { readXml, type XmlNode } from './xml.ts';
 
 export type IsmTrack = {
@@ -19,8 +20,8 @@ export type IsmTrack = {
   readonly accessibility: readonly string[];
   /** Of video: the caption channels that it carries, with their languages; null: the pictures are looked at. */
   readonly captions?: readonly Captions[];
-  /** Of text: name for people, and what HLS says of it. */
-  readonly text?: { readonly displayName: string | null; readonly isDefault: boolean; readonly characteristics: string | null };
+  /** Of text: name for people, what HLS says of it, and the channel of captions in the pictures of `src` that it is read from; null: `src` is the text. */
+  readonly text?: { readonly displayName: string | null; readonly isDefault: boolean; readonly characteristics: string | null; readonly channel: LineChannel | null };
   /** Line of the element, for messages. */
   readonly line: number;
 };
@@ -91,9 +92,15 @@ function readTrack(element: XmlNode, file: string): IsmTrack {
     roles: list('role'),
     accessibility: list('accessibility'),
     ...(KINDS[element.name] === 'video' && value('closedCaptions') !== null ? { captions: readCaptions(value('closedCaptions') ?? '', where) } : {}),
-    ...(KINDS[element.name] === 'text' ? { text: { displayName: checkedName(value('textDisplayName'), where), isDefault: value('textIsDefault')?.toLowerCase() === 'true', characteristics: checkedName(value('textHlsCharacteristic'), where) } } : {}),
+    ...(KINDS[element.name] === 'text' ? { text: { displayName: checkedName(value('textDisplayName'), where), isDefault: value('textIsDefault')?.toLowerCase() === 'true', characteristics: checkedName(value('textHlsCharacteristic'), where), channel: readChannel(value('captionChannel'), where) } } : {}),
     line: element.line,
   };
+}
+
+function readChannel(text: string | null, where: string): LineChannel | null {
+  const channel = LINE_CHANNELS.find((each) => each === text?.toUpperCase()) ?? null;
+  if (channel === null && text !== null) throw new IsomerError('ISOMER_ISM_MALFORMED', { what: 'captionChannel', where, expected: LINE_CHANNELS.join(', '), found: JSON.stringify(text.slice(0, 40)) });
+  return channel;
 }
 
 /** `CC1=eng;SERVICE1=eng`, as SCTE 214-1 writes them; languages may be missing. */

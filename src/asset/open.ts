@@ -9,8 +9,10 @@ import { buildPresentation, measuredBitrate, type TrackInput } from '../model/se
 import { joinPath } from '../storage/paths.ts';
 import type { Source, Storage } from '../storage/storage.ts';
 import { MAX_TEXT_BYTES } from '../text/document.ts';
+import type { LineChannel } from '../text/cea608.ts';
 import { resolveAac } from './aac.ts';
 import { ARCHIVE_FORMATS, openArchiveTrack } from './archive.ts';
+import { readCaptions } from './captions.ts';
 import { resolveDts, type Stored } from './dts.ts';
 import { findTracks, kindOf } from './folder.ts';
 import { MAX_MANIFEST_BYTES, readIsm, type Ism, type IsmTrack } from './ism.ts';
@@ -137,7 +139,8 @@ class Opening {
     for (const want of tracks.filter(({ kind }) => kind === 'text')) {
       try {
         const form = textFormOf(want.src);
-        const content = form === null ? await this.#textSamples(want) : { form, bytes: await this.#readSmall(want.src, MAX_TEXT_BYTES) };
+        const channel = want.text?.channel ?? null;
+        const content = channel !== null ? await this.#captions(want, channel) : form === null ? await this.#textSamples(want) : { form, bytes: await this.#readSmall(want.src, MAX_TEXT_BYTES) };
         const stream = matchStream(streams, want, tracks);
         inputs.push({ want: { ...want, trackName: this.#nameOf(want.trackName ?? stream?.name ?? null, want.src), language: want.language ?? stream?.language ?? null }, content });
       } catch (error) {
@@ -153,6 +156,11 @@ class Opening {
     const source = this.#sources.get(file);
     if (source === undefined) throw new Error(`${file} is not open`);
     return readTextSamples(track, source, file);
+  }
+
+  async #captions(want: IsmTrack, channel: LineChannel): Promise<TextInput['content']> {
+    const { file, track } = await this.#locate({ ...want, kind: 'video' });
+    return readCaptions(track, this.#sources.get(file), { file, channel });
   }
 
   async #readClientManifest({ clientManifest }: Ism): Promise<readonly ClientStream[]> {

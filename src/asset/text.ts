@@ -18,7 +18,8 @@ import { outOfRange } from '../storage/paths.ts';
 import type { Source } from '../storage/storage.ts';
 import { writeSegments } from '../text/cut.ts';
 import { MAX_CUES, MAX_TEXT_BYTES, textLimit, type Milliseconds, type TextDocument } from '../text/document.ts';
-import { readStppSamples, readTextFile, type TextForm, type TextSample } from '../text/read.ts';
+import { captionDocument, readStppSamples, readTextFile, type TextForm, type TextSample } from '../text/read.ts';
+import type { VttCue } from '../text/webvtt.ts';
 import { readWvttSamples } from '../text/wvtt.ts';
 import type { IsmTrack } from './ism.ts';
 import { addressable } from './names.ts';
@@ -27,6 +28,7 @@ export type TextInput = {
   readonly want: IsmTrack;
   readonly content:
     | { readonly form: TextForm; readonly bytes: Uint8Array }
+    | { readonly form: 'cea608'; readonly cues: readonly VttCue[] }
     | { readonly form: 'stpp' | 'wvtt'; readonly samples: readonly TextSample[]; readonly shift: Milliseconds; readonly configuration: string; readonly language: string };
 };
 
@@ -112,6 +114,7 @@ function textTimeline({ switchingSets }: Presentation, segmentSeconds: number): 
 
 function openDocument({ want, content }: TextInput, moved: Milliseconds): TextDocument {
   if ('bytes' in content) return readTextFile(content.form, content.bytes, want.src, moved);
+  if (content.form === 'cea608') return captionDocument(content.cues, moved);
   const samples = content.samples.map((sample) => ({ ...sample, start: sample.start + moved, end: sample.end + moved }));
   return content.form === 'wvtt' ? readWvttSamples(samples, content.configuration, want.src) : readStppSamples(samples, content.shift + moved, want.src);
 }
@@ -176,7 +179,8 @@ function textSet(want: IsmTrack, language: string, timeline: Timeline, { ttml, r
     relative,
   };
   const characteristics = want.text?.characteristics ?? null;
-  const roles = want.roles.length > 0 ? want.roles : [characteristics?.includes('transcribes-spoken-dialog') === true ? 'caption' : 'subtitle'];
+  const isCaption = characteristics?.includes('transcribes-spoken-dialog') === true || (want.text?.channel ?? null) !== null;
+  const roles = want.roles.length > 0 ? want.roles : [isCaption ? 'caption' : 'subtitle'];
   return {
     name: want.trackName ?? addressable(language === '' ? 'subt' : `subt_${language}`) ?? 'subt',
     kind: 'text',

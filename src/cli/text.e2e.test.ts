@@ -1,15 +1,12 @@
 /** Text tracks in clients: ffmpeg reads the cues' times, hls.js, dash.js and Shaka in Chromium show them. */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { launch, type Browser } from 'puppeteer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CLIENTS, openStage, type Stage } from './testing/cues.ts';
 import { run } from './testing/decode.ts';
 
 const STORED = join(import.meta.dirname, '../../corpus/.assets/h264-multiaudio');
-/** Packages do not export all the scripts that pages load. */
-const MODULES = join(import.meta.dirname, '../../node_modules');
 const VTT = 'WEBVTT\n\none\n00:01.000 --> 00:03.000 line:0\n<i>first</i> cue\n\ntwo\n00:05.000 --> 00:08.500\nover a cut\n\nthree\n00:10.000 --> 00:11.000\nthird\n';
 const TTML = '<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="ar"><head/><body><div><p begin="4s" end="8s" tts:direction="rtl">\u0645\u0631\u062d\u0628\u0627</p></div></body></tt>';
 const ISM = `<smil><head/><body><switch><video src="multi_320x180.mp4" systemBitrate="250000"/><audio src="multi_eng.mp4" systemBitrate="128000" systemLanguage="eng"/>
@@ -17,8 +14,7 @@ const ISM = `<smil><head/><body><switch><video src="multi_320x180.mp4" systemBit
   <textstream src="ar.ttml" systemBitrate="1000"/></switch></body></smil>`;
 
 let folder: string;
-let server: ChildProcess;
-let browser: Browser;
+let stage: Stage;
 let base: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'isomer-text-'));
@@ -26,24 +22,11 @@ beforeAll(async () => {
   await mkdir(asset);
   for (const file of ['multi_320x180.mp4', 'multi_eng.mp4']) await copyFile(join(STORED, file), join(asset, file));
   await Promise.all([writeFile(join(asset, 'text.ism'), ISM), writeFile(join(asset, 'en.vtt'), VTT), writeFile(join(asset, 'ar.ttml'), TTML)]);
-  server = spawn(process.execPath, [join(import.meta.dirname, '../cli.ts'), 'serve', '--root', folder, '--port', '0'], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const origin = await new Promise<string>((resolve, reject) => {
-    let said = '';
-    const listen = (chunk: Buffer): void => {
-      said += chunk.toString();
-      const found = /listening on (http:\S+)/.exec(said);
-      if (found !== null) resolve(found[1]);
-    };
-    server.stdout?.on('data', listen);
-    server.stderr?.on('data', listen);
-    server.once('exit', () => reject(new Error(said)));
-  });
-  base = `${origin}/text/text.ism`;
-  browser = await launch({ executablePath: process.env.PUPPETEER_EXECUTABLE_PATH ?? '/usr/bin/chromium', headless: true, args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--autoplay-policy=no-user-gesture-required'] });
+  stage = await openStage(folder);
+  base = `${stage.origin}/text/text.ism`;
 }, 60_000);
 afterAll(async () => {
-  await browser.close();
-  server.kill();
+  await stage.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -65,67 +48,8 @@ describe('ffmpeg', () => {
   });
 });
 
-type Seen = { readonly tracks: readonly string[]; readonly cues: readonly (readonly [start: number, end: number, text: string])[] };
-
-/** Plays until the third cue is known, at most 20 s. `start`: where the first picture stands on the client's timeline. */
-async function play(scripts: readonly string[], load: string, format: string): Promise<Seen> {
-  const page = await (await browser.createBrowserContext()).newPage();
-  await page.goto(`${new URL(base).origin}/healthz`);
-  await page.setContent('<video id="v" muted></video><div id="ttml"></div>');
-  for (const script of scripts) await page.addScriptTag({ path: join(MODULES, script) });
-  const seen = (await page.evaluate(`(async () => {
-    const v = document.getElementById('v');
-    const url = ${JSON.stringify(`${base}/manifest${format === '' ? '' : `(format=${format})`}`)};
-    const tracks = await (${load})(v, url);
-    // dash.js keeps what imsc.js makes of TTML beside an empty cue.
-    const words = (node) => (node?.text ?? '') + (node?.contents ?? []).map(words).join('');
-    v.playbackRate = 2;
-    void v.play();
-    const cues = () => [...v.textTracks].flatMap((track) => [...(track.cues ?? [])].map((cue) => [cue.startTime, cue.endTime, cue.text || words(cue.isd)]));
-    for (let i = 0; i < 200 && !cues().some(([, , text]) => text.includes('third')); i++) await new Promise((done) => setTimeout(done, 100));
-    return { tracks, cues: cues() };
-  })()`)) as Seen;
-  await page.close();
-  return seen;
-}
-
-const HLS = `async (v, url) => {
-  const hls = new Hls({ enableWorker: false });
-  const parsed = new Promise((done) => hls.on(Hls.Events.MANIFEST_PARSED, done));
-  hls.loadSource(url);
-  hls.attachMedia(v);
-  await parsed;
-  hls.subtitleTrack = 0;
-  return hls.subtitleTracks.map(({ lang }) => lang);
-}`;
-const SHAKA = `async (v, url) => {
-  shaka.polyfill.installAll();
-  const player = new shaka.Player();
-  await player.attach(v);
-  await player.load(url);
-  player.selectTextTrack(player.getTextTracks().find(({ language }) => language === 'en'));
-  return player.getTextTracks().map(({ language }) => language);
-}`;
-const DASHJS = `async (v, url) => {
-  const player = dashjs.MediaPlayer().create();
-  const loaded = new Promise((done) => player.on(dashjs.MediaPlayer.events.TEXT_TRACKS_ADDED, done));
-  player.initialize(v, url, false);
-  player.attachTTMLRenderingDiv(document.getElementById('ttml'));
-  player.updateSettings({ streaming: { text: { defaultEnabled: true } } });
-  // A change of track would begin where the buffer ends.
-  player.setInitialMediaSettingsFor('text', { lang: url.endsWith('manifest') ? 'eng' : 'en' });
-  const { tracks } = await loaded;
-  return tracks.map(({ lang }) => lang);
-}`;
 /** Transport stream clients put the first decode time at 0; pictures and cues are later by the reordering delay, two pictures. */
 const DELAY = 2002 / 30000;
-
-const CLIENTS = {
-  'hls.js': { scripts: ['hls.js/dist/hls.min.js'], load: HLS },
-  Shaka: { scripts: ['shaka-player/dist/shaka-player.compiled.js'], load: SHAKA },
-  'dash.js': { scripts: ['dashjs/dist/modern/umd/dash.all.min.js'], load: DASHJS },
-  'dash.js with Smooth': { scripts: ['dashjs/dist/modern/umd/dash.all.min.js', 'dashjs/dist/modern/umd/dash.mss.min.js'], load: DASHJS },
-} as const;
 
 describe('Chromium', () => {
   test.each([
@@ -143,7 +67,7 @@ describe('Chromium', () => {
     ['dash.js with Smooth', '', 0],
   ] as const)('%s with "%s" has every cue once, at its time', async (client, format, delay) => {
     const { scripts, load } = CLIENTS[client];
-    const { tracks, cues } = await play(scripts, load, format);
+    const { tracks, cues } = await stage.play(scripts, load, `${base}/manifest${format === '' ? '' : `(format=${format})`}`, 'third');
     expect(tracks.map((language) => language.slice(0, 2)).sort()).toEqual(['ar', 'en']);
     // On the DASH side players cut cues at the segments: what goes on is joined.
     const joined: [number, number, string][] = [];

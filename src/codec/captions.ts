@@ -1,6 +1,6 @@
 /**
  * Closed captions inside video: cc_data of ATSC A/53 part 4 6.2.3, which supplemental enhancement information of both codecs carries as
- * registered user data (ISO/IEC 14496-10:2022 D.1.6). Only which channels speak is read: the captions themselves travel untouched.
+ * registered user data (ISO/IEC 14496-10:2022 D.1.6). They travel untouched; what is read is which channels speak, and the bytes of CEA-608.
  */
 import { nalEnd, nalType, unescapeNal, type NalFamily } from './nal.ts';
 
@@ -17,16 +17,32 @@ const CC_DATA = [0xb5, 0x00, 0x31, 0x47, 0x41, 0x39, 0x34, 0x03];
 /** Adds the channels that a sample's captions use; true when the sample carries caption data at all, be it padding. */
 export function addCaptionChannels(sample: Uint8Array, lengthSize: number, family: NalFamily, channels: Set<CaptionChannel>): boolean {
   let found = false;
+  for (const data of captionData(sample, lengthSize, family)) {
+    found = true;
+    addChannels(data, channels);
+  }
+  return found;
+}
+
+/** The pairs of bytes, with parity, that a sample has for a field of CEA-608; padding is left out. */
+export function linePairs(sample: Uint8Array, lengthSize: number, family: NalFamily, field: 1 | 2): readonly (readonly [number, number])[] {
+  const pairs: (readonly [number, number])[] = [];
+  for (const data of captionData(sample, lengthSize, family)) {
+    for (const at of triples(data)) {
+      if ((data[at] & 3) === field - 1 && ((data[at + 1] | data[at + 2]) & 0x7f) !== 0) pairs.push([data[at + 1], data[at + 2]]);
+    }
+  }
+  return pairs;
+}
+
+function* captionData(sample: Uint8Array, lengthSize: number, family: NalFamily): Generator<Uint8Array> {
   for (let at = 0, next = 0; at < sample.length; at = next) {
     next = nalEnd(sample, at, sample.length, lengthSize);
     if (!SEI_NAL[family].includes(nalType(family, sample[at + lengthSize]))) continue;
     for (const payload of registeredPayloads(unescapeNal(sample.subarray(at + lengthSize, next)), NAL_HEADER[family])) {
-      if (!CC_DATA.every((byte, i) => payload[i] === byte)) continue;
-      found = true;
-      addChannels(payload.subarray(CC_DATA.length), channels);
+      if (CC_DATA.every((byte, i) => payload[i] === byte)) yield payload.subarray(CC_DATA.length);
     }
   }
-  return found;
 }
 
 /** sei_message (7.3.2.3.1): type and size are sums of bytes, of which all but the last are 255. */
@@ -46,16 +62,22 @@ function* registeredPayloads(sei: Uint8Array, header: number): Generator<Uint8Ar
   }
 }
 
-/** cc_count triples behind two bytes; process_cc_data_flag off means that nobody shall look at them. */
 function addChannels(data: Uint8Array, channels: Set<CaptionChannel>): void {
-  if (data.length < 2 || (data[0] & 0x40) === 0) return;
-  const end = Math.min(data.length - 2, 2 + 3 * (data[0] & 0x1f));
-  for (let at = 2; at < end; at += 3) {
-    const [kind, valid] = [data[at] & 3, (data[at] & 4) !== 0];
-    if (!valid) continue;
+  for (const at of triples(data)) {
+    const kind = data[at] & 3;
     if (kind < 2) addLineChannel(kind, data[at + 1] & 0x7f, channels);
-    else if (kind === 3) addServices(data, at, end, channels);
+    else if (kind === 3) addServices(data, at, endOfTriples(data), channels);
   }
+}
+
+/** Places of the valid ones of cc_count triples behind two bytes; process_cc_data_flag off means that nobody shall look at them. */
+function* triples(data: Uint8Array): Generator<number> {
+  if (data.length < 2 || (data[0] & 0x40) === 0) return;
+  for (let at = 2; at < endOfTriples(data); at += 3) if ((data[at] & 4) !== 0) yield at;
+}
+
+function endOfTriples(data: Uint8Array): number {
+  return Math.min(data.length - 2, 2 + 3 * (data[0] & 0x1f));
 }
 
 /** CEA-608: control codes tell the channel of a field by a bit, and what follows belongs to it. Field 2 also has extended data, without control codes. */

@@ -2,6 +2,7 @@
 import { IsomerError } from '../errors.ts';
 import type { SegmentPlan, StoredBytes } from '../formats.ts';
 import type { VideoCodec } from '../model/codec.ts';
+import { movieLanguage } from '../model/languages.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
 import { CARRIES, carries } from '../manifest/common.ts';
 import { defaultMuxedAudio } from '../manifest/hlsaudio.ts';
@@ -81,7 +82,7 @@ function reorderingDelay({ samples, timescale }: Track): number {
 function audioOf(set: SwitchingSet, track: Track, first: number, end: number): TsAudio {
   const { codec } = track;
   if (codec.kind !== 'audio') throw new Error('only audio is framed as audio');
-  const stream = { ...withoutEmpty(stampsOf(track, first, end)), stream: audioStream(codec), language: set.language };
+  const stream = { ...withoutEmpty(stampsOf(track, first, end)), stream: audioStream(codec), language: set.language === '' ? '' : movieLanguage(set.language).code };
   const cipher = openSampleAes(track);
   if (cipher === null) return stream;
   // SAMPLE-AES counts its clear bytes from the ADTS header: nothing may stand between it and the stored frame.

@@ -4,7 +4,7 @@ import { MAX_CUES, textLimit, type Interval, type Milliseconds, type TextDocumen
 import { readTtml, writeTtml, XML, type TtmlCue, type TtmlFile } from './ttml.ts';
 import { cuesOfTtml } from './ttmlvtt.ts';
 import { ttmlWriter } from './vttttml.ts';
-import { readWebVtt, writeWebVtt, type VttCue, type VttFile } from './webvtt.ts';
+import { readWebVtt, sortedCues, writeWebVtt, type VttCue, type VttFile } from './webvtt.ts';
 import { valueOf, writeXml } from './xmltree.ts';
 
 export type TextForm = 'webvtt' | 'ttml';
@@ -17,6 +17,11 @@ export function readTextFile(form: TextForm, bytes: Uint8Array, where: string, s
   }
   const file = readTtml(bytes, where);
   return ttmlDocument({ ...file, cues: moved(file.cues, shift).map((cue) => ({ ...cue, origin: Math.max(0, cue.origin + shift) })) }, where);
+}
+
+/** Captions that were decoded from pictures. */
+export function captionDocument(cues: readonly VttCue[], shift: Milliseconds): TextDocument {
+  return webVttDocument({ blocks: [], cues: sortedCues(moved(cues, shift)), language: null, skipped: 0 });
 }
 
 function moved<T extends Interval>(cues: readonly T[], shift: Milliseconds): readonly T[] {
