@@ -21,7 +21,7 @@ const PROTECTED = ['aes-128', 'sample-aes', 'cenc', 'cbcs', 'clear-lead'];
 
 let work: string;
 let root: string;
-const options = (more: Partial<ReplayCommandOptions>): ReplayCommandOptions => ({ root, serve: ORIGIN_ENTRY, out: join(work, 'out'), tier: 'ci', concurrency: 8, maxBody: DEFAULT_LIMITS.maxBytes, timeout: DEFAULT_LIMITS.timeoutMs, quiet: true, players: ['hls.js', 'dash.js', 'shaka'], ...more });
+const options = (more: Partial<ReplayCommandOptions>): ReplayCommandOptions => ({ root, serve: ORIGIN_ENTRY, out: join(work, 'out'), tier: 'ci', concurrency: 8, maxBody: DEFAULT_LIMITS.maxBytes, timeout: DEFAULT_LIMITS.timeoutMs, quiet: true, browsers: BROWSERS, players: ['hls.js', 'dash.js', 'shaka'], ...more });
 
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'isomer-protected-'));

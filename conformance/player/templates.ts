@@ -160,7 +160,7 @@ export const TEMPLATES: readonly Template[] = [
   template('text', 'shows every cue of a text track once and at its time', (content) => [{ do: 'run', rate: TEXT_SPEED, until: content.seconds - 0.5 }], {
     breadth: OF_ASSETS,
     of: (content) => isPlain(content) && content.texts.length > 0,
-    cannot: (_content, _format, { name }) => (SHOW_TEXT.has(name) ? null : 'the player keeps its cues where nobody else sees them'),
+    cannot: (_content, _format, { name, module }) => (SHOW_TEXT.has(name) ? null : module === null ? 'the player keeps its cues where nobody else sees them' : 'text is asked of players that the suite knows'),
     text: ({ texts: [first] }) => namesOf(first.language),
     seconds: 2,
     // It is about the text; at twice the speed pictures are left out, and sound is stretched.
