@@ -13,6 +13,7 @@ import { HTTP_CHECKS } from './checks/http.ts';
 import { KEY_FRAME_CHECKS } from './checks/key-frames.ts';
 import { MEDIA_CHECKS } from './checks/media.ts';
 import { MPD_CHECKS } from './checks/mpd.ts';
+import { PROTECTION_SYSTEM_CHECKS } from './checks/protection-systems.ts';
 import { PROTECTION_CROSS_CHECKS, PROTECTION_MANIFEST_CHECKS } from './checks/protection-manifests.ts';
 import { PROTECTION_ASSET_CHECKS, PROTECTION_CHECKS } from './checks/protection.ts';
 import { ORDER_CHECK, SHAPE_CHECKS } from './checks/shape.ts';
@@ -25,7 +26,7 @@ import { TS_CHECKS } from './checks/ts.ts';
 import { VIDEO_CHECKS } from './checks/video.ts';
 import type { Check } from './model.ts';
 
-export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...SOUND_CHECKS, ...TEXT_CHECKS, ...TEXT_SIGNAL_CHECKS, ...VIDEO_CHECKS, ...CAPTION_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...FILTERED_CHECKS, ...PROTECTION_CHECKS, ...PROTECTION_MANIFEST_CHECKS, ...PROTECTION_ASSET_CHECKS, ...PROTECTION_CROSS_CHECKS, ...DECODE_CHECKS];
+export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...SOUND_CHECKS, ...TEXT_CHECKS, ...TEXT_SIGNAL_CHECKS, ...VIDEO_CHECKS, ...CAPTION_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...FILTERED_CHECKS, ...PROTECTION_CHECKS, ...PROTECTION_MANIFEST_CHECKS, ...PROTECTION_SYSTEM_CHECKS, ...PROTECTION_ASSET_CHECKS, ...PROTECTION_CROSS_CHECKS, ...DECODE_CHECKS];
 
 const REQUIREMENTS_FOLDER = new URL('../spec/requirements/', import.meta.url);
 

@@ -1,6 +1,7 @@
 /** What manifests say of encryption, against the boxes and against each other (ISO/IEC 23009-1:2022 5.8.4.1; DASH-IF IOP 7; RFC 8216 4.3.2.4; [MS-SSTR] 2.2.2.2). */
 import { createCipheriv } from 'node:crypto';
 import { delivered } from '../media.ts';
+import { formatRow } from '../outputs.ts';
 import { DASH, HLS, inapplicable, type AssetCheck, type Context, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { findAll, find, readBoxes } from '../oracle/boxes.ts';
 import { canonicalKeyId, type KeyRing } from '../oracle/keys.ts';
@@ -83,16 +84,16 @@ export const PROTECTION_MANIFEST_CHECKS: readonly FormatCheck[] = [
     const descriptors = contentProtections(track).filter(({ attributes }) => attributes['schemeIdUri'] === 'urn:mpeg:dash:sea:2012');
     return descriptors.length === 0 ? null : descriptors.flatMap(segmentEncryptionFaults);
   }),
-  trackCheck('protection/playlist-keys', ['HLS-029', 'HLS-091'], 'EXT-X-KEY tags stand together before the first segment, or behind a clear lead that METHOD=NONE begins, and have the form of their key system', HLS, 'a key of the playlist has another form', (_, track) => {
+  trackCheck('protection/playlist-keys', ['HLS-029', 'HLS-091'], 'EXT-X-KEY tags stand together before the first segment, or behind a clear lead that METHOD=NONE begins, and have the form of their key system', HLS, 'a key of the playlist has another form', ({ view }, track) => {
     const document = documentOf(track);
     const tags = keyTags(document);
     if (document === null || tags.length === 0) return null;
-    return [...placeFaults(document, tags), ...tags.flatMap((tag) => keyFaults(tag))];
+    return [...placeFaults(document, tags), ...togetherFaults(tags, formatRow(view.format).container === 'ts'), ...tags.flatMap((tag) => keyFaults(tag))];
   }),
   trackCheck('protection/key-frame-keys', ['HLS-092'], 'a key-frame playlist has the keys of the playlist with all pictures', ['hls-v4', 'hls-cmaf'], 'the key-frame playlist has other keys', ({ view }, track) => {
     if (!track.keyFrames) return null;
     const whole = view.tracks.find(({ keyFrames, set, bitrate }) => !keyFrames && set === track.set && bitrate === track.bitrate);
-    const [own, others] = [keyTags(documentOf(track)), keyTags(whole === undefined ? null : documentOf(whole))].map((tags) => tags.map(({ value }) => value));
+    const [own, others] = [keyTags(documentOf(track)), keyTags(whole === undefined ? null : documentOf(whole))].map((tags) => tags.map(canonicalTag));
     if (own.length + others.length === 0) return null;
     return own.join('\n') === others.join('\n') ? [] : [`${own.length} keys, ${others.length} in the playlist with all pictures`];
   }),
@@ -106,8 +107,8 @@ export const PROTECTION_MANIFEST_CHECKS: readonly FormatCheck[] = [
     run({ view }) {
       if (view.document?.kind !== 'hls') return [];
       const session = view.document.hls.tags.filter(({ name }) => name === 'EXT-X-SESSION-KEY');
-      const used = new Set(view.tracks.flatMap((track) => keyTags(documentOf(track)).map(({ value }) => value)));
-      return session.flatMap((tag) => judged(`manifest/line ${tag.line}`, used.has(tag.value) ? [] : [problem(`manifest/line ${tag.line}`, 'a session key is used by no playlist', { at: view.manifest, pointer: `line ${tag.line}` })]));
+      const used = new Set(view.tracks.flatMap((track) => keyTags(documentOf(track)).map(canonicalTag)));
+      return session.flatMap((tag) => judged(`manifest/line ${tag.line}`, used.has(canonicalTag(tag)) ? [] : [problem(`manifest/line ${tag.line}`, 'a session key is used by no playlist', { at: view.manifest, pointer: `line ${tag.line}` })]));
     },
   },
   {
@@ -153,7 +154,7 @@ function attributeByName({ attributes }: XmlNode, name: string): string | undefi
 }
 
 /** pssh boxes of moov; null for those that cannot be read. */
-function headerBoxes(wire: TraceReader, track: TrackView): readonly (Pssh | null)[] {
+export function headerBoxes(wire: TraceReader, track: TrackView): readonly (Pssh | null)[] {
   const exchange = track.init?.exchange ?? null;
   if (!delivered(exchange)) return [];
   const tree = readBoxes(wire.body(exchange));
@@ -236,12 +237,17 @@ function segmentEncryptionFaults(node: XmlNode): readonly string[] {
   return faults;
 }
 
-function documentOf({ source }: TrackView): HlsDocument | null {
+export function documentOf({ source }: TrackView): HlsDocument | null {
   return source.kind === 'hls' ? source.playlist.document : null;
 }
 
-function keyTags(document: HlsDocument | null): readonly Tag[] {
+export function keyTags(document: HlsDocument | null): readonly Tag[] {
   return document === null ? [] : document.tags.filter(({ name }) => name === 'EXT-X-KEY');
+}
+
+/** The order of attributes means nothing. */
+export function canonicalTag({ attributes }: Tag): string {
+  return JSON.stringify([...attributes].map(([name, { value }]) => [name, value]).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Where EXT-X-KEY tags stand: counted in segments before them. */
@@ -253,6 +259,18 @@ function placeFaults({ segments }: HlsDocument, tags: readonly Tag[]): readonly 
   if (none.some((place) => place > 0)) return ['METHOD=NONE stands behind the first segment'];
   if (none.length === 0 && keys.some((place) => place > 0)) return ['a key stands behind the first segment'];
   return new Set(keys).size > 1 ? ['keys stand before different segments'] : [];
+}
+
+/** Tags that apply together say one thing to several key systems. */
+function togetherFaults(tags: readonly Tag[], inTransport: boolean): readonly string[] {
+  const keys = tags.filter((tag) => attributeOf(tag, 'METHOD') !== 'NONE');
+  const faults: string[] = [];
+  const several = (name: string): readonly string[] => [...new Set(keys.map((tag) => attributeOf(tag, name) ?? 'none'))];
+  for (const name of ['METHOD', 'IV']) if (several(name).length > 1) faults.push(`${name} of keys that apply together: ${several(name).join(', ')}`);
+  if (inTransport && several('METHOD').includes('SAMPLE-AES-CTR')) faults.push('SAMPLE-AES-CTR in transport streams');
+  // No sample entry tells it there.
+  if (inTransport && several('IV').includes('none')) faults.push('a key of transport streams without IV');
+  return faults;
 }
 
 const DATA_URI = /^data:[^,]*;base64,(.*)$/;

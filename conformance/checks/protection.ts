@@ -1,7 +1,7 @@
 /** Encrypted media as bytes: what headers and fragments say, which bytes are enciphered, with which vectors (ISO/IEC 23001-7:2023; PIFF 1.1; Apple's SAMPLE-AES). */
 import { allDelivered, comparableHash, delivered, framingOf, mediaSegments, remembered, samplesOf, type MediaSegment } from '../media.ts';
 import { ALL, cantTell, FMP4, inapplicable, type AssetCheck, type Context, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
-import { findAll, readBoxes } from '../oracle/boxes.ts';
+import { findAll, fullBox, readBoxes } from '../oracle/boxes.ts';
 import { nalUnits } from '../oracle/codecs.ts';
 import { auxiliaryOffsets, auxiliarySizes, fragmentEncryption, trackEncryptions, type FragmentEncryption, type SampleInformation, type TrackEncryption } from '../oracle/encryption.ts';
 import { sampleBytes, type FragmentSample, type TrackFragment } from '../oracle/fragments.ts';
@@ -241,6 +241,8 @@ function informationFaults({ facts: { tree } }: MediaSegment, { traf, moof, samp
   if (form === 'piff') return faults;
   if (saiz.length !== 1 || saio.length !== 1) return [...faults, `traf holds ${saiz.length} saiz and ${saio.length} saio`];
   const auxiliary = auxiliarySizes(tree, saiz[0]);
+  // 14496-12:2022 8.7.8.2 and 8.7.9.2: one flag each, and only a type behind it.
+  for (const box of [...saiz, ...saio]) if ((fullBox(tree, box, 0)?.flags ?? 0) > 1) faults.push(`${box.type} has unknown flags`);
   if (auxiliary.problem !== null) faults.push(auxiliary.problem);
   else if (auxiliary.sizes.length !== sizes.length || auxiliary.sizes.some((size, i) => size !== sizes[i])) faults.push('saiz gives other sizes than senc has');
   const offsets = auxiliaryOffsets(tree, saio[0]);

@@ -18,7 +18,8 @@ export type Pssh = { readonly version: number; readonly systemId: string; readon
 
 export function readPssh(tree: BoxTree, box: Box): Pssh | null {
   const full = fullBox(tree, box, 20);
-  if (full === null || full.version > 1) return null;
+  // 23001-7:2023 8.1.1: no flags.
+  if (full === null || full.version > 1 || full.flags !== 0) return null;
   const { view } = full;
   const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   let at = 16;

@@ -13,11 +13,14 @@ import { readMasterKey } from '../protection/contentkey.ts';
 import { openFileStorage } from '../storage/file.ts';
 import type { CliDeps } from './deps.ts';
 
+/** Listens everywhere, and is nobody's address. */
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::', '[::]']);
 /** Counted tokens that are remembered; each lives little more than an hour. */
 const MAX_COUNTED = 100_000;
 
 export async function serveKeys(config: Config, tls: KeyServerOptions['tls'], log: Log, deps: CliDeps): Promise<KeyServer> {
   const note = (message: string): void => log.warn(message);
+  if (config.keyDeliveryUrl === '' && ANY_ADDRESS.has(config.keyHost)) note(`manifests name ${config.keyHost} as the address of keys, which no other machine can ask: --key-delivery-url says what they should name`);
   const { now } = deps;
   const servers = licenceServers(config);
   const trustedHosts = new Set(config.openidHosts.split(',').map((host) => host.trim().toLowerCase()).filter((host) => host !== ''));

@@ -25,7 +25,7 @@ async function start(more: Partial<Config> = {}): Promise<Running> {
   const { promise: stopped, resolve: stop } = Promise.withResolvers<string>();
   const { promise: address, resolve: listening } = Promise.withResolvers<string>();
   const running = serve(config, {
-    out: (text) => listening(text),
+    out: (text) => (text.startsWith('keys at') ? undefined : listening(text)),
     err: (text) => {
       log += text;
     },
@@ -105,4 +105,13 @@ test('a certificate needs its key, and both must be readable and fit', async () 
   expect(await refused(join(root, 'none.pem'), join(root, 'one.key'))).toContain('ENOENT');
   expect(await refused(join(root, 'one.pem'), join(root, 'other.key'))).toContain('private key');
   expect(await serve({ ...config, tlsCert: join(root, 'one.pem'), tlsKey: join(root, 'one.key') }, deps)).toBe(0);
+});
+
+test.each([
+  [{ keyHost: '0.0.0.0' }, true],
+  [{ keyHost: '0.0.0.0', keyDeliveryUrl: 'https://keys.example/' }, false],
+  [{ keyHost: '127.0.0.1' }, false],
+])('an address that nobody can ask for keys is warned of: %o', async (more, warned) => {
+  const { stop } = await start({ keyDelivery: true, keyPort: 0, ...more });
+  expect((await stop()).log.includes('--key-delivery-url')).toBe(warned);
 });

@@ -2,7 +2,7 @@
 import { IsomerError, row } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { formatGuid } from '../protection/guid.ts';
-import { openAccess, type Access } from './access.ts';
+import { openAccess, readOnce, type Access } from './access.ts';
 import type { Fetch } from './fetching.ts';
 import type { Keyring } from './keyring.ts';
 import { askLicenceServer, type LicenceServers } from './licence.ts';
@@ -101,7 +101,8 @@ async function grant(wanted: KeyRequest, deps: KeyDeps): Promise<readonly Access
 /** The keys that the bearer may have; when that is none, the first refusal. */
 async function openAll({ keyIds, system, token }: KeyRequest, { keyring, now }: KeyDeps): Promise<readonly Access[]> {
   const seconds = Math.floor(now() / 1000);
-  const tried = await Promise.allSettled(keyIds.map((keyId) => openAccess(keyring, keyId, system, token, seconds)));
+  const reading = readOnce();
+  const tried = await Promise.allSettled(keyIds.map((keyId) => openAccess(keyring, keyId, system, token, seconds, reading)));
   const opened = tried.filter((one) => one.status === 'fulfilled').map(({ value }) => value);
   if (opened.length > 0) return opened;
   const [refusal] = tried.filter((one) => one.status === 'rejected').map(({ reason }) => reason as Error);

@@ -152,6 +152,13 @@ describe('caching and conditions', () => {
     expect(new Set([first, ...others]).size).toBe(5);
   });
 
+  test('texts have other tags where the settings that they depend on are others; segments have not', async () => {
+    const { settings } = makeWorld().deps;
+    const tagsOf = async (path: string): Promise<readonly unknown[]> => Promise.all([{}, { audioOnly: !settings.audioOnly }, { segmentSuffix: !settings.segmentSuffix }].map(async (more) => (await ask(path, {}, { deps: { settings: { ...settings, ...more } } })).headers['ETag']));
+    expect(new Set(await tagsOf(`${BASE}/manifest(format=m3u8-aapl)`)).size).toBe(3);
+    expect(new Set(await tagsOf(SEGMENT)).size).toBe(1);
+  });
+
   test('304 repeats what caches need and opens no body', async () => {
     const { headers } = await ask(SEGMENT);
     const again = await ask(SEGMENT, { 'if-none-match': `"x", W/${headers['ETag']}` });

@@ -175,7 +175,7 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
     const found = findContent(stream, format, asset, release, deps);
     const prefetch = header(request.headers, 'cdn-origin-assist-prefetch-enabled') === '1' ? found.next : null;
     const { settings } = deps;
-    const etag = entityTag(settings.generation, presentation.version, printUrl(stream), filtersText(filters), ...(whole.tag === '' ? [] : [whole.tag]));
+    const etag = entityTag(settings.generation, presentation.version, printUrl(stream), filtersText(filters), ...(whole.tag === '' ? [] : [whole.tag]), ...(found.text ? textSettings(settings) : []));
     const headers = {
       'Content-Type': found.mime,
       ...found.headers,
@@ -280,6 +280,11 @@ function findTrack(presentation: Presentation, name: string, bitrate: number): {
     throw new IsomerError('MPE_MANIFEST_MEDIA_ENTRY_NOT_FOUND', { what: `track ${name}`, expected: set.tracks.map((other) => other.bitrate).join(', '), found: `${bitrate}` });
   }
   return { set, track };
+}
+
+/** What manifests and playlists depend on beside the request: origins that are set otherwise must not give one tag to two texts. */
+function textSettings({ audioOnly, segmentSuffix }: HandlerSettings): readonly string[] {
+  return [`audioOnly=${audioOnly} segmentSuffix=${segmentSuffix}`];
 }
 
 function childParameters({ format: tag, encryption, audioTrack, audioOnly, filters }: StreamRequest, format: Format, presentation: Presentation, settings: HandlerSettings): Parameters<Format['writeManifest']>[1] {

@@ -127,7 +127,7 @@ function canonicalPlaylist(body: Buffer): string {
     playlist.kind,
     playlist.problems.map(({ message }) => message).toSorted(),
     wide.toSorted(),
-    playlist.segments.map(({ uri, duration, map, byteRange, discontinuity, keys }) => [uri, duration === null ? null : canonicalNumber(duration), map && canonicalValue(map), byteRange, discontinuity, keys.map(canonicalValue)]),
+    playlist.segments.map(({ uri, duration, map, mapKeys, byteRange, discontinuity, keys }) => [uri, duration === null ? null : canonicalNumber(duration), map && canonicalValue(map), byteRange, discontinuity, keys.map(canonicalValue), map === null ? [] : mapKeys.map(canonicalValue)]),
     playlist.variants.map(({ tag, uri }) => [canonicalValue(tag), uri]),
     formOf(playlist),
   ]);

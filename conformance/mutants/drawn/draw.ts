@@ -2,13 +2,14 @@
 import { judge } from '../../judge.ts';
 import type { Check } from '../../model.ts';
 import type { Judges } from '../../oracle/judges.ts';
+import type { KeyRing } from '../../oracle/keys.ts';
 import { FORMAT_IDS, type FormatId, type Requirement } from '../../../spec/requirement.ts';
 import type { Outcome } from '../../../spec/report.ts';
 import type { Exchange, TraceReader } from '../../trace.ts';
 import { sameMeaning } from './canonical.ts';
 import type { Operator } from './operator.ts';
 import { randomOf } from './random.ts';
-import { alter, othersOf, readerOf, type Subject } from './subject.ts';
+import { alter, othersOf, readerOf, renewed, type Subject } from './subject.ts';
 
 export type Verdict = 'killed' | 'warned' | 'equivalent' | 'survived';
 
@@ -28,7 +29,7 @@ export type Drawn = {
   readonly faults: readonly string[];
 };
 
-export type Panel = { readonly checks: readonly Check[]; readonly requirements: readonly Requirement[]; readonly judges: Judges };
+export type Panel = { readonly checks: readonly Check[]; readonly requirements: readonly Requirement[]; readonly judges: Judges; /** Content keys: the traces are of protected content. */ readonly keys?: KeyRing };
 
 type Outcomes = ReadonlyMap<string, Outcome>;
 
@@ -39,7 +40,7 @@ const LOOKS_AT: Readonly<Partial<Record<FormatId, FormatId>>> = { smooth: 'dash-
  * What the whole judge says, from the checks that can see the change: those of the output that it was made in, of the outputs that
  * look at it, and those that compare outputs. Without a format: all of them.
  */
-async function outcomesOf(subject: Subject, read: () => TraceReader, { checks, requirements, judges }: Panel, format: FormatId | null): Promise<{ readonly outcomes: Outcomes; readonly faults: readonly string[] }> {
+async function outcomesOf(subject: Subject, read: () => TraceReader, { checks, requirements, judges, keys }: Panel, format: FormatId | null): Promise<{ readonly outcomes: Outcomes; readonly faults: readonly string[] }> {
   const outcomes = new Map<string, Outcome>();
   const faults: string[] = [];
   try {
@@ -47,7 +48,7 @@ async function outcomesOf(subject: Subject, read: () => TraceReader, { checks, r
     const truths = new Map([[subject.asset, subject.truth]]);
     const run = async (formats: readonly FormatId[], chosen: readonly Check[], wanted: readonly FormatId[] = formats): Promise<void> => {
       const trace = { ...reader.trace, manifests: reader.trace.manifests.filter((manifest) => formats.includes(manifest.format)) };
-      const { report, faults: found } = await judge({ reader: { ...reader, trace }, checks: chosen, requirements, truths, judges, expectations: [], suiteVersion: '0', kind: 'trace' });
+      const { report, faults: found } = await judge({ reader: { ...reader, trace }, checks: chosen, requirements, truths, judges, ...(keys === undefined ? {} : { keys }), expectations: [], suiteVersion: '0', kind: 'trace' });
       for (const { id, outcome, subject: { format: of } } of report.results) if (of === 'all' || wanted.includes(of)) outcomes.set(id, outcome);
       faults.push(...found);
     };
@@ -93,7 +94,9 @@ export async function drawMutant({ subjects, panel }: Field, operators: readonly
     const change = operator.alter({ exchange, body, random, others: othersOf(subject, exchange) });
     if (change === null || !changes(exchange, body, change)) continue;
     const altered = alter(exchange, body, change);
-    const { outcomes, faults } = await outcomesOf(subject, () => readerOf(subject, exchange, altered), panel, whole ? null : exchange.role.format);
+    // A key or a vector changes how the media are read, and what is read is remembered by exchange.
+    const read = (): TraceReader => (panel.keys === undefined || isMedia(exchange) ? readerOf(subject, exchange, altered) : renewed(readerOf(subject, exchange, altered)));
+    const { outcomes, faults } = await outcomesOf(subject, read, panel, whole ? null : exchange.role.format);
     const worse = (outcome: Outcome): string[] => [...new Set([...outcomes].filter(([id, now]) => now === outcome && good.get(id) !== outcome && good.get(id) !== 'fail').map(([id]) => id.split(' ')[0]))];
     const [failed, warned] = [worse('fail'), worse('warn')];
     const verdict = sameMeaning(exchange, body, altered) ? 'equivalent' : failed.length > 0 ? 'killed' : warned.length > 0 ? 'warned' : 'survived';
@@ -102,6 +105,10 @@ export async function drawMutant({ subjects, panel }: Field, operators: readonly
     return { number, operator, asset: subject.asset, format: role.format, exchange: name, where: change.where, verdict, by: [...failed, ...warned], faults };
   }
   throw new Error(`mutant ${number} of seed ${seed}: nothing can be drawn`);
+}
+
+function isMedia({ role: { kind } }: Exchange): boolean {
+  return kind === 'segment' || kind === 'keyframe';
 }
 
 function changes(exchange: Exchange, body: Buffer, { body: next, status, headers }: { readonly body?: Buffer; readonly status?: number; readonly headers?: Readonly<Record<string, string | null>> }): boolean {

@@ -2,7 +2,7 @@
 import type { Exchange } from '../../trace.ts';
 import type { Random } from './random.ts';
 
-export type Area = 'mpd' | 'smooth manifest' | 'multivariant playlist' | 'media playlist' | 'header' | 'fragment' | 'transport stream' | 'webvtt' | 'ttml' | 'delivery' | 'http';
+export type Area = 'mpd' | 'smooth manifest' | 'multivariant playlist' | 'media playlist' | 'header' | 'fragment' | 'transport stream' | 'webvtt' | 'ttml' | 'delivery' | 'http' | 'protection';
 
 export type Kind = 'drop' | 'duplicate' | 'reorder' | 'attribute' | 'tag' | 'box' | 'field' | 'packet' | 'timestamp' | 'bit' | 'encoding' | 'exchange' | 'answer' | 'neutral';
 

@@ -68,7 +68,7 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('\n', ' ').replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 140);
 }
 
-export function toMarkdown({ seed, count, assets, totals, share, rows, survivors, falseAlarms }: Summary): string {
+export function toMarkdown({ seed, count, assets, totals, share, rows, survivors, falseAlarms }: Summary, flags = ''): string {
   const areas = [...new Set(rows.map(({ area }) => area))];
   const area = (name: string): Counts => rows.filter((row) => row.area === name).reduce<Counts>((sum, { counts }) => ({ killed: sum.killed + counts.killed, warned: sum.warned + counts.warned, equivalent: sum.equivalent + counts.equivalent, survived: sum.survived + counts.survived }), { killed: 0, warned: 0, equivalent: 0, survived: 0 });
   const line = (counts: Counts): string => `${counts.killed} | ${counts.warned} | ${counts.survived} | ${counts.equivalent} | ${shareOf(counts) ?? '–'}`;
@@ -77,7 +77,7 @@ export function toMarkdown({ seed, count, assets, totals, share, rows, survivors
 Good traces of ${assets.join(', ')}, one answer changed each: ${count} mutants of seed ${seed}. ${share} % of those that mean something else are seen.
 A mutant is *killed* when a check fails that passed, *warned* when a check of a SHOULD or of a registered deviation warns.
 
-Again: \`node conformance/mutants/drawn/run.ts --count ${count} --seed ${seed}\`.
+Again: \`node conformance/mutants/drawn/run.ts --count ${count} --seed ${seed}${flags}\`.
 
 | area | killed | warned | survived | equivalent | % seen |
 |---|---|---|---|---|---|

@@ -1,24 +1,32 @@
 /** Captures good traces of the reference packager and draws mutants of them: `node run.ts --count 5000 --seed 1`. ISOMER_SEED is the seed when none is given. */
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { capture } from '../../capture/capture.ts';
 import { traceReader, type BodyStore } from '../../capture/store.ts';
 import { openJudges } from '../../oracle/judges.ts';
+import { type KeyRing } from '../../oracle/keys.ts';
+import { loadTruth } from '../../oracle/truth.ts';
 import { CHECKS, loadRequirements } from '../../registry.ts';
-import { assetsIn, startOrigin, targetsOf } from '../../subject/self.ts';
+import { assetsIn, keysFor, startOrigin, subjectsIn, targetsOf, targetsOfSubjects } from '../../subject/self.ts';
 import { drawMutant, openField, type Drawn } from './draw.ts';
 import { OPERATORS } from './operators.ts';
+import { PROTECTION_OPERATORS } from './protections.ts';
 import { summaryOf, toMarkdown } from './report.ts';
 import { subjectOf, type Subject } from './subject.ts';
 
 /** Short, and each with something the others lack: 44.1 kHz and two qualities, a late start, audio inside the video file, three languages, text. */
 const ASSETS = ['elst-delay', 'fps25', 'h264-multiaudio', 'muxed-mbr', 'text-webvtt'];
 
+/** Subjects of the layout: envelope with two keys, counter mode with two keys, pattern with every system in both containers, PIFF, a clear lead. */
+const PROTECTED = ['aes-keys', 'cenc-keys', 'cbcs-everywhere', 'piff', 'lead-cenc'];
+
 const ROOT = fileURLToPath(new URL('../../../corpus/.assets', import.meta.url));
+const LAYOUT = fileURLToPath(new URL('../../../corpus/layout.ts', import.meta.url));
 const ENTRY = fileURLToPath(new URL('../../../src/cli.ts', import.meta.url));
 
 function storeInMemory(): BodyStore {
@@ -33,19 +41,45 @@ function storeInMemory(): BodyStore {
   };
 }
 
-async function goodTraces(): Promise<readonly Subject[]> {
+type Good = { readonly subjects: readonly Subject[]; readonly keys?: KeyRing };
+
+async function goodTraces(): Promise<Good> {
   const assets = assetsIn(ROOT, ASSETS);
   const origin = await startOrigin(ROOT, ENTRY);
   const store = storeInMemory();
   try {
     const trace = await capture(store, { kind: 'self', profile: 'ams', manifests: targetsOf(origin.url, assets), concurrency: 8 });
     const reader = traceReader(trace, ({ body }) => store.get(body?.sha256 ?? ''));
-    return assets.map(({ id, truth }) => {
+    const subjects = assets.map(({ id, truth }) => {
       if (truth === null) throw new Error(`${id} has no truth`);
       return subjectOf(id, reader, truth);
     });
+    return { subjects };
   } finally {
     await origin.stop();
+  }
+}
+
+async function protectedTraces(): Promise<Good> {
+  const root = mkdtempSync(join(tmpdir(), 'isomer-layout-'));
+  await promisify(execFile)(process.execPath, [LAYOUT, root]);
+  const origin = await startOrigin(root, ENTRY);
+  const store = storeInMemory();
+  try {
+    const listed = subjectsIn(root);
+    if (listed === null) throw new Error('the layout lists no subjects');
+    const chosen = { ...listed, subjects: listed.subjects.filter(({ id }) => PROTECTED.includes(id)) };
+    const trace = await capture(store, { kind: 'self', profile: 'ams', manifests: targetsOfSubjects(origin.url, chosen), concurrency: 8 });
+    const reader = traceReader(trace, ({ body }) => store.get(body?.sha256 ?? ''));
+    const subjects = chosen.subjects.map(({ id, truth: folder }) => {
+      const truth = loadTruth(join(root, folder));
+      if (truth === null) throw new Error(`${id} has no truth`);
+      return subjectOf(id, reader, truth);
+    });
+    return { subjects, keys: keysFor(root, undefined) };
+  } finally {
+    await origin.stop();
+    rmSync(root, { recursive: true, force: true });
   }
 }
 
@@ -55,6 +89,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: process.env['ISOMER_SEED'] ?? '1' },
     out: { type: 'string', default: fileURLToPath(new URL('../../../reports', import.meta.url)) },
     only: { type: 'string' },
+    /** Traces of protected content, and operators on what protects it. */
+    protected: { type: 'boolean', default: false },
     workers: { type: 'string', default: '2' },
     /** Of a worker: which numbers are its own. */
     share: { type: 'string' },
@@ -62,7 +98,8 @@ const { values } = parseArgs({
 });
 const [count, seed, workers] = [values.count, values.seed, values.workers].map(Number);
 if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed) || !Number.isSafeInteger(workers) || workers < 1) throw new Error('count, seed and workers are integers');
-const operators = values.only === undefined ? OPERATORS : OPERATORS.filter(({ area, name }) => `${area}/${name}`.startsWith(values.only ?? ''));
+const all = values.protected ? PROTECTION_OPERATORS : OPERATORS;
+const operators = values.only === undefined ? all : all.filter(({ area, name }) => `${area}/${name}`.startsWith(values.only ?? ''));
 
 /** Every so many mutants, all checks judge all outputs, and have to say the same. */
 const PROOF_EVERY = 100;
@@ -74,7 +111,8 @@ async function drawShare(share: number): Promise<readonly Told[]> {
   const schemas = process.env['ISOMER_SCHEMA_DIR'] ?? '';
   const checks = CHECKS.filter(({ id }) => !id.startsWith('decode/'));
   const judges = await openJudges({ schemaDir: schemas === '' ? null : schemas, java: false });
-  const field = await openField(await goodTraces(), { checks, requirements: loadRequirements(), judges });
+  const { subjects, keys } = values.protected ? await protectedTraces() : await goodTraces();
+  const field = await openField(subjects, { checks, requirements: loadRequirements(), judges, ...(keys === undefined ? {} : { keys }) });
   const drawn: Told[] = [];
   for (let number = 1 + share; number <= count; number += workers) {
     const mutant = await drawMutant(field, operators, seed, number);
@@ -82,7 +120,7 @@ async function drawShare(share: number): Promise<readonly Told[]> {
       const whole = await drawMutant(field, operators, seed, number, true);
       if (whole.verdict !== mutant.verdict || whole.by.toSorted().join() !== mutant.by.toSorted().join()) throw new Error(`mutant ${number}: ${mutant.verdict} by ${mutant.by.join()}, judged as a whole ${whole.verdict} by ${whole.by.join()}`);
     }
-    drawn.push({ ...mutant, operator: OPERATORS.indexOf(mutant.operator) });
+    drawn.push({ ...mutant, operator: all.indexOf(mutant.operator) });
   }
   return drawn;
 }
@@ -99,15 +137,16 @@ async function drawAll(): Promise<readonly Drawn[]> {
   return (await Promise.all(shares))
     .flat()
     .toSorted((a, b) => a.number - b.number)
-    .map((told) => ({ ...told, operator: OPERATORS[told.operator] }));
+    .map((told) => ({ ...told, operator: all[told.operator] }));
 }
 
 if (values.share === undefined) {
   process.stdout.write(`seed ${seed}\n`);
-  const summary = summaryOf(await drawAll(), { seed, count, assets: ASSETS });
+  const summary = summaryOf(await drawAll(), { seed, count, assets: values.protected ? PROTECTED : ASSETS });
+  const name = values.protected ? 'mutants-protected' : 'mutants';
   mkdirSync(values.out, { recursive: true });
-  writeFileSync(join(values.out, 'mutants.json'), `${JSON.stringify(summary, null, 1)}\n`);
-  writeFileSync(join(values.out, 'mutants.md'), toMarkdown(summary));
+  writeFileSync(join(values.out, `${name}.json`), `${JSON.stringify(summary, null, 1)}\n`);
+  writeFileSync(join(values.out, `${name}.md`), toMarkdown(summary, values.protected ? ' --protected' : ''));
   for (const { number, operator, where, faults } of summary.faults) process.stderr.write(`the suite broke at mutant ${number}, ${operator} (${where}): ${faults.join('; ')}\n`);
   const { killed, warned, equivalent, survived } = summary.totals;
   process.stdout.write(`${killed} killed, ${warned} warned, ${equivalent} equivalent, ${survived} survived: ${summary.share} %\n`);

@@ -50,6 +50,13 @@ export function readerOf(subject: Subject, original: Exchange, altered: Altered)
   return { trace: { ...subject.trace, exchanges }, find: findIn(exchanges), body };
 }
 
+/** The same in objects that nothing is remembered of. */
+export function renewed(reader: TraceReader): TraceReader {
+  const originals = new Map(reader.trace.exchanges.map((exchange) => [exchange.id, exchange]));
+  const exchanges = reader.trace.exchanges.map((exchange) => ({ ...exchange }));
+  return { trace: { ...reader.trace, exchanges }, find: findIn(exchanges), body: ({ id }) => reader.body(originals.get(id) as Exchange) };
+}
+
 /** What a probe of the changed answer gets. */
 function follow(probe: Exchange, original: Exchange, { exchange: { status, headers, body: stored }, body }: Altered): Altered | null {
   const { role } = probe;

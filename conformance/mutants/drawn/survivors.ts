@@ -17,6 +17,8 @@ export const EXPLANATIONS: readonly { readonly why: string; readonly is: (surviv
   { why: 'a decoding stamp one tick of 90 kHz off: the rounding that is allowed', is: ({ operator, where }) => operator === 'bit of a PES header' && /bit 1 \(byte 18 of the part\)/.test(where) },
   { why: 'minBufferTime: longer than it has to be, and no standard bounds it', is: ({ where }) => where.startsWith('@minBufferTime') },
   { why: 'a descriptor scheme that nobody knows is ignored (ISO/IEC 23009-1:2022 5.8.2)', is: ({ where }) => where.startsWith('@schemeIdUri') },
+  { why: 'where keys and licences are got: every address may be the right one, and so may what an application gets beside it', is: ({ area, operator, where }) => area === 'protection' && operator.startsWith('character of') && /https?:|skd:|licenseUrl|URI=/.test(where) },
+  { why: 'a PlayReady object in base64 of UTF-16: the changed character is one of its address', is: ({ area, operator, where }) => area === 'protection' && operator === 'character of a descriptor’s text' && where.includes('ProtectionHeader') },
 ];
 
 export function explain(survivor: Survivor): string | null {
