@@ -25,8 +25,9 @@ export default defineConfig({
           include: [E2E],
           exclude: [BROWSERS, '**/node_modules/**', 'corpus/.assets/**'],
           globalSetup: ['./scripts/e2e-setup.ts'],
-          // Browsers and decoders want the whole machine: one file at a time.
+          // Browsers and decoders want the whole machine: one file at a time, and of tests that may run together two.
           fileParallelism: false,
+          maxConcurrency: 2,
           testTimeout: 120_000,
           hookTimeout: 180_000,
           // The corpus is built once and servers are cheap; unit tests go first so that a broken base shows early.

@@ -31,6 +31,19 @@ beforeAll(async () => {
 });
 afterAll(() => server?.stop());
 
+/** Sources stand against several outputs, and a stream that was decoded for its pictures also tells when it starts: nothing is decoded twice. */
+function remembered<T>(decode: (input: string, map: string, options?: readonly string[]) => Promise<T>): typeof decode {
+  const kept = new Map<string, Promise<T>>();
+  return (input, map, options) => {
+    const key = `${input} ${map}`;
+    const found = kept.get(key) ?? decode(input, map, options);
+    kept.set(key, found);
+    return found;
+  };
+}
+const decodeFrames = remembered(decodeWithFfmpeg);
+const decodeSource = remembered(decodeSound);
+
 const truthOf = (id: string): Truth => Truth.parse(JSON.parse(readFileSync(join(ASSETS, id, 'truth.json'), 'utf8')));
 const startOf = ({ samples, editedOut, timescale }: TruthTrack): number => Math.min(...samples.pt.slice(editedOut)) / timescale;
 /**
@@ -43,7 +56,8 @@ const shiftOfFfmpeg = ({ samples, editedOut, timescale }: TruthTrack): number =>
 };
 const manifestOf = (truth: Truth, suffix: string): string => `${server.origin}/${truth.asset}/${truth.manifest}/manifest${suffix}`;
 
-describe.each(IDS)('%s', (id) => {
+// Two at a time (vitest.config.ts): clients that load, decode and close are seldom on both cores.
+describe.each(IDS)('%s', { concurrent: true }, (id) => {
   const truth = truthOf(id);
   // Its tracks are folders, which no client opens: GStreamer plays what is delivered of them.
   const hasFiles = id !== 'live-archive';
@@ -57,7 +71,7 @@ describe.each(IDS)('%s', (id) => {
     const ordered = videos.toSorted((a, b) => (ascending ? size(a) - size(b) : size(b) - size(a)));
     const options = output.startsWith('hls') ? hls : [];
     for (const [i, track] of ordered.entries()) {
-      const [delivered, stored] = await Promise.all([decodeWithFfmpeg(manifestOf(truth, suffix), `0:v:${i}`, options), decodeWithFfmpeg(source(track), '0:v:0', ['-ignore_editlist', '1'])]);
+      const [delivered, stored] = await Promise.all([decodeFrames(manifestOf(truth, suffix), `0:v:${i}`, options), decodeFrames(source(track), '0:v:0', ['-ignore_editlist', '1'])]);
       const wanted = stored.frames.slice(track.editedOut).map(({ hash }) => hash);
       expect(delivered.frames.map(({ hash }) => hash)).toEqual(wanted);
     }
@@ -67,7 +81,7 @@ describe.each(IDS)('%s', (id) => {
     const options = output.startsWith('hls') ? hls : [];
     const manifest = manifestOf(truth, suffix);
     for (const [i, track] of (muxed ? audios.slice(0, 1) : audios).entries()) {
-      const [delivered, whole] = await Promise.all([decodeSound(manifest, `0:a:${i}`, options), decodeSound(source(track), '0:a:0')]);
+      const [delivered, whole] = await Promise.all([decodeSound(manifest, `0:a:${i}`, options), decodeSource(source(track), '0:a:0')]);
       // PIFF files have no edit list that would hide the encoder's priming, and ffmpeg applies none to fragmented files.
       const stored = id === 'smooth-ismv' || id === 'fragmented' ? whole.subarray(1024 * track.editedOut) : whole;
       // An edit that moves the start back brings sound in front of what the file's own edit list shows.
@@ -76,7 +90,7 @@ describe.each(IDS)('%s', (id) => {
       expect(soundDifference(delivered.subarray(moved), stored, 4096)).toBeLessThan(60);
       expect(Math.abs(delivered.length - moved - stored.length)).toBeLessThanOrEqual(2048);
     }
-    const [picture, sound] = await Promise.all([decodeWithFfmpeg(manifest, '0:v:0', options), decodeWithFfmpeg(manifest, '0:a:0', options)]);
+    const [picture, sound] = await Promise.all([decodeFrames(manifest, '0:v:0', options), decodeFrames(manifest, '0:a:0', options)]);
     const frame = 1024 / (audios[0].codec.sampleRate ?? 48000);
     const [shown] = videos.toSorted((a, b) => (ascending ? size(a) - size(b) : size(b) - size(a)));
     const late = fragments ? shiftOfFfmpeg(shown) : 0;
