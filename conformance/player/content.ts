@@ -24,6 +24,8 @@ export type Content = {
   readonly protection: Protection | null;
   /** Whether it is what a filter leaves of an asset. */
   readonly filtered: boolean;
+  /** Seconds that a filter cuts off at the beginning. */
+  readonly cut: number;
   readonly truth: ReplayTruth;
   readonly frameRate: number;
   readonly seconds: number;
@@ -59,6 +61,7 @@ export function contentOf(whole: Truth, left?: Left): Content | { readonly unobs
     asset: truth.asset,
     protection: null,
     filtered: left !== undefined,
+    cut: left === undefined ? 0 : replayTruth(truth).videoStart - replay.videoStart,
     truth: replay,
     frameRate,
     seconds: (replay.frames - replay.first) / frameRate,
@@ -93,6 +96,12 @@ function trackOf({ kind, codec, language, accessibility, pictures, pilot }: Trut
 
 function sampleEntriesOf(tracks: readonly ContentTrack[]): readonly string[] {
   return [...new Set(tracks.map(({ codec }) => codec.split('.')[0]))].toSorted();
+}
+
+/** On the timeline that is stored: for players that do not move what is trimmed to 0. */
+export function onStoredTimeline(content: Content): Content {
+  const { truth, cut, seconds } = content;
+  return { ...content, cut: 0, seconds: seconds + cut, truth: { ...truth, videoStart: truth.videoStart + cut, pilots: truth.pilots.map((pilot) => ({ ...pilot, start: pilot.start + cut })) } };
 }
 
 function languagesOf(tracks: readonly ContentTrack[]): Content['languages'] {

@@ -59,7 +59,7 @@ export const DEFECTS: readonly Defect[] = [
     player: 'shaka-4',
     formats: ['smooth'],
     templates: ['filtered'],
-    statement: 'Shaka wants content to start at zero, and Smooth Streaming has nothing like an offset that says where it starts: a trimmed presentation keeps its stored times, and ends too early by what was cut off',
+    statement: 'Shaka wants content to start at zero, and takes the length of a Smooth timeline for its end: a trimmed presentation ends too early by what was cut off',
     reference: 'https://github.com/shaka-project/shaka-player/issues/499',
   },
 ];

@@ -34,6 +34,7 @@ export const FIXTURE_CONTENT: Content = {
   asset: 'fixture',
   protection: null,
   filtered: false,
+  cut: 0,
   truth: FIXTURE_TRUTH,
   frameRate: RATE,
   seconds: SECONDS,

@@ -20,6 +20,7 @@ const content = (asset: string, more: Partial<Content> = {}): Content => ({
   asset,
   protection: null,
   filtered: false,
+  cut: 0,
   texts: [],
   truth: { frameRate: { num: 25, den: 1 }, first: 0, frames: 300, videoStart: 0, renditions: [1, 2], pilots: [{ language: 'eng', hertz: 5000, start: 0 }, { language: 'fra', hertz: 6000, start: 0 }], secondTones: { first: 500, step: 100, count: 24 } },
   frameRate: 25,
@@ -61,12 +62,14 @@ describe('the plan', () => {
 
   test('plays protected and filtered content in its own way alone, and says what no player opens', () => {
     const scheme = (name: Scheme, system: 'clear-key' | 'licensed' = 'clear-key') => content(name, { protection: { scheme: name, system, clearLead: false } });
-    const cells = plan('ci', scheme('aes-128'), scheme('cenc'), scheme('piff', 'licensed'), content('late', { filtered: true }));
+    const cells = plan('ci', scheme('aes-128'), scheme('cenc'), scheme('piff', 'licensed'), content('late', { filtered: true, cut: 6 }));
     for (const { template, target } of cells) expect(template.id).toBe(target.content.asset === 'late' ? 'filtered' : target.content.asset);
     const played = cells.filter(({ cannot }) => cannot === null).map(({ id }) => id);
     expect(played).toContain('cenc cenc/dash-cmaf dash.js firefox');
     expect(played).toContain('aes-128 aes-128/hls-cmaf hls.js chromium');
     expect(played.filter((id) => id.startsWith('filtered')).map((id) => /smooth|hls|dash/.exec(id)?.[0])).toEqual(expect.arrayContaining(['hls', 'dash', 'smooth']));
+    const startIn = (player: string) => cells.find((cell) => cell.template.id === 'filtered' && cell.format.kind === 'smooth' && cell.player.name === player)?.target.content.truth.videoStart;
+    expect([startIn('dash.js'), startIn('rx-player')], 'who moves a trimmed presentation to 0, and who does not').toEqual([0, 6]);
     expect(played.filter((id) => id.startsWith('piff'))).toEqual([]);
     expect(cells.find(({ id }) => id === 'cenc cenc/hls-cmaf hls.js chromium')?.cannot).toMatch(/key of format identity/);
   });

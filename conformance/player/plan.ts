@@ -1,7 +1,7 @@
 /** Which replays there are to be: content × output × player × browser × template. Pure; what cannot be is in it with the reason. */
 import { FORMAT_IDS, type FormatId } from '../../spec/requirement.ts';
 import { formatRow, type FormatRow } from '../outputs.ts';
-import type { Content } from './content.ts';
+import { onStoredTimeline, type Content } from './content.ts';
 import type { BrowserName } from './model.ts';
 import { kindsIn, playableIn, type PlayerRow } from './players.ts';
 import type { Probe } from './probe.ts';
@@ -47,6 +47,9 @@ const SUPPLEMENTS: readonly BrowserName[] = ['webkitgtk'];
 /** Says yes to everything: whoever is not there could have been asked for all of it. */
 const UNASKED: Probe = { userAgent: '', mediaSource: {}, native: { 'application/vnd.apple.mpegurl': 'maybe', 'application/dash+xml': 'maybe' }, frameCallback: true, encryptedMedia: false };
 
+/** Smooth Streaming has nothing like an offset that says where a presentation starts. These take its times as they are; dash.js moves it to 0. */
+const STORED_TIMES: ReadonlySet<string> = new Set(['rx-player', 'shaka-4']);
+
 /** The browser in which every template is tried; the others play. */
 const MAIN: BrowserName = 'chromium';
 
@@ -84,7 +87,8 @@ function cellOf(target: PlanTarget, player: PlayerRow, browser: BrowserName, pro
   if (target.refusal !== undefined) return { ...common, target, cannot: `the origin refuses this output, as it has to: ${target.refusal}`, leftOut: [] };
   const playable = playableIn(player, format, target.content, browser, probe);
   if ('cannot' in playable) return { ...common, target, cannot: playable.cannot, leftOut: [] };
-  const { content, leftOut } = playable;
+  const { leftOut } = playable;
+  const content = format.kind === 'smooth' && STORED_TIMES.has(player.name) ? onStoredTimeline(playable.content) : playable.content;
   return { ...common, target: { ...target, content }, cannot: template.cannot(content, format, player), leftOut };
 }
 
