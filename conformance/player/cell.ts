@@ -18,7 +18,8 @@ export function taskOf({ target, format, player, template, browser }: Cell, url:
     player: player.name,
     module: player.module,
     from: template.from(target.content),
-    pilots: isDeaf(protection, browser) ? [] : truth.pilots.map(({ hertz }) => hertz),
+    // Two of the same would outdo each other.
+    pilots: isDeaf(protection, browser) ? [] : [...new Set(truth.pilots.map(({ hertz }) => hertz))],
     tones: Array.from({ length: count }, (_, second) => first + step * second),
     frameRate,
     videoStart: truth.videoStart,

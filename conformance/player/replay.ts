@@ -78,7 +78,7 @@ async function replayIn(page: BrowserPage, driver: BrowserDriver, stage: Stage, 
     player: request.player,
     from,
     audio: request.audio ?? null,
-    pilots: truth.pilots.map((pilot) => pilot.hertz),
+    pilots: [...new Set(truth.pilots.map((pilot) => pilot.hertz))],
     tones: Array.from({ length: count }, (_, second) => first + step * second),
   };
   await page.evaluate(`suite.start(${JSON.stringify(start)})`);

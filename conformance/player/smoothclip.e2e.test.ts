@@ -127,6 +127,7 @@ test('dash.js: from the first picture that is left to the last, then it is over'
   expect(strays(counters)).toEqual([]);
 });
 
+/** Its end is the timeline's end less its start: https://github.com/shaka-project/shaka-player/blob/v4.16.50/lib/mss/mss_parser.js#L548 */
 test('Shaka Player 4: from the first picture on; it takes a timeline’s length for its end, and stops there', async () => {
   const { counters, ended } = await watch('shaka-4');
   expect([ended, counters.length > 5, counters[0] < FIRST + 12, strays(counters)]).toEqual([true, true, true, []]);
