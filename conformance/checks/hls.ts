@@ -265,7 +265,7 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
   {
     id: 'hls/surround',
     requirements: ['HLS-070'],
-    title: 'surround sound is in groups of its own, and a variant offers the stereo AAC that the content has',
+    title: 'surround and stereo of one language are in groups apart; stereo AAC is offered where there is some',
     level: 'should',
     scope: 'format',
     formats: ['hls-v4', 'hls-cmaf'],
@@ -276,7 +276,7 @@ export const HLS_CHECKS: readonly FormatCheck[] = [
       const surround = sounds.filter(({ channels }) => channels > 2);
       if (surround.length === 0) return [];
       const problems: Finding[] = [];
-      for (const { group, line } of surround) if (sounds.some((other) => other.group === group && other.channels > 0 && other.channels <= 2)) problems.push(problem('surround', 'surround and stereo are in one group', { actual: group, at: view.manifest, pointer: `line ${line}` }));
+      for (const { group, language, line } of surround) if (sounds.some((other) => other.group === group && other.language === language && other.channels > 0 && other.channels <= 2)) problems.push(problem('surround', 'surround and stereo of one language are in one group', { actual: `${group}, ${language}`, at: view.manifest, pointer: `line ${line}` }));
       const hasStereo = truth !== null && truth.tracks.some(({ kind, codec }) => kind === 'audio' && codec.channels !== null && codec.channels <= 2 && codec.rfc6381.startsWith('mp4a.40.'));
       const offered = view.document.hls.variants.some(({ tag }) => /mp4a\.40\./.test(attributeOf(tag, 'CODECS') ?? '') && sounds.some(({ group, channels }) => group === attributeOf(tag, 'AUDIO') && channels <= 2));
       if (hasStereo && !offered) problems.push(problem('surround', 'no variant offers the stereo AAC', { at: view.manifest }));
@@ -492,13 +492,13 @@ function keyFrameFindings(context: FormatContext, track: TrackView): readonly Fi
   return findings;
 }
 
-/** AUDIO renditions with their channels: as told, else as the content has them; 0: nobody knows. */
-function audioRenditions({ view, truth, profile }: FormatContext): readonly { readonly group: string; readonly channels: number; readonly line: number }[] {
+/** AUDIO renditions with their language and purpose, and their channels: as told, else as the content has them; 0: nobody knows. */
+function audioRenditions({ view, truth, profile }: FormatContext): readonly { readonly group: string; readonly language: string; readonly channels: number; readonly line: number }[] {
   if (view.document?.kind !== 'hls' || view.document.hls.kind !== 'multivariant') return [];
   return view.document.hls.media.filter((tag) => attributeOf(tag, 'TYPE') === 'AUDIO').map((tag) => {
     const track = fullTracks(view).find(({ source }) => source.kind === 'hls' && source.media === tag);
     const told = Number.parseInt(attributeOf(tag, 'CHANNELS') ?? '', 10);
     const real = truth === null || track === undefined ? null : truthOfTrack(truth, track, profile);
-    return { group: attributeOf(tag, 'GROUP-ID') ?? '', channels: Number.isNaN(told) ? (real?.codec.channels ?? 0) : told, line: tag.line };
+    return { group: attributeOf(tag, 'GROUP-ID') ?? '', language: `${canonicalLanguage(attributeOf(tag, 'LANGUAGE') ?? '')} ${attributeOf(tag, 'CHARACTERISTICS') ?? ''}`.trim(), channels: Number.isNaN(told) ? (real?.codec.channels ?? 0) : told, line: tag.line };
   });
 }

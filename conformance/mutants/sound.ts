@@ -7,7 +7,7 @@ const CSF = /^manifest\(format=mpd-time-csf\)$/;
 const DASH_CMAF = /^manifest\(format=mpd-time-cmaf\)$/;
 const SMOOTH = /^manifest$/;
 const HLS_CMAF = /^manifest\(format=m3u8-cmaf\)$/;
-const SURROUND = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="More",LANGUAGE="fr",DEFAULT=NO,CHANNELS="6",URI="QualityLevels(64000)/Manifest(more,format=m3u8-cmaf)"\n';
+const SURROUND = '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="More",LANGUAGE="en",CHARACTERISTICS="public.accessibility.describes-video",DEFAULT=NO,CHANNELS="6",URI="QualityLevels(64000)/Manifest(more,format=m3u8-cmaf)"\n';
 const V4 = /^manifest\(format=m3u8-aapl\)$/;
 const CMAF_INIT = /Fragments\(aac_eng_2_64000_1_1=i,format=mpd-time-cmaf\)/;
 const TS_AUDIO = /64000\)\/Fragments\(aac_eng_2_64000_1_1=0,format=m3u8-aapl\)/;
