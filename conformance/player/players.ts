@@ -46,8 +46,8 @@ const PROBED: readonly (readonly [codec: RegExp, type: string])[] = [
 
 const NATIVE_TYPES: Readonly<Record<ManifestFormat, string>> = { hls: 'application/vnd.apple.mpegurl', dash: 'application/dash+xml', smooth: 'application/vnd.ms-sstr+xml' };
 
-/** What a browser's own player decodes without saying so when it is asked (WebKitGTK hands everything to GStreamer). */
-const UNTOLD: Readonly<Partial<Record<BrowserName, RegExp>>> = { webkitgtk: /^dts[ch]/ };
+/** What a browser's own player decodes without saying so when it is asked: WebKitGTK hands everything to GStreamer. Its DASH gave DTS Lossless up, so DTS-HD is asked for in HLS alone. */
+const UNTOLD: Readonly<Partial<Record<BrowserName, Readonly<Record<ManifestFormat, RegExp | null>>>>> = { webkitgtk: { hls: /^dts[ch]/, dash: /^dtsc/, smooth: null } };
 
 /** That a browser has no player of its own for DASH is said nowhere: but for WebKitGTK none ever had. */
 export function kindsIn(player: PlayerRow, probe: Probe): readonly ManifestFormat[] {
@@ -62,7 +62,7 @@ export function playableIn(player: PlayerRow, format: FormatRow, content: Conten
   const type = NATIVE_TYPES[format.kind];
   if (player.name === 'native' && (probe.native[type] ?? '') === '') return { cannot: `${browser} says that it does not play ${type} by itself` };
   const served = servedTracks(content.tracks, format);
-  const untold = player.name === 'native' ? UNTOLD[browser] : undefined;
+  const untold = player.name === 'native' ? UNTOLD[browser]?.[format.kind] : null;
   const kept = served.filter(({ codec }) => untold?.test(codec) === true || refusedType(codec, probe) === null);
   for (const kind of ['video', 'audio']) {
     const missing = served.find((track) => track.kind === kind);
