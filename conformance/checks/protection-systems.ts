@@ -31,7 +31,7 @@ export const PROTECTION_SYSTEM_CHECKS: readonly FormatCheck[] = [
   {
     id: 'protection/addresses',
     requirements: ['XPROT-008'],
-    title: 'descriptors have the value of their system; addresses are URLs, and those that name a key name that of the track',
+    title: "descriptors have their system's value; addresses are URLs; one that names a key names its track's",
     level: 'must',
     scope: 'format',
     formats: ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'],

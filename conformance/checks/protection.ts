@@ -137,7 +137,7 @@ export const PROTECTION_CHECKS: readonly FormatCheck[] = [
   {
     id: 'protection/clear-lead',
     requirements: ['CENC-011'],
-    title: 'what is clear of an encrypted track stands at its beginning, and playlists tell keys for the rest alone',
+    title: 'what is clear of an encrypted track is its beginning; playlists tell keys for the rest alone',
     level: 'must',
     scope: 'format',
     formats: ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'],
