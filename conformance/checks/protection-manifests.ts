@@ -84,7 +84,7 @@ export const PROTECTION_MANIFEST_CHECKS: readonly FormatCheck[] = [
     const descriptors = contentProtections(track).filter(({ attributes }) => attributes['schemeIdUri'] === 'urn:mpeg:dash:sea:2012');
     return descriptors.length === 0 ? null : descriptors.flatMap(segmentEncryptionFaults);
   }),
-  trackCheck('protection/playlist-keys', ['HLS-029', 'HLS-091'], 'EXT-X-KEY tags stand before the first segment or behind a clear lead, in the form of their key system', HLS, 'a key of the playlist has another form', ({ view }, track) => {
+  trackCheck('protection/playlist-keys', ['HLS-029', 'HLS-091'], 'EXT-X-KEY tags stand before the first segment, or behind a clear lead, as their key system wants', HLS, 'a key of the playlist has another form', ({ view }, track) => {
     const document = documentOf(track);
     const tags = keyTags(document);
     if (document === null || tags.length === 0) return null;
