@@ -85,7 +85,7 @@ function program(): Command {
     .argument('<dir>', 'folder with report.json and run.json')
     .option('--trace <dir>', 'the trace, where it is not where the run left it')
     .option('--truth <dir>', 'the truth files, likewise')
-    .option('--merge <dir...>', 'take in the replays of these runs (of devices, of other machines); report.json and run.json are written, too')
+    .option('--merge <dir...>', 'take in the replays of these runs (of devices, of other machines) and their results of other assets; report.json and run.json are written, too')
     .option('--out <dir>', 'where to write; default: the same folder')
     .action((folder: string, options: ReportOptions) => rewriteReport(folder, options));
   root

@@ -1,6 +1,6 @@
 /** Judges a trace: every check on every subject, rolled up into results. Offline and deterministic. */
 import type { FormatId, Requirement } from '../spec/requirement.ts';
-import { OUTCOMES, REPORT_SCHEMA, type Outcome, type Report, type Result, type Run } from '../spec/report.ts';
+import { REPORT_SCHEMA, type Outcome, type Report, type Result, type Run } from '../spec/report.ts';
 import { expectationOf, isAboutReplays, isKnowable, staleEntries, type Expectation } from './expectations.ts';
 import { Locked, messageOf } from './fault.ts';
 import type { Check, Context, Finding } from './model.ts';
@@ -9,6 +9,7 @@ import type { Judges } from './oracle/judges.ts';
 import type { TruthView } from './oracle/truth.ts';
 import { openReader, protectionOf, type Protection } from './opened.ts';
 import { registryHash } from './registry.ts';
+import { tallyOf } from './report/model.ts';
 import type { TraceReader } from './trace.ts';
 import { readView, type View } from './view.ts';
 
@@ -117,31 +118,15 @@ function resultOf(check: Check, asset: string, format: FormatId | 'all', protect
   };
 }
 
-const SEVERITY: readonly Outcome[] = ['inapplicable', 'untested', 'pass', 'warn', 'cantTell', 'fail'];
-
 function reportOf(results: readonly Result[], { checks, requirements, judges, expectations, suiteVersion, kind, reader }: JudgeInput): Report {
-  const totals = { must: emptyCounts(), should: emptyCounts() };
-  const worst = new Map<string, Outcome>(requirements.map(({ id }) => [id, 'untested']));
-  for (const { level, outcome, requirements: covered } of results) {
-    totals[level][outcome]++;
-    for (const id of covered) {
-      const before = worst.get(id) ?? 'untested';
-      if (before === 'untested' || SEVERITY.indexOf(outcome) > SEVERITY.indexOf(before)) worst.set(id, outcome);
-    }
-  }
   return {
     schema: REPORT_SCHEMA,
     suite: { version: suiteVersion, registryHash: registryHash(checks, requirements) },
     target: { kind, profile: reader.trace.target.profile },
     judges: { 'mpd-schema': judges.mpd.editions.length > 0, 'libxml2-wasm': judges.mpd.engines.includes('libxml2-wasm'), 'xsd-schema-validator': judges.mpd.engines.includes('xsd-schema-validator'), 'smooth-schema': judges.smooth !== null },
-    totals,
-    requirements: Object.fromEntries([...worst].toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    ...tallyOf(results, requirements.map(({ id }) => id)),
     results: [...results],
     staleExpectations: staleEntries(results, expectations.filter((entry) => !isAboutReplays(entry))),
     footer: { results: results.length },
   };
-}
-
-function emptyCounts(): Record<Outcome, number> {
-  return Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
 }

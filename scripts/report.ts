@@ -1,5 +1,5 @@
 /**
- * `npm run report`: judges every corpus asset in every output, replays them in the browsers of this machine, and renews the pages
+ * `npm run report`: judges every corpus asset in every output, and protected and filtered ones of a layout, replays them in the browsers of this machine, and renews the pages
  * of reports/. They hold outcomes and no measured values; the whole report, with its evidence, is reports/.run/report.html.
  * Arguments go to `isomer-conformance run` (`--no-players` leaves the browsers out). Its exit code is the command's.
  */
@@ -27,12 +27,12 @@ function worse(one: number | null, other: number | null): number | null {
   return one === null || other === null ? null : NO_JUDGEMENT.includes(other) || one === 0 ? other : one;
 }
 
-/** Protected and filtered outputs are replayed from a layout of their own; their rows join the report. Its code is the worse of the two. */
-function replayLayout(): number | null {
+/** Protected and filtered outputs are judged and replayed from a layout of their own, and join the report. Its code is the worse of the two. */
+function runLayout(args: readonly string[]): number | null {
   const [layout, out] = [join(OUT, 'layout'), join(OUT, 'protected')];
   const made = run('layout', ['corpus/layout.ts', layout]);
   if (made !== 0) return made;
-  const ended = run('protected and filtered', ['conformance/cli.ts', 'replay', '--root', layout, '--out', out]);
+  const ended = run('protected and filtered', ['conformance/cli.ts', 'run', '--root', layout, '--out', out, ...args]);
   if (NO_JUDGEMENT.includes(ended)) return ended;
   const merged = run('merge', ['conformance/cli.ts', 'report', OUT, '--merge', out]);
   return merged === 0 ? ended : merged;
@@ -44,7 +44,7 @@ let status = run('corpus', ['corpus/make.ts']);
 if (status === 0) {
   const args = process.argv.slice(2);
   status = run('run', ['conformance/cli.ts', 'run', '--root', join(ROOT, 'corpus/.assets'), '--out', OUT, ...args]);
-  if (!NO_JUDGEMENT.includes(status) && !args.includes('--no-players')) status = worse(status, replayLayout());
+  if (!NO_JUDGEMENT.includes(status)) status = worse(status, runLayout(args));
   if (NO_JUDGEMENT.includes(status)) console.log('reports/ stays as it is: the run came to no judgement');
   else {
     mkdirSync(REPORTS, { recursive: true });

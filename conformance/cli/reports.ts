@@ -6,7 +6,7 @@ import { readExpectations } from '../expectations.ts';
 import { EXIT_CODES } from '../fault.ts';
 import { CHECKS, loadRequirements } from '../registry.ts';
 import { diffMarkdown, diffReports, diffText } from '../report/diff.ts';
-import { mergeReplays } from '../report/merge.ts';
+import { mergeRuns } from '../report/merge.ts';
 import { reportedResults } from '../report/model.ts';
 import { readReport, readRun } from '../report/read.ts';
 import { writeDerived, writeReport } from '../report/write.ts';
@@ -19,7 +19,7 @@ export type ReportOptions = { readonly out?: string; readonly trace?: string; re
 export function rewriteReport(folder: string, options: ReportOptions): void {
   const { trace, truth, ...read } = readRun(folder);
   const merging = options.merge ?? [];
-  const { report, run } = mergeReplays({ report: readReport(folder), run: read.run }, merging.map((other) => ({ report: readReport(other), run: readRun(other).run })));
+  const { report, run } = mergeRuns({ report: readReport(folder), run: read.run }, merging.map((other) => ({ report: readReport(other), run: readRun(other).run })));
   const traceFolder = options.trace ?? trace;
   const reader = traceFolder === null ? null : openTrace(traceFolder);
   if (reader === null) note('there is no trace: the reports name evidence and do not show it');

@@ -1,10 +1,15 @@
-/** Replays of several runs in one report: of devices, of other machines, of another day. A replay that two runs have is taken from the later one. */
+/**
+ * Several runs in one report: of devices, of other machines, of another day, of other assets. A replay that two runs have is
+ * taken from the later one. Results are taken in of assets and outputs that were not judged before; their evidence stays where they were made.
+ */
 import type { ReplayDetail, ReplayRow, ReplaySection } from '../../spec/replay.ts';
 import type { Report, Run } from '../../spec/report.ts';
+import { tallyOf } from './model.ts';
 
 export type Played = { readonly report: Report; readonly run: Run };
 
-export function mergeReplays(into: Played, others: readonly Played[]): Played {
+export function mergeRuns(first: Played, others: readonly Played[]): Played {
+  const into = mergeResults(first, others);
   const all = [into, ...others];
   const sections = all.flatMap(({ report: { replay } }) => (replay === undefined ? [] : [replay]));
   if (sections.length === 0) return into;
@@ -30,4 +35,20 @@ export function mergeReplays(into: Played, others: readonly Played[]): Played {
     staleDefects: [...new Set(sections.flatMap(({ staleDefects }) => staleDefects))],
   };
   return { report: { ...into.report, replay }, run: { ...into.run, replays: [...details.values()] } };
+}
+
+function mergeResults(into: Played, others: readonly Played[]): Played {
+  const known = new Set(into.report.results.map(({ id }) => id));
+  const added = others.flatMap(({ report: { results }, run }) => {
+    const own = results.filter(({ id }) => !known.has(id));
+    for (const { id } of own) known.add(id);
+    return own.map((result) => ({ result, examined: run.examined[result.id] }));
+  });
+  if (added.length === 0) return into;
+  const results = [...into.report.results, ...added.map(({ result }) => result)];
+  const requirements = new Set([into.report, ...others.map(({ report }) => report)].flatMap((report) => Object.keys(report.requirements)));
+  return {
+    report: { ...into.report, ...tallyOf(results, [...requirements]), results, footer: { results: results.length } },
+    run: { ...into.run, examined: { ...into.run.examined, ...Object.fromEntries(added.flatMap(({ result, examined }) => (examined === undefined ? [] : [[result.id, examined]]))) } },
+  };
 }

@@ -1,7 +1,7 @@
 /** What every report format is made from, and the questions that several of them ask. */
 import type { Requirement } from '../../spec/requirement.ts';
 import type { ReplayRow } from '../../spec/replay.ts';
-import type { Outcome, Report, Result, Run } from '../../spec/report.ts';
+import { OUTCOMES, type Outcome, type Report, type Result, type Run } from '../../spec/report.ts';
 import type { Check } from '../model.ts';
 
 export type Reporting = {
@@ -19,6 +19,24 @@ export const DECISIVE: ReadonlySet<Outcome> = new Set(['pass', 'fail', 'warn']);
 
 export function worstOf(outcomes: readonly Outcome[]): Outcome | null {
   return WORST.find((outcome) => outcomes.includes(outcome)) ?? null;
+}
+
+/** What a requirement comes to over all its results: that nothing applied is said only where nothing else was. */
+const SEVERITY: readonly Outcome[] = ['untested', 'inapplicable', 'pass', 'warn', 'cantTell', 'fail'];
+
+/** Outcomes counted by level, and the worst of each requirement. */
+export function tallyOf(results: readonly Pick<Result, 'level' | 'outcome' | 'requirements'>[], requirements: readonly string[]): Pick<Report, 'totals' | 'requirements'> {
+  const totals = { must: emptyCounts(), should: emptyCounts() };
+  const worst = new Map<string, Outcome>(requirements.map((id) => [id, 'untested']));
+  for (const { level, outcome, requirements: covered } of results) {
+    totals[level][outcome]++;
+    for (const id of covered) if (SEVERITY.indexOf(outcome) > SEVERITY.indexOf(worst.get(id) ?? 'untested')) worst.set(id, outcome);
+  }
+  return { totals, requirements: Object.fromEntries([...worst].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
+}
+
+function emptyCounts(): Record<Outcome, number> {
+  return Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
 }
 
 /** A failure that expectations do not list. */

@@ -11,7 +11,7 @@ import { playersBadge } from './badge.ts';
 import { diffReports, diffText } from './diff.ts';
 import { junitXml } from './junit.ts';
 import { markdownOutcomes, markdownSummary } from './markdown.ts';
-import { mergeReplays } from './merge.ts';
+import { mergeRuns } from './merge.ts';
 import { reportedResults } from './model.ts';
 import { sarifLog } from './sarif.ts';
 import { judged, specimenReplays, withReplays, type Judged } from './testing.ts';
@@ -111,7 +111,7 @@ describe('replays of several runs', () => {
     const [first] = specimenReplays().section.rows;
     const onTv: ReplayRow = { ...first, id: 'sequential specimen/dash-csf dash.js tv', browser: 'tv', outcome: 'pass' };
     const again: ReplayRow = { ...first, outcome: 'pass', messages: [] };
-    const { report, run } = mergeReplays(played, [device([onTv]), device([again], '')]);
+    const { report, run } = mergeRuns(played, [device([onTv]), device([again], '')]);
     expect(report.replay?.rows.map(({ id }) => id)).toEqual([...specimenReplays().section.rows.map(({ id }) => id), onTv.id].toSorted());
     expect(report.replay?.rows.find(({ id }) => id === again.id)?.outcome).toBe('pass');
     expect(run.replays?.some(({ id }) => id === again.id)).toBe(false);
@@ -120,9 +120,19 @@ describe('replays of several runs', () => {
     expect(report.results).toBe(played.report.results);
   });
 
+  it('bring results of other assets, counted and in their requirements', () => {
+    const strange = plain.report.results.slice(0, 2).map((result) => ({ ...result, id: `${result.check} other/dash-csf`, subject: { ...result.subject, asset: 'other' }, outcome: 'fail' as const }));
+    const other: Judged = { ...plain, report: { ...plain.report, results: [...plain.report.results, ...strange] } };
+    const { report } = mergeRuns(plain, [other]);
+    expect(report.results.map(({ id }) => id)).toEqual([...plain.report.results, ...strange].map(({ id }) => id));
+    expect(report.footer.results).toBe(report.results.length);
+    expect(report.totals[strange[0].level].fail).toBe(plain.report.totals[strange[0].level].fail + strange.filter(({ level }) => level === strange[0].level).length);
+    for (const id of strange[0].requirements) expect(report.requirements[id]).toBe('fail');
+  });
+
   it('are what they were where there is nothing to join', () => {
-    expect(mergeReplays(plain, [])).toBe(plain);
-    expect(mergeReplays(plain, [device([])]).report.replay?.rows).toEqual([]);
+    expect(mergeRuns(plain, [])).toBe(plain);
+    expect(mergeRuns(plain, [device([])]).report.replay?.rows).toEqual([]);
   });
 });
 
