@@ -13,7 +13,11 @@ const OUT = join(REPORTS, '.run');
 /** RUNNING.md, exit codes: what could not be reached, and what the machine was too slow to judge, says nothing worth keeping. */
 const NO_JUDGEMENT: readonly (number | null)[] = [null, 2, 3, 4];
 
-const PAGES = [['outcomes.md', 'conformance.md'], ['coverage.md', 'coverage.md'], ['compatibility.md', 'README.md'], ['compat.json', 'compat.json']] as const;
+/** Of the corpus in the clear alone: what a run over the corpus must say again (suite.e2e.test.ts). */
+const CLEAR = [['outcomes.md', 'conformance.md'], ['coverage.md', 'coverage.md']] as const;
+/** Of both: protected and filtered content joined in. */
+const JOINED = [['coverage.md', 'coverage-all.md'], ['compatibility.md', 'README.md'], ['compat.json', 'compat.json']] as const;
+const LAYOUT = [['protected/outcomes.md', 'protected.md']] as const;
 
 function run(title: string, args: readonly string[]): number | null {
   const started = performance.now();
@@ -38,20 +42,28 @@ function runLayout(args: readonly string[]): number | null {
   return merged === 0 ? ended : merged;
 }
 
+type Pages = readonly (readonly [string, string])[];
+
+/** Without browsers there are no compatibility pages, and what another machine has found stays. */
+function renew(pages: Pages): void {
+  mkdirSync(REPORTS, { recursive: true });
+  const made = pages.filter(([page]) => existsSync(join(OUT, page)));
+  for (const [page, name] of made) copyFileSync(join(OUT, page), join(REPORTS, name));
+  console.log(`renewed: ${made.map(([, name]) => `reports/${name}`).join(', ')}`);
+}
+
 // What an earlier run left is not to be taken for this one's.
-for (const [made] of PAGES) rmSync(join(OUT, made), { force: true });
+for (const [made] of [...CLEAR, ...JOINED, ...LAYOUT]) rmSync(join(OUT, made), { force: true });
 let status = run('corpus', ['corpus/make.ts']);
 if (status === 0) {
   const args = process.argv.slice(2);
   status = run('run', ['conformance/cli.ts', 'run', '--root', join(ROOT, 'corpus/.assets'), '--out', OUT, ...args]);
-  if (!NO_JUDGEMENT.includes(status)) status = worse(status, runLayout(args));
   if (NO_JUDGEMENT.includes(status)) console.log('reports/ stays as it is: the run came to no judgement');
   else {
-    mkdirSync(REPORTS, { recursive: true });
-    // Without browsers there are no compatibility pages, and what another machine has found stays.
-    const renewed = PAGES.filter(([made]) => existsSync(join(OUT, made)));
-    for (const [made, page] of renewed) copyFileSync(join(OUT, made), join(REPORTS, page));
-    console.log(`renewed: ${renewed.map(([, page]) => `reports/${page}`).join(', ')}`);
+    renew(CLEAR);
+    status = worse(status, runLayout(args));
+    if (NO_JUDGEMENT.includes(status)) console.log('the pages of protected content stay as they are: the run came to no judgement');
+    else renew([...JOINED, ...LAYOUT]);
   }
 }
 process.exitCode = status ?? 1;

@@ -93,7 +93,7 @@ export const PROTECTION_MANIFEST_CHECKS: readonly FormatCheck[] = [
   trackCheck('protection/key-frame-keys', ['HLS-092'], 'a key-frame playlist has the keys of the playlist with all pictures', ['hls-v4', 'hls-cmaf'], 'the key-frame playlist has other keys', ({ view }, track) => {
     if (!track.keyFrames) return null;
     const whole = view.tracks.find(({ keyFrames, set, bitrate }) => !keyFrames && set === track.set && bitrate === track.bitrate);
-    const [own, others] = [keyTags(documentOf(track)), keyTags(whole === undefined ? null : documentOf(whole))].map((tags) => tags.map(canonicalTag));
+    const [own, others] = [keyTags(documentOf(track)), keyTags(whole === undefined ? null : documentOf(whole))].map((tags) => tags.filter((tag, i) => i > 0 || attributeOf(tag, 'METHOD') !== 'NONE').map(canonicalTag));
     if (own.length + others.length === 0) return null;
     return own.join('\n') === others.join('\n') ? [] : [`${own.length} keys, ${others.length} in the playlist with all pictures`];
   }),
@@ -250,14 +250,13 @@ export function canonicalTag({ attributes }: Tag): string {
   return JSON.stringify([...attributes].map(([name, { value }]) => [name, value]).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Where EXT-X-KEY tags stand: counted in segments before them. */
+/** Where EXT-X-KEY tags stand: counted in segments before them. Before the first key all is clear, whether METHOD=NONE says so or not (RFC 8216 4.3.2.4); how far that is true, `protection/clear-lead` judges. */
 function placeFaults({ segments }: HlsDocument, tags: readonly Tag[]): readonly string[] {
   const places = tags.map(({ line }) => segments.filter((segment) => segment.line < line).length);
   const isNone = tags.map((tag) => attributeOf(tag, 'METHOD') === 'NONE');
   if (isNone.lastIndexOf(true) > 0) return ['METHOD=NONE stands behind another key'];
   const [none, keys] = isNone[0] ? [places.slice(0, 1), places.slice(1)] : [[], places];
   if (none.some((place) => place > 0)) return ['METHOD=NONE stands behind the first segment'];
-  if (none.length === 0 && keys.some((place) => place > 0)) return ['a key stands behind the first segment'];
   return new Set(keys).size > 1 ? ['keys stand before different segments'] : [];
 }
 

@@ -126,7 +126,7 @@ export const PROTECTED_MUTANTS: readonly ProtectedMutant[] = [
   { check: 'protection/playlist-keys', name: 'one of the keys has another method', asset: 'cbcs-everywhere', on: video('hls-v4', 'playlist'), change: text('METHOD=SAMPLE-AES,', 'METHOD=SAMPLE-AES-CTR,') },
   { check: 'protection/playlist-keys', name: 'one of the keys has no vector', asset: 'cbcs-everywhere', on: video('hls-v4', 'playlist'), change: text(/,IV=0x[0-9A-F]+/, '') },
   { check: 'protection/addresses', name: 'Widevine tells no address', asset: 'cenc-keys', on: of('manifest', 'dash-csf'), change: text(/<ms:laurl[^>]*>/, '') },
-  { check: 'protection/playlist-keys', name: 'a key stands behind the first segment', asset: 'lead-cenc', on: video('hls-cmaf', 'playlist'), change: text('#EXT-X-KEY:METHOD=NONE\n', '') },
+  { check: 'protection/playlist-keys', name: 'a key ends before the playlist does', asset: 'lead-cenc', on: video('hls-cmaf', 'playlist'), change: text('#EXT-X-ENDLIST', '#EXT-X-KEY:METHOD=NONE\n#EXT-X-ENDLIST') },
   { check: 'protection/systems', name: 'one playlist lacks a key of a system', asset: 'cbcs-everywhere', on: video('hls-v4', 'playlist'), change: text(/#EXT-X-KEY:[^\n]*com\.microsoft\.playready[^\n]*\n/, '') },
   { check: 'protection/systems', name: 'the header lacks the data of a system', asset: 'cenc-keys', on: video('dash-csf', 'init'), change: renamed('pssh', 'free') },
   { check: 'protection/systems', name: 'a descriptor is missing', asset: 'cenc-keys', on: of('manifest', 'dash-cmaf'), change: text(/<ContentProtection schemeIdUri="urn:uuid:edef[\s\S]*?<\/ContentProtection>/, '') },

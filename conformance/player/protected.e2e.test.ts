@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ReplayRow } from '../../spec/replay.ts';
+import type { FormatId } from '../../spec/requirement.ts';
 import { accessSchema } from '../../spec/subjects.ts';
 import { DEFAULT_LIMITS } from '../capture/request.ts';
 import { replaySubject, replayStage, type ReplayCommandOptions } from '../cli/replay.ts';
@@ -23,6 +24,22 @@ let work: string;
 let root: string;
 const options = (more: Partial<ReplayCommandOptions>): ReplayCommandOptions => ({ root, serve: ORIGIN_ENTRY, out: join(work, 'out'), tier: 'ci', concurrency: 8, maxBody: DEFAULT_LIMITS.maxBytes, timeout: DEFAULT_LIMITS.timeoutMs, quiet: true, browsers: BROWSERS, players: ['hls.js', 'dash.js', 'shaka'], ...more });
 
+/** The rule of the other browser tests: a browser that was starved of time says so by failing; what fails five times is a fault. */
+const TRIES = 4;
+/** More failures than this are not a busy machine's. */
+const MOST_SPOILT = 6;
+
+async function playAgain(row: ReplayRow): Promise<ReplayRow> {
+  const out = join(work, 'again');
+  let last = row;
+  for (let n = 0; n < TRIES && last.outcome === 'fail'; n++) {
+    await replaySubject(options({ out, assets: [row.asset], formats: [row.format as FormatId], players: [row.player], browsers: [row.browser], templates: [row.template] }));
+    last = readReport(out).replay?.rows.find(({ id }) => id === row.id) ?? last;
+    console.log(`once more: ${row.id} ${last.outcome}`);
+  }
+  return last;
+}
+
 beforeAll(async () => {
   work = await mkdtemp(join(tmpdir(), 'isomer-protected-'));
   root = join(work, 'root');
@@ -35,8 +52,12 @@ describe('the short run over protected and filtered content', () => {
   beforeAll(async () => {
     await replaySubject(options({}));
     rows = readReport(join(work, 'out')).replay?.rows ?? [];
-    // Some twenty replays; a busy machine tries what it spoilt again.
-  }, 420_000);
+    const failed = rows.filter(({ outcome }) => outcome === 'fail');
+    if (failed.length > MOST_SPOILT) return;
+    const again = new Map<string, ReplayRow>();
+    for (const row of failed) again.set(row.id, await playAgain(row));
+    rows = rows.map((row) => again.get(row.id) ?? row);
+  }, 600_000);
 
   test('fails nowhere', () => {
     expect(rows.filter(({ outcome }) => ['fail', 'warn', 'untested'].includes(outcome)).map(({ id, messages }) => [id, messages])).toEqual([]);
