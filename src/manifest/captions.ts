@@ -1,6 +1,7 @@
 /** How manifests tell of captions inside the pictures. */
 import type { Captions, SwitchingSet } from '../model/presentation.ts';
 import { optionallyQuoted, quoted, tag, type TagAttributes } from './hlstags.ts';
+import type { TextGroup } from './hlstext.ts';
 import type { HlsRow } from './hlsversions.ts';
 import { el, type XmlElement } from './xml.ts';
 
@@ -11,9 +12,11 @@ const SERVICES_VERSION = 7;
 type HlsCaptions = { readonly lines: readonly string[]; readonly attributes: TagAttributes };
 
 /** RFC 8216 4.3.4.1; names as the old service wrote them, with the channel's number from the second one on. Variants without video have none. */
-export function hlsCaptions(sets: readonly SwitchingSet[], row: HlsRow): HlsCaptions {
+export function hlsCaptions(sets: readonly SwitchingSet[], row: HlsRow, { renditions }: Pick<TextGroup, 'renditions'>): HlsCaptions {
   const channels = sets.flatMap(({ captions = [] }) => captions).filter(({ channel }, i, all) => all.findIndex((other) => other.channel === channel) === i && (isLine(channel) || row.version >= SERVICES_VERSION));
   if (channels.length === 0) return { lines: [], attributes: {} };
+  // Players show what is the default of each type: both would say the same words over one another.
+  const isTextShown = renditions.some(({ isDefault }) => isDefault);
   const lines = channels.map(({ channel, language }, i) => {
     const number = channel.replace(/\D+/, '');
     return tag('EXT-X-MEDIA', {
@@ -21,7 +24,7 @@ export function hlsCaptions(sets: readonly SwitchingSet[], row: HlsRow): HlsCapt
       'GROUP-ID': quoted(GROUP),
       NAME: quoted(`${isLine(channel) ? 'CEA608' : 'CEA708'}_CC${number === '1' ? '' : number}`),
       LANGUAGE: optionallyQuoted(language === '' ? undefined : language),
-      DEFAULT: i === 0 ? 'YES' : undefined,
+      DEFAULT: i === 0 && !isTextShown ? 'YES' : undefined,
       AUTOSELECT: i === 0 ? 'YES' : undefined,
       'INSTREAM-ID': quoted(channel),
     });

@@ -28,7 +28,7 @@ export function writeMaster(presentation: Presentation, asked: ManifestParameter
   const rates = options.version === 7 ? measuredRates(sets, options.sizes, row) : FORMULA_RATES;
   const wanted = presentation.view?.firstQuality ?? null;
   const text = textGroup(sets, row);
-  const captions = hlsCaptions(sets, row);
+  const captions = hlsCaptions(sets, row, text);
   const output: Output = { row, rates, text, captions: captions.attributes };
   const subtitles = text.renditions.map((rendition) => subtitlesLine(rendition, playlistLine(rendition.track, rendition.set, withAudioTrack(asked, null))));
   const lines = [...captions.lines, ...subtitles, ...(row.muxed ? muxedVariants(sets, output, parameters, wanted) : demuxedVariants(sets, output, parameters, wanted))];
