@@ -3,7 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { explain, list } from './cli/explain.ts';
 import { deviceName, positive, withJudge, withReplay, withSubject, withTier, type JudgeOptions, type SubjectOptions } from './cli/options.ts';
-import { note, tolerateClosedPipe } from './cli/output.ts';
+import { endWhenInterrupted, note, tolerateClosedPipe } from './cli/output.ts';
 import { diff, rewriteBaseline, rewriteReport, type BaselineOptions, type ReportOptions } from './cli/reports.ts';
 import { replayOnDevice, type DeviceCommandOptions } from './cli/device.ts';
 import { replaySubject, type ReplayCommandOptions } from './cli/replay.ts';
@@ -119,6 +119,7 @@ function program(): Command {
 
 if (import.meta.main) {
   tolerateClosedPipe();
+  endWhenInterrupted();
   try {
     await program().parseAsync();
   } catch (error) {

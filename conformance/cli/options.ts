@@ -75,7 +75,7 @@ export function withReplay(command: Command): Command {
   return command
     .option('--player, --players <name...>', 'hls.js, dash.js, shaka, shaka-4, rx-player, video.js, native, ffmpeg, gstreamer, vlc, or the file of an adapter (./my-adapter.mjs); default: all of them')
     .option('--browser, --browsers <name...>', 'chromium, firefox, webkitgtk, or native for clients that are none; default: those of this machine')
-    .option('--template, --templates <id...>', 'only these things to do: sequential, to-end, offset, pause, quality, audio, lost-segment, manifest-once, slow, whole; of layouts: aes-128, sample-aes, cenc, cbcs, clear-lead, piff, filtered')
+    .option('--template, --templates <id...>', 'only these things to do: sequential, to-end, offset, pause, quality, audio, lost-segment, manifest-once, text, slow, whole; of layouts: aes-128, sample-aes, cenc, cbcs, clear-lead, piff, filtered')
     .option('--max-failures <n>', 'stop after so many new failures', positive);
 }
 

@@ -1,4 +1,5 @@
 /** Results go to standard output, everything else to standard error. */
+import { constants } from 'node:os';
 
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
@@ -23,4 +24,9 @@ export function tolerateClosedPipe(): void {
     if (error.code !== 'EPIPE') throw error;
     process.exit();
   });
+}
+
+/** Browsers' drivers take signals for themselves and let the process live on. Whoever has started another process ends it when this one exits. */
+export function endWhenInterrupted(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(128 + constants.signals[signal]));
 }

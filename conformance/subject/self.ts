@@ -86,6 +86,9 @@ export function keysFor(folder: string | undefined, file: string | undefined): K
 /** Starts `isomer serve`, with key delivery where keys will be asked for, and waits for the line that says where it listens. */
 export async function startOrigin(root: string, entry: string, { keys = false }: { readonly keys?: boolean } = {}): Promise<RunningOrigin> {
   const child = spawn(process.execPath, [entry, 'serve', '--root', root, '--port', '0', ...(keys ? ['--key-delivery', 'true', '--key-port', '0'] : [])], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const end = (): void => void child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
   let output = '';
   const url = await new Promise<string>((resolve, reject) => {
     const timer = setTimeout(() => reject(new SuiteFault('target', `the origin did not say "listening on" within ${START_LIMIT_MS} ms: ${output.slice(-500)}`)), START_LIMIT_MS);
