@@ -40,20 +40,20 @@ export async function decodeSound(input: string, map: string, options: readonly 
 
 export type Played = { readonly counters: readonly number[]; readonly renditions: readonly number[]; readonly sound: Int16Array; readonly soundRate: number };
 
-/** What a client is asked to play; without sound GStreamer would wait for it for ever. */
-export type PlayOptions = { readonly sound?: boolean };
+/** What a client is asked to play; without sound GStreamer would wait for it for ever. `older`: with GStreamer's first generation of adaptive demuxers. */
+export type PlayOptions = { readonly sound?: boolean; readonly older?: boolean };
 
 const PICTURE = { width: 320, height: 180 } as const;
 const SOUND_RATE = 48_000;
 const SCALED = ['-vf', `scale=${PICTURE.width}:${PICTURE.height}`, '-pix_fmt', 'gray', '-f', 'rawvideo', '-'];
 
 /** Plays a manifest with GStreamer's adaptive demuxers as fast as it can, and reads the marks of every picture. */
-export async function playWithGStreamer(uri: string, { sound = true }: PlayOptions = {}): Promise<Played> {
+export async function playWithGStreamer(uri: string, { sound = true, older = false }: PlayOptions = {}): Promise<Played> {
   const folder = await mkdtemp(join(tmpdir(), 'isomer-gst-'));
   try {
     const video = `d. ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=50 ! videoconvert ! videoscale ! video/x-raw,format=GRAY8,width=${PICTURE.width},height=${PICTURE.height} ! filesink location=${join(folder, 'v')}`;
     const audio = `d. ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! audioconvert ! audioresample ! audio/x-raw,format=S16LE,channels=1,rate=${SOUND_RATE} ! filesink location=${join(folder, 'a')}`;
-    await run('gst-launch-1.0', ['-q', 'uridecodebin3', `uri=${uri}`, 'name=d', ...video.split(' '), ...(sound ? audio.split(' ') : [])], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL' });
+    await run('gst-launch-1.0', ['-q', older ? 'uridecodebin' : 'uridecodebin3', `uri=${uri}`, 'name=d', ...video.split(' '), ...(sound ? audio.split(' ') : [])], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL' });
     const marks = readMarks(await readFile(join(folder, 'v')));
     return { ...marks, sound: sound ? samplesOf(await readFile(join(folder, 'a'))) : new Int16Array(0), soundRate: SOUND_RATE };
   } finally {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DEFECTS, defectOf } from './defects.ts';
+import { DEFECTS, defectOf, explains } from './defects.ts';
 import { FORMATS } from '../outputs.ts';
 import { PLAYERS } from './players.ts';
 import { NATIVE_CLIENTS, WHOLE } from './native-tier.ts';
@@ -10,6 +10,13 @@ const replayed = (player: string, format: string, asset: string, template: strin
 test('an entry covers what it names and nothing else', () => {
   expect(defectOf(replayed('shaka', 'hls-v3', 'elst-delay', 'sequential'))?.id).toBe('shaka-sequence-mode');
   for (const other of [replayed('hls.js', 'hls-v3', 'elst-delay', 'sequential'), replayed('shaka', 'hls-cmaf', 'elst-delay', 'sequential'), replayed('shaka', 'hls-v3', 'fps25', 'sequential'), replayed('shaka', 'hls-v3', 'elst-delay', 'pause')]) expect(defectOf(other)).toBeNull();
+});
+
+test('an entry that says how it shows explains nothing else', () => {
+  const defect = { ...DEFECTS[0], shows: /^1 of \d+ seeks|^picture \d+ was sought/ };
+  expect(explains(defect, ['1 of 12 seeks showed another picture than the one due', 'picture 716 was sought and 240 shown'])).toBe(true);
+  expect(explains(defect, ['1 of 12 seeks showed another picture than the one due', 'no pilot tone was heard'])).toBe(false);
+  expect(explains(DEFECTS[0], ['no pilot tone was heard'])).toBe(true);
 });
 
 test('entries name players, outputs and templates that there are, each with a reference and an identifier of its own', () => {

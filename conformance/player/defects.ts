@@ -9,6 +9,10 @@ export type Defect = {
   readonly formats?: readonly string[];
   readonly assets?: readonly string[];
   readonly templates: readonly string[];
+  /** How everything reads that comes of it: what else goes wrong there is not explained by it. Absent: it may be anything. */
+  readonly shows?: RegExp;
+  /** Depends on who comes first inside the client: it may pass now and then. */
+  readonly intermittent?: true;
   readonly statement: string;
   /** Where the client's own project describes it. */
   readonly reference: string;
@@ -83,12 +87,63 @@ export const DEFECTS: readonly Defect[] = [
     reference: 'https://github.com/canalplus/rx-player/blob/v4.5.0/src/transports/smooth/isobmff/create_video_init_segment.ts',
   },
   {
+    id: 'rx-native-text',
+    player: 'rx-player',
+    templates: ['text'],
+    shows: /is lost$/,
+    statement: 'rx-player takes its track element out of the page when a text track is chosen, and puts it back at no time: it reads every cue, and no browser shows one',
+    reference: 'https://github.com/canalplus/rx-player/blob/v4.5.0/src/main_thread/text_displayer/native/native_text_displayer.ts',
+  },
+  {
     id: 'shaka-4-late-start',
     player: 'shaka-4',
     formats: ['smooth'],
     templates: ['filtered'],
     statement: 'Shaka wants content to start at zero, and takes the length of a Smooth timeline for its end: a trimmed presentation ends too early by what was cut off',
     reference: 'https://github.com/shaka-project/shaka-player/issues/499',
+  },
+  {
+    id: 'chromium-hls-end',
+    player: 'native',
+    browsers: ['chromium'],
+    formats: ['hls-v3', 'hls-v4'],
+    templates: ['sequential', 'to-end'],
+    // With playlists of ffmpeg as well.
+    shows: /^(1 of \d+ seeks showed|picture \d+ was sought|ended: |the end was not announced|the last picture shown)/,
+    intermittent: true,
+    statement: 'Where the quality has changed between two seeks, Chromium by itself does not notice that a playlist has ended: its decoder waits for more, and keeps the last pictures to itself',
+    reference: 'https://source.chromium.org/chromium/chromium/src/+/main:media/filters/hls_vod_rendition.cc',
+  },
+  {
+    id: 'webkitgtk-hls-transport',
+    player: 'native',
+    browsers: ['webkitgtk'],
+    formats: ['hls-v3', 'hls-v4'],
+    templates: ['sequential'],
+    shows: /frames off their presentation times$|ahead of the sound$|seeks showed|was sought|tones belonged/,
+    statement: "WebKitGTK by itself shows transport streams some pictures off and away from their sound; it has switched its HLS off, because GStreamer's older demuxer is no longer kept up",
+    reference: 'https://github.com/WebKit/WebKit/pull/8100',
+  },
+  {
+    id: 'webkitgtk-dash-start',
+    player: 'native',
+    browsers: ['webkitgtk'],
+    formats: ['dash-csf'],
+    templates: ['sequential'],
+    shows: /^pictures \d+ to \d+ were shown|^marked sound was heard in 0|^watch: /,
+    intermittent: true,
+    statement: "WebKitGTK by itself stops soon after the start of DASH now and then; it has switched its DASH off, because GStreamer's older demuxer is no longer kept up",
+    reference: 'https://github.com/WebKit/WebKit/pull/14535',
+  },
+  {
+    id: 'vlc-in-band-sets',
+    player: 'vlc',
+    formats: ['dash-csf'],
+    assets: ['avc3-inband'],
+    templates: ['whole'],
+    // Nor does it play the stored files.
+    statement: 'VLC looks for parameter sets in the sample description alone, where avc3 need not have any',
+    reference: 'https://code.videolan.org/videolan/vlc/-/blob/3.0.x/modules/packetizer/h264.c',
   },
 ];
 
@@ -97,4 +152,8 @@ type Replayed = { readonly player: { readonly name: string }; readonly browser: 
 export function defectOf({ player, browser, target, template }: Replayed, defects: readonly Defect[] = DEFECTS): Defect | null {
   const has = (list: readonly string[] | undefined, value: string): boolean => list === undefined || list.includes(value);
   return defects.find((each) => each.player === player.name && has(each.browsers, browser) && has(each.formats, target.format) && has(each.assets, target.content.asset) && each.templates.includes(template.id)) ?? null;
+}
+
+export function explains({ shows }: Defect, reasons: readonly string[]): boolean {
+  return shows === undefined || reasons.every((reason) => shows.test(reason));
 }

@@ -96,6 +96,20 @@ describe('a verdict comes from what was seen and heard', () => {
     expect(reasonsFor(racing(4))).toContain('the timeline bends');
   });
 
+  test('in Firefox two readings of a browser that was held up do not bend the timeline, six are asked for again, and early ones fail', () => {
+    const limits = limitsOf('firefox', 3);
+    const late = (until: number, by: number) => judge({ ...mapFrames((frame) => ({ ...frame, mediaTime: (frame.counter + (frame.counter >= 30 && frame.counter < until ? by : 0)) / RATE })), presented: 90 }, [], TRUTH, limits).verdict;
+    expect(late(32, 8).outcome).toBe('pass');
+    expect(late(36, 8)).toMatchObject({ outcome: 'fail', maybeSlow: true });
+    expect(late(36, -8)).toMatchObject({ outcome: 'fail', maybeSlow: false });
+  });
+
+  test('where pictures may go back at a switch, the reading of that moment says nothing of the timeline', () => {
+    const frames = flawless().frames.toSpliced(40, 0, { ...flawless().frames[38], mediaTime: 36 / RATE });
+    expect(judge({ ...flawless(), frames }, [], TRUTH, LIMITS, ['backwards']).verdict.outcome).toBe('pass');
+    expect(judge({ ...flawless(), frames: frames.map((frame) => (frame.counter > 50 ? { ...frame, mediaTime: (frame.counter - 3) / RATE } : frame)) }, [], TRUTH, LIMITS, ['backwards']).verdict.reasons.join()).toContain('the timeline bends');
+  });
+
   test('a single lost picture is the harness, not the stream', () => {
     const recording = flawless();
     expect(reasonsFor({ ...recording, frames: recording.frames.filter((frame) => frame.counter !== 20) })).toBe('');

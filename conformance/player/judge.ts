@@ -34,8 +34,9 @@ export function pixelLagOf(browser: string): number {
 
 /** Pictures; what is longer is no machine's hiccup. */
 const SHORT_GAP = 12;
-/** Milliseconds between two sound readings that still place a change of tone. */
-const NEAR_READINGS = 60;
+/** Milliseconds between two sound readings: as a rule, and what still places a change of tone. */
+const USUAL_READINGS = 40;
+const NEAR_READINGS = 100;
 
 export type Judged = { readonly observation: Observation; readonly verdict: Verdict };
 
@@ -65,11 +66,13 @@ function observe(recording: Recording, seeks: readonly SeekReading[], truth: Rep
   const first = distinct.at(0) ?? null;
   const last = distinct.at(-1) ?? null;
   const offsets: number[] = [];
+  // At a switch the picture at the play position is put up again, under the time of the one before or after it.
+  const isTurning = (i: number): boolean => i > 0 && numbers[i] < numbers[i - 1] - limits.pixelLag;
   recording.frames.forEach((reading, i) => {
-    if (reading.mediaTime !== null) offsets.push((reading.mediaTime - truth.videoStart) * rate - numbers[i]);
+    if (reading.mediaTime !== null && !isTurning(i) && !isTurning(i + 1)) offsets.push((reading.mediaTime - truth.videoStart) * rate - numbers[i]);
   });
   const backwards: [number, number][] = [];
-  for (let i = 1; i < numbers.length; i++) if (numbers[i] < numbers[i - 1] - limits.pixelLag) backwards.push([numbers[i - 1], numbers[i]]);
+  for (let i = 1; i < numbers.length; i++) if (isTurning(i)) backwards.push([numbers[i - 1], numbers[i]]);
   const offset = offsetOf(offsets, limits.pixelLag);
   return {
     framesSeen: distinct.length,
@@ -118,15 +121,23 @@ function judgePictures(recording: Recording, seen: Observation, truth: ReplayTru
     const short = seen.missing.every(([from, to]) => to - from < SHORT_GAP);
     reasons.push({ kind: 'gap', text: `${seen.framesSeen} of ${seen.framesExpected} pictures were seen; missing ${ranges(seen.missing)}`, slow: short });
   }
-  for (const [from, to] of seen.backwards) reasons.push(hard('backwards', `picture ${to} was shown after picture ${from}`));
+  // Where pixels trail their time, one that is held up also reads a picture again that was on show before.
+  for (const [from, to] of seen.backwards) reasons.push({ kind: 'backwards', text: `picture ${to} was shown after picture ${from}`, slow: limits.pixelLag > 0 && from - to < SHORT_GAP });
   const beyond = recording.frames.find((reading) => reading.counter >= truth.frames);
   if (beyond !== undefined) reasons.push(hard('stranger', `picture ${beyond.counter} was shown; the last one there is has the number ${truth.frames - 1}`));
   if (seen.first !== null && seen.first < truth.first) reasons.push(hard('stranger', `picture ${seen.first} was shown; the first one there is has the number ${truth.first}`));
   const strangers = seen.renditions.filter((rendition) => !truth.renditions.includes(rendition));
   if (strangers.length > 0) reasons.push(hard('stranger', `rendition ${strangers.join(', ')} was shown; the asset has ${truth.renditions.join(', ')}`));
-  reasons.push(...judgeOffsets(seen, limits).map((text) => hard('time', text)));
+  reasons.push(...judgeOffsets(seen, limits).map((text): Reason => ({ kind: 'time', text, slow: isHeldUp(seen, limits) })));
   if (seen.seeks.right < seen.seeks.asked) reasons.push(hard('seek', `${seen.seeks.asked - seen.seeks.right} of ${seen.seeks.asked} seeks showed another picture than the one due`));
   return reasons;
+}
+
+/** Where pixels trail their time, a browser that is held up shows some pictures late, and leaves others out. */
+function isHeldUp({ offsets, offset, unread }: Observation, { pixelLag, offsetSpread }: Limits): boolean {
+  const readings = Object.entries(offsets).map(([value, count]) => ({ off: Number(value) - (offset ?? 0), count }));
+  const countOf = (is: (off: number) => boolean): number => readings.reduce((sum, { off, count }) => sum + (is(off) ? count : 0), 0);
+  return pixelLag > 0 && unread > 0 && countOf((off) => off > pixelLag + offsetSpread) <= countOf(() => true) * THRESHOLDS.unreadShare.value;
 }
 
 function judgeMachine(seen: Observation, limits: Limits): Reason[] {
@@ -204,10 +215,13 @@ function histogram(values: readonly number[]): Record<string, number> {
   return counts;
 }
 
-/** Leaves out the few readings that raced with the next picture: one frame off, alone. */
+/** Leaves out the few readings that raced with the next picture: one frame off; where pixels trail their time, also further behind: that is how long the browser was held up. */
 function settle(offsets: readonly number[], offset: number | null, limits: Limits): readonly number[] {
   if (offset === null) return offsets;
-  const isRace = (value: number): boolean => Math.abs(Math.abs(value - offset) - 1) < 0.1;
+  const isRace = (value: number): boolean => {
+    const off = value - offset;
+    return limits.pixelLag === 0 ? Math.abs(Math.abs(off) - 1) < 0.1 : Math.abs(off + 1) < 0.1 || off > limits.pixelLag + limits.offsetSpread;
+  };
   const races = offsets.filter(isRace).length;
   return races <= offsets.length * limits.raceShare ? offsets.filter((value) => !isRace(value)) : offsets;
 }
@@ -254,12 +268,14 @@ function measureSync(recording: Recording, truth: ReplayTruth): Observation['syn
   const heard = recording.sounds.filter((sound) => sound.tone !== null && sound.counter !== null);
   const differences: number[] = [];
   for (let i = 1; i < heard.length; i++) {
+    const late = heard[i].at - heard[i - 1].at;
     const before = toneIndex(heard[i - 1].tone ?? 0, truth);
     const now = toneIndex(heard[i].tone ?? 0, truth);
-    if (now !== (before + 1) % count || heard[i].at - heard[i - 1].at > NEAR_READINGS) continue;
+    if (now !== (before + 1) % count || late > NEAR_READINGS) continue;
     const time = soundTime(heard[i], truth);
     const second = now + Math.round((time - now) / count) * count;
-    differences.push(Math.round((time - second) * 1000));
+    // The bias of a reading in time is half of what lies between two (LISTEN_EVERY_MS); what was later adds half of that.
+    differences.push(Math.round((time - second) * 1000 - Math.max(0, late - USUAL_READINGS) / 2));
   }
   if (differences.length === 0) return null;
   const sorted = differences.toSorted((a, b) => a - b);

@@ -73,7 +73,7 @@ function plan({ targets, players, probes, templates, tier }: Omit<PlanInput, 'ab
         if (tier === 'ci' && !everyBrowser && browser !== main) continue;
         const own = tier === 'full' && everyAsset ? legal : canonical(legal, template, player);
         // The newest output of each protocol stands for the others in a short run.
-        const some = tier === 'full' || everyOutput ? own : [...Map.groupBy(own, ({ format }) => formatRow(format).kind).values()].map((list) => list[list.length - 1]);
+        const some = tier === 'full' || (everyOutput && browser === main) ? own : [...Map.groupBy(own, ({ format }) => formatRow(format).kind).values()].map((list) => list[list.length - 1]);
         for (const target of some) cells.push(cellOf(target, player, browser, probe, template));
       }
     }

@@ -21,14 +21,15 @@ const row = (name: PlayerName, kinds: readonly ManifestFormat[], more: Partial<P
 export const PLAYERS: readonly PlayerRow[] = [
   row('hls.js', ['hls']),
   row('dash.js', ['dash', 'smooth']),
-  row('shaka', ['hls', 'dash']),
+  // HLS has players enough.
+  row('shaka', ['hls', 'dash'], { sampled: ['dash'] }),
   // Version 5 gave Smooth Streaming up.
   row('shaka-4', ['smooth']),
   // DASH has players enough.
   row('rx-player', ['dash', 'smooth'], { sampled: ['smooth'] }),
   // A choice takes effect behind what is buffered (30 s), which is behind the end of the corpus' assets.
-  row('video.js', ['hls', 'dash'], { choosesQuality: false, choosesAudio: false }),
-  row('native', ['hls', 'dash'], { choosesQuality: false, choosesAudio: false }),
+  row('video.js', ['hls', 'dash'], { sampled: ['hls'], choosesQuality: false, choosesAudio: false }),
+  row('native', ['hls', 'dash'], { sampled: ['hls'], choosesQuality: false, choosesAudio: false }),
 ];
 
 /** RFC 6381 string → the question that was put to the browser. */

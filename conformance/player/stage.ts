@@ -136,7 +136,7 @@ export async function planForDevice(input: ReplayInput): Promise<readonly Cell[]
 
 /** A defect that a replay did not show is named with the replay. */
 function staleDefects(cells: readonly Cell[], outcomes: ReadonlyMap<string, string>): string[] {
-  return DEFECTS.flatMap((defect) => cells.filter((cell) => outcomes.get(cell.id) === 'pass' && defectOf(cell) === defect).map(({ id }) => `${defect.id}: ${id} passes`));
+  return DEFECTS.filter(({ intermittent }) => intermittent !== true).flatMap((defect) => cells.filter((cell) => outcomes.get(cell.id) === 'pass' && defectOf(cell) === defect).map(({ id }) => `${defect.id}: ${id} passes`));
 }
 
 /** puppeteer is not among what the suite is installed with: who replays brings it. */

@@ -12,7 +12,7 @@ import { THRESHOLDS } from './thresholds.ts';
 
 export type Outcome = { readonly result: TaskResult; readonly observation: Observation; readonly content: Content };
 
-/** Of what a short run plays with every player: outputs, or one for each protocol; in every browser, or in one; and whether a full one takes every asset, or one for each output. */
+/** Of what a short run plays with every player: outputs (in the main browser), or one for each protocol; in every browser, or in one; and whether a full one takes every asset, or one for each output. */
 export type Breadth = { readonly everyOutput: boolean; readonly everyBrowser: boolean; readonly everyAsset: boolean };
 const ALWAYS: Breadth = { everyOutput: true, everyBrowser: true, everyAsset: true };
 const IN_BROWSERS: Breadth = { everyOutput: false, everyBrowser: true, everyAsset: true };
@@ -107,12 +107,12 @@ export const TEMPLATES: readonly Template[] = [
       ...((observation.last ?? 0) < content.truth.frames - 1 - THRESHOLDS.endFrames.value ? [`the last picture shown was ${observation.last} of ${content.truth.frames}`] : []),
     ],
   }),
-  template('offset', 'starts in the middle', (content) => [watch(content, 2)], {
+  template('offset', 'starts in the middle', (content) => [watch(content, 2.5)], {
     from: ({ seconds }) => Math.floor(seconds / 2),
     seconds: 2,
     demands: ({ observation, content }) => ((observation.last ?? 0) < (Math.floor(content.seconds / 2) + 1) * content.frameRate ? ['pictures behind the start were not reached'] : []),
   }),
-  template('pause', 'stands still when paused, and goes on where it was', (content) => [watch(content, 1), { do: 'pause', milliseconds: 700 }, watch(content, 1)], { seconds: 2 }),
+  template('pause', 'stands still when paused, and goes on where it was', (content) => [watch(content, 1.3), { do: 'pause', milliseconds: 700 }, watch(content, 1.2)], { seconds: 2 }),
   template(
     'quality',
     'switches quality up and down and stays on its timeline',

@@ -10,6 +10,8 @@ export async function launchChromium(executablePath: string): Promise<BrowserDri
     headless: true,
     args: [
       ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      // Pictures are put together by the processor either way: without the detour over an imitated graphics card.
+      '--disable-gpu',
       '--autoplay-policy=no-user-gesture-required',
       '--disable-background-timer-throttling',
       '--disable-renderer-backgrounding',

@@ -1,4 +1,4 @@
-/** Firefox over WebDriver BiDi: one process per page, because hidden tabs get their timers and frame callbacks throttled. */
+/** Firefox over WebDriver BiDi: one page per process at a time, because hidden tabs get their timers and frame callbacks throttled. */
 import { launch, type Browser } from 'puppeteer';
 import type { BrowserDriver } from './driver.ts';
 import { wrapPage } from './page.ts';
@@ -10,31 +10,52 @@ const PREFERENCES = {
   'media.autoplay.blocking_policy': 0,
 };
 
+/** Starting a process costs more than most replays, so it is used again; not for ever, since what it has not given back adds up. */
+const PAGES = 25;
+
+type Process = { readonly browser: Browser; pages: number };
+
 export async function launchFirefox(executablePath: string): Promise<BrowserDriver> {
-  const open = new Set<Browser>();
-  const start = async () => {
-    const browser = await launch({ browser: 'firefox', executablePath, headless: true, extraPrefsFirefox: PREFERENCES });
-    open.add(browser);
-    return browser;
+  const running = new Set<Process>();
+  const idle: Process[] = [];
+  const start = async (): Promise<Process> => {
+    const process = { browser: await launch({ browser: 'firefox', executablePath, headless: true, extraPrefsFirefox: PREFERENCES }), pages: 0 };
+    running.add(process);
+    return process;
   };
-  const stop = async (browser: Browser) => {
-    open.delete(browser);
-    await browser.close().catch(() => undefined);
+  const stop = async (process: Process): Promise<void> => {
+    running.delete(process);
+    await process.browser.close().catch(() => undefined);
   };
   return {
     name: 'firefox',
     version: async () => {
-      const browser = await start();
-      const version = await browser.version();
-      await stop(browser);
-      return version;
+      const process = idle.pop() ?? (await start());
+      idle.push(process);
+      return process.browser.version();
     },
     open: async () => {
-      const browser = await start();
-      return wrapPage(await browser.newPage(), () => stop(browser));
+      const process = idle.pop() ?? (await start());
+      try {
+        process.pages++;
+        // A context of its own: no page finds what another has left in a cache.
+        const context = await process.browser.createBrowserContext();
+        return await wrapPage(await context.newPage(), async () => {
+          const closed = await context.close().then(
+            () => true,
+            () => false,
+          );
+          if (closed && process.pages < PAGES && running.has(process)) idle.push(process);
+          else await stop(process);
+        });
+      } catch (error) {
+        await stop(process);
+        throw error;
+      }
     },
     close: async () => {
-      await Promise.all([...open].map(stop));
+      idle.length = 0;
+      await Promise.all([...running].map(stop));
     },
   };
 }

@@ -160,8 +160,12 @@ function readText(video) {
     });
   }
 
-  /** @param {'cues' | 'activeCues'} list */
-  const all = (list) => Array.from(video.textTracks).flatMap((track) => (track.mode === 'disabled' ? [] : Array.from(track[list] ?? []).flatMap(indexesOf)));
+  /** What is on show; players that draw by themselves hide the track that they draw. @param {'cues' | 'activeCues'} list */
+  function all(list) {
+    const tracks = Array.from(video.textTracks);
+    const shown = tracks.filter(({ mode }) => mode === 'showing');
+    return (shown.length > 0 ? shown : tracks.filter(({ mode }) => mode === 'hidden')).flatMap((track) => Array.from(track[list] ?? []).flatMap(indexesOf));
+  }
 
   return {
     /** @param {number} at @param {number | null} counter */

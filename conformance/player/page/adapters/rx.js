@@ -45,7 +45,7 @@ export async function createAdapter(video, report) {
     seek: (seconds) => void player.seekTo(seconds),
     setAudio(language) {
       const track = player.getAvailableAudioTracks().find((candidate) => candidate.language === language || candidate.normalized === language);
-      if (track !== undefined) player.setAudioTrack({ trackId: track.id, switchingMode: 'direct' });
+      if (track !== undefined) player.setAudioTrack(track.id);
       return track !== undefined;
     },
     setQuality(bitrate) {
