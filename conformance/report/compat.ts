@@ -5,6 +5,8 @@ import type { Report, Run } from '../../spec/report.ts';
 import { FORMAT_IDS, type FormatId } from '../../spec/requirement.ts';
 
 const MAX_RANGES = 5;
+/** Assets that a note names; results name them all. */
+const NAMED = 6;
 /** The templates that play, with nothing special about it. */
 const PLAIN: ReadonlySet<string> = new Set(['sequential', 'whole']);
 const NONE: ReplaySection = { templates: {}, players: {}, browsers: {}, rows: [], staleDefects: [] };
@@ -41,8 +43,13 @@ function supportOf(rows: readonly ReplayRow[]): Pick<Support, 'support' | 'notes
   const count = (...outcomes: readonly string[]): number => rows.filter(({ outcome }) => outcomes.includes(outcome)).length;
   const bad = count('fail', 'warn');
   const support = count('pass') > 0 ? (bad > 0 ? 'partial' : 'supported') : bad > 0 || count('inapplicable') === rows.length ? 'no' : 'unknown';
-  const notes = rows.flatMap(({ outcome, asset, messages, known }) => (outcome === 'pass' ? [] : [`${asset}: ${known === undefined ? messages.join('; ') : `${known.reason} (${known.bug})`}`]));
-  return { support, notes: [...new Set(notes)], results: rows.map(({ id }) => id) };
+  const noted = Map.groupBy(rows.filter(({ outcome }) => outcome !== 'pass'), ({ messages, known }) => (known === undefined ? messages.join('; ') : `${known.reason} (${known.bug})`));
+  return { support, notes: [...noted].map(([text, own]) => `${namesOf(own)}: ${text}`), results: rows.map(({ id }) => id) };
+}
+
+function namesOf(rows: readonly ReplayRow[]): string {
+  const names = [...new Set(rows.map(({ asset }) => asset))].toSorted();
+  return names.length <= NAMED ? names.join(', ') : `${names.slice(0, NAMED).join(', ')} and ${names.length - NAMED} more`;
 }
 
 export function compatJson({ replay = NONE }: Report): string {
