@@ -15,7 +15,8 @@ const TICK_RATE = 10_000_000;
 export function writeTtml({ times, draft, language }: Shape, cues: readonly CueRecipe[], all: readonly CueRecipe[]): string {
   const names = draft ? DRAFT : CURRENT;
   const places = [...new Set(all.map(({ place }) => JSON.stringify(place ?? null)))];
-  const profile = draft ? '' : ' ttp:profile="http://www.w3.org/ns/ttml/profile/imsc1/text"';
+  const named = all.some(({ text }) => text.includes('<ruby>')) ? 'contentProfiles="http://www.w3.org/ns/ttml/profile/imsc1.1/text"' : 'profile="http://www.w3.org/ns/ttml/profile/imsc1/text"';
+  const profile = draft ? '' : ` ttp:${named}`;
   const regions = places.map((place, i) => `<region xml:id="r${i}"${regionStyle(JSON.parse(place) as TextPlace | null)}/>`);
   const write = (cue: CueRecipe, origin: number): string => paragraph(cue, `r${places.indexOf(JSON.stringify(cue.place ?? null))}`, times, origin);
   return [
@@ -66,9 +67,12 @@ function expression(time: number, times: TextRecipe['times']): string {
 /** By reference, and by attributes where there is no style of that name. */
 const STYLES: Readonly<Partial<Record<TextStyle, string>>> = { italic: 'style="italic"', bold: 'style="bold"', underline: 'tts:textDecoration="underline"' };
 
-function spanText({ text, styles }: Run): string {
+/** Each annotation belongs to the one run in front of it. */
+function spanText({ text, styles, ruby }: Run): string {
   const escaped = text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replaceAll('\n', '<br/>');
-  return styles.toReversed().reduce((inner, style) => `<span ${STYLES[style] ?? `tts:color="${style}"`}>${inner}</span>`, escaped);
+  const span = styles.filter((style) => style !== 'ruby').toReversed().reduce((inner, style) => `<span ${STYLES[style] ?? `tts:color="${style}"`}>${inner}</span>`, escaped);
+  if (ruby === 'base') return `<span tts:ruby="container"><span tts:ruby="base">${span}</span>`;
+  return ruby === 'text' ? `<span tts:ruby="text">${span}</span></span>` : span;
 }
 
 function regionStyle(place: TextPlace | null): string {

@@ -85,7 +85,7 @@ export const TextPlace = z.strictObject({
 export type TextPlace = z.infer<typeof TextPlace>;
 
 /** What both WebVTT and TTML can say of words: three styles, and the eight colours that WebVTT has names for. */
-export const TextStyle = z.enum(['italic', 'bold', 'underline', 'white', 'lime', 'cyan', 'red', 'yellow', 'magenta', 'blue', 'black']);
+export const TextStyle = z.enum(['italic', 'bold', 'underline', 'white', 'lime', 'cyan', 'red', 'yellow', 'magenta', 'blue', 'black', 'ruby']);
 export type TextStyle = z.infer<typeof TextStyle>;
 
 export const TruthCue = z.strictObject({

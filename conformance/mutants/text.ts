@@ -24,7 +24,18 @@ const CUES: readonly (TruthCue & { readonly vtt: string; readonly settings: stri
     attributes: 'region="high"',
   },
   { ...PLAIN, id: '3', start: 2500, end: 3500, text: 'مرحبا', rightToLeft: true, vtt: 'مرحبا', settings: '', ttml: 'مرحبا', attributes: 'region="low" tts:direction="rtl" tts:unicodeBidi="embed"' },
-  { ...PLAIN, id: '4', start: 4500, end: 5000, text: 'Last & least', vtt: 'Last &amp; least', settings: '', ttml: 'Last &amp; least', attributes: 'region="low"' },
+  {
+    ...PLAIN,
+    id: '4',
+    start: 4500,
+    end: 5000,
+    text: 'Last & leastmost',
+    styled: [{ style: 'ruby', words: 'most' }],
+    vtt: 'Last &amp; <ruby>least<rt>most</rt></ruby>',
+    settings: '',
+    ttml: 'Last &amp; <span tts:ruby="container"><span tts:ruby="base">least</span><span tts:ruby="text">most</span></span>',
+    attributes: 'region="low"',
+  },
 ];
 
 export const TEXT_TRUTH: TruthText = {
@@ -53,14 +64,18 @@ export function webVttSegment(from: number, to: number): string {
   return `${['WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000', ...cues].join('\n\n')}\n`;
 }
 
+/** The first one has no ruby. */
+const PROFILES = ['profile="http://www.w3.org/ns/ttml/profile/imsc1/text"', 'contentProfiles="http://www.w3.org/ns/ttml/profile/imsc1.1/text"'] as const;
+
 /** `local`: times count from the segment and do not leave it, as in Smooth Streaming. */
 function ttmlDocument(from: number, to: number, local: boolean): string {
   const paragraphs = shown(from, to).map(({ id, start, end, ttml, attributes }) => {
     const [begin, until] = local ? [Math.max(start, from) - from, Math.min(end, to) - from] : [start, end];
     return `<p xml:id="cue_${id}" begin="${clock(begin)}" end="${clock(until)}" ${attributes}>${ttml}</p>`;
   });
+  const profile = PROFILES[paragraphs.some((paragraph) => paragraph.includes('tts:ruby')) ? 1 : 0];
   return `<?xml version="1.0" encoding="UTF-8"?>
-<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xml:lang="en" ttp:profile="http://www.w3.org/ns/ttml/profile/imsc1/text">
+<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xml:lang="en" ttp:${profile}>
 <head><styling><style xml:id="italic" tts:fontStyle="italic"/></styling><layout>
 <region xml:id="low" tts:origin="0% 5%" tts:extent="100% 90%" tts:displayAlign="after" tts:textAlign="center"/>
 <region xml:id="high" tts:origin="20% 10%" tts:extent="40% 90%" tts:displayAlign="before" tts:textAlign="start"/>

@@ -12,6 +12,7 @@ const VTT_SECOND = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=20020000,forma
 const VTT_LAST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=40040000,format=m3u8-aapl\\)$`);
 const CSF_SECOND = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=20020000,format=mpd-time-csf\\)$`);
 const CSF_FIRST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=0,format=mpd-time-csf\\)$`);
+const CSF_LAST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=40040000,format=mpd-time-csf\\)$`);
 const CMAF_FIRST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=0,format=mpd-time-cmaf\\)$`);
 const SMOOTH_FIRST = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=0\\)$`);
 const SMOOTH_SECOND = new RegExp(`^${LEVEL}/Fragments\\(${TEXT_NAME}=20020000\\)$`);
@@ -60,6 +61,8 @@ export const TEXT_MUTANTS: readonly Mutant[] = [
   { check: 'text/styles', name: 'WebVTT has another colour', change: text(VTT_FIRST, 'c.yellow', 'c.cyan') },
   { check: 'text/styles', name: 'TTML loses the colour', change: ttml(CSF_FIRST, ' tts:color="yellow"', '') },
   { check: 'text/styles', name: 'TTML loses the direction', change: ttml(CSF_SECOND, ' tts:direction="rtl"', '') },
+  { check: 'text/styles', name: 'WebVTT says an annotation among the words', change: text(VTT_LAST, /<\/?(?:ruby|rt)>/g, '') },
+  { check: 'text/styles', name: 'TTML says an annotation among the words', change: ttml(CSF_LAST, / tts:ruby="\w+"/g, '') },
   { check: 'text/places', name: 'WebVTT stands elsewhere', change: text(VTT_FIRST, 'line:10%', 'line:20%') },
   { check: 'text/places', name: 'WebVTT says no place', change: text(VTT_FIRST, ' line:10% position:20% size:40% align:start', '') },
   { check: 'text/places', name: 'the region is further right', change: ttml(CSF_FIRST, 'tts:origin="20% 10%"', 'tts:origin="30% 10%"') },
@@ -85,6 +88,9 @@ export const TEXT_MUTANTS: readonly Mutant[] = [
   { check: 'text/ttml-form', name: 'there is a DOCTYPE', change: ttml(CSF_FIRST, '<tt ', '<!DOCTYPE tt>\n<tt ') },
   { check: 'text/ttml-form', name: 'the namespace is that of a draft', change: ttml(CSF_FIRST, 'xmlns="http://www.w3.org/ns/ttml"', 'xmlns="http://www.w3.org/2006/10/ttaf1"') },
   { check: 'text/ttml-form', name: 'a paragraph stands in the body', change: ttml(CSF_FIRST, /<div>|<\/div>/g, '') },
+  { check: 'text/ttml-form', name: 'an annotation stands outside of ruby', change: ttml(CSF_LAST, ' tts:ruby="container"', '') },
+  { check: 'text/ttml-form', name: 'words stand between the parts of ruby', change: ttml(CSF_LAST, '</span><span tts:ruby="text"', '</span>by<span tts:ruby="text"') },
+  { check: 'text/ttml-form', name: 'a document of IMSC1 has ruby', change: ttml(CSF_LAST, 'imsc1.1/text', 'imsc1/text') },
   { check: 'text/ttml-profile', name: 'the profile is the image profile', change: ttml(CSF_FIRST, 'imsc1/text', 'imsc1/image') },
   { check: 'text/ttml-profile', name: 'no profile is named', change: ttml(CMAF_FIRST, / ttp:profile="[^"]*"/, '') },
   { check: 'text/ttml-profile', name: 'the language is another', change: ttml(CSF_FIRST, 'xml:lang="en"', 'xml:lang="fr"') },

@@ -10,7 +10,7 @@ const TT = 'http://www.w3.org/ns/ttml';
 const [STYLING, PARAMETER, METADATA] = ['styling', 'parameter', 'metadata'].map((part) => `${TT}#${part}`);
 const XML = 'http://www.w3.org/XML/1998/namespace';
 const SMPTE = 'http://www.smpte-ra.org/schemas/2052-1/2010/smpte-tt';
-/** IMSC1 and IMSC1.1 name themselves by either attribute. */
+/** IMSC1 and IMSC1.1 name themselves by either attribute; ruby came with the latter. */
 const PROFILES = /^http:\/\/www\.w3\.org\/ns\/ttml\/profile\/imsc1(?:\.1)?\/text$/;
 
 export type TtmlFacts = TextFacts & { readonly language: string | null; readonly profile: string | null };
@@ -30,6 +30,7 @@ export function readTtml(bytes: Uint8Array): TtmlFacts {
   if ((root.attributes.get(`${PARAMETER} timeBase`) ?? 'media') !== 'media') say(root.line, 'the time base is not media', root.attributes.get(`${PARAMETER} timeBase`));
   const named = namedElements(root, say);
   checkTree(root, root, say);
+  checkRuby(root, null, profile?.endsWith('/imsc1/text') === true, say);
   const body = elements(root).find(({ local }) => local === 'body');
   const cues = body === undefined ? [] : cuesOf(body, clockOf(root), named, say);
   if (elements(root).some(({ local, uri }) => uri === TT && local !== 'head' && local !== 'body')) say(root.line, 'tt holds more than head and body');
@@ -118,7 +119,7 @@ const STYLES: Readonly<Record<string, RegExp>> = {
   overflow: /^(?:visible|hidden)$/,
   padding: /^.+$/,
   position: /^.+$/,
-  ruby: /^.+$/,
+  ruby: /^(?:none|container|base|baseContainer|text|textContainer|delimiter)$/,
   rubyAlign: /^.+$/,
   rubyPosition: /^.+$/,
   rubyReserve: /^.+$/,
@@ -160,6 +161,25 @@ function checkTree(node: Node, root: Node, say: Say): void {
     if (child.uri === METADATA || (child.uri !== TT && node.uri !== TT)) continue;
     checkTree(child, root, say);
   }
+}
+
+/** Roles that may stand in a role (TTML2, tts:ruby): an annotation is nothing without what it belongs to. */
+const RUBY_PARENT: Readonly<Record<string, readonly string[]>> = {
+  base: ['container', 'baseContainer'],
+  text: ['container', 'textContainer'],
+  delimiter: ['container', 'textContainer'],
+  baseContainer: ['container'],
+  textContainer: ['container'],
+};
+
+/** Roles by attribute alone; a parent that refers to a style may have its role from there. */
+function checkRuby(node: Node, parent: Node | null, isFirstEdition: boolean, say: Say): void {
+  const roleOf = (each: Node | null): string => each?.attributes.get(`${STYLING} ruby`) ?? 'none';
+  const role = roleOf(node);
+  if (role !== 'none' && isFirstEdition) say(node.line, 'the profile that is named has no ruby', role);
+  if (Object.hasOwn(RUBY_PARENT, role) && parent?.attributes.has('style') !== true && !RUBY_PARENT[role].includes(roleOf(parent))) say(node.line, 'a part of ruby stands outside of it', role);
+  if (role === 'container' && node.children.some((child) => (typeof child === 'string' ? child.trim() !== '' : roleOf(child) === 'none' && !child.attributes.has('style')))) say(node.line, 'ruby holds what is no part of it');
+  for (const child of elements(node)) checkRuby(child, node, isFirstEdition, say);
 }
 
 type Clock = { readonly frameRate: number; readonly tickRate: number };
@@ -269,6 +289,7 @@ function styleNames(styles: ReadonlyMap<string, string>): readonly TextStyle[] {
   if (/italic|oblique/.test(styles.get('fontStyle') ?? '')) names.push('italic');
   if (styles.get('fontWeight') === 'bold') names.push('bold');
   if (/(?:^| )underline/.test(styles.get('textDecoration') ?? '')) names.push('underline');
+  if (styles.get('ruby') === 'text') names.push('ruby');
   const colour = COLOURS.get((styles.get('color') ?? '').toLowerCase());
   return colour === undefined ? names : [...names, colour];
 }

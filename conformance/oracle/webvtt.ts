@@ -114,7 +114,7 @@ function sideOf(align: string, rightToLeft: boolean): string {
   return align === 'center' ? 'center' : 'line-right';
 }
 
-const TAGS: Readonly<Record<string, TextStyle | null>> = { i: 'italic', b: 'bold', u: 'underline', c: null, v: null, lang: null, ruby: null, rt: null };
+const TAGS: Readonly<Record<string, TextStyle | null>> = { i: 'italic', b: 'bold', u: 'underline', c: null, v: null, lang: null, ruby: null, rt: 'ruby' };
 const COLOURS: ReadonlySet<string> = new Set(['white', 'lime', 'cyan', 'red', 'yellow', 'magenta', 'blue', 'black']);
 const REFERENCES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', nbsp: '\u00a0', lrm: '\u200e', rlm: '\u200f' };
 const START = /^<([a-z]+)((?:\.[^\s.<>&]+)*)(?:[ \t]+([^<>\n]*))?>$/;

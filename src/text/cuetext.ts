@@ -15,7 +15,9 @@ export function parseCueText(payload: string): readonly CueNode[] {
     const top = open[open.length - 1];
     if (inner === undefined) top.children.push(unescapeCue(token));
     else if (inner.startsWith('/')) {
-      if (open.length > 1 && (top.tag === inner.slice(1) || (top.tag === 'rt' && inner === '/ruby'))) open.pop();
+      // The end of ruby closes an annotation that is open in it, too (6.4).
+      const closed = top.tag === inner.slice(1) ? 1 : top.tag === 'rt' && inner === '/ruby' ? 2 : 0;
+      if (closed < open.length) open.length -= closed;
     } else {
       const match = /^([a-z]+)((?:\.[^\s.]+)*)(?:\s+([^]*))?$/.exec(inner);
       if (match === null || !TAGS.has(match[1]) || open.length > MAX_DEPTH) continue;

@@ -123,6 +123,47 @@ describe('TTML', () => {
     expect(document.writeWebVtt([0, 1])).toContain('00:00:02.000 line:20% position:45% size:40% align:start\n\u05e9\u05dc\u05d5\u05dd\n\n00:00:02.000 --> 00:00:03.000 line:20% position:45% size:40% align:start\n&rlm;ABC 1\n');
   });
 
+  it('writes annotations behind what they belong to, whichever way they are nested, and loses no words', () => {
+    const head = '<styling><style xml:id="rc" tts:ruby="container"/><style xml:id="rt" tts:ruby="text" tts:fontStyle="italic"/></styling>';
+    const words = (p: string): string => {
+      const document = ttml(`<body><div><p begin="1s" end="2s">${p}</p></div></body>`, head);
+      return document.writeWebVtt([0]).split('\n').slice(3).join('\n').trimEnd();
+    };
+    const span = (role: string, inner: string): string => `<span tts:ruby="${role}">${inner}</span>`;
+    expect(words(`a ${span('container', span('base', '漢') + span('text', 'かん'))} b`)).toBe('a <ruby>漢<rt>かん</rt></ruby> b');
+    expect(words(span('container', span('base', '字') + span('delimiter', '(') + span('text', 'じ') + span('delimiter', ')')))).toBe('<ruby>字<rt>じ</rt></ruby>');
+    expect(words(`<span style="rc">\n  ${span('base', '字')}\n  <span style="rt">じ</span>\n</span>`)).toBe('<ruby>字<rt><i>じ</i></rt></ruby>');
+    expect(words(span('container', span('baseContainer', span('base', '漢') + span('base', '字')) + span('textContainer', span('text', 'かん') + span('text', 'じ'))))).toBe('<ruby>漢<rt>かん</rt>字<rt>じ</rt></ruby>');
+    expect(words(span('container', span('baseContainer', span('base', '漢')) + `<span tts:ruby="textContainer" tts:fontWeight="bold">${span('text', 'a') + span('text', 'b')}</span>` + span('textContainer', span('text', 'c'))))).toBe('<ruby>漢<rt><b>a</b> c</rt><rt><b>b</b></rt></ruby>');
+    expect(words(span('base', 'alone'))).toBe('alone');
+  });
+
+  it('keeps ruby of WebVTT in IMSC1.1, and back', () => {
+    const cue = '<ruby>漢<rt>かん</rt>字<rt.yellow><i>じ</i></rt> tail</ruby> &amp; <ruby>x<rt>y</ruby>z';
+    const document = vtt(`WEBVTT\n\n00:00.000 --> 00:01.000\n${cue}\n`);
+    const text = document.writeTtml([0], 'ja');
+    expect(text).toContain('ttp:contentProfiles="http://www.w3.org/ns/ttml/profile/imsc1.1/text">');
+    expect(text).not.toContain('ttp:profile=');
+    expect(text).toContain('<span tts:ruby="container"><span tts:ruby="base">漢</span><span tts:ruby="text">かん</span></span><span tts:ruby="container"><span tts:ruby="base">字</span><span tts:ruby="text" tts:color="yellow"><span tts:fontStyle="italic">じ</span></span></span> tail &amp; ');
+    const back = readTextFile('ttml', utf8(text), 'x');
+    expect(back.writeWebVtt([0])).toContain('\n<ruby>漢<rt>かん</rt></ruby><ruby>字<rt><c.yellow><i>じ</i></c></rt></ruby> tail &amp; <ruby>x<rt>y</rt></ruby>z\n');
+    expect(vtt('WEBVTT\n\n00:00.000 --> 00:01.000\nplain\n').writeTtml([0], 'en')).toContain('ttp:profile="http://www.w3.org/ns/ttml/profile/imsc1/text"');
+  });
+
+  it('names the profile that has ruby where a stored document has it and names none', () => {
+    const ruby = ttml('<body><div><p begin="1s" end="2s"><span tts:ruby="container"><span tts:ruby="base">a</span><span tts:ruby="text">b</span></span></p></div></body>');
+    expect(ruby.writeTtml([0], 'ja')).toMatch(/<tt [^>]*ttp:contentProfiles="http:\/\/www\.w3\.org\/ns\/ttml\/profile\/imsc1\.1\/text"/);
+  });
+
+  it('keeps blanks that count and folds the others', () => {
+    const words = (p: string, attributes = ''): string => ttml(`<body><div><p begin="1s" end="2s">${p}</p></div></body>`, '', attributes).writeWebVtt([0]).split('\n').slice(3).join('\n').trimEnd();
+    expect(words('  a   b\n c ')).toBe('a b c');
+    expect(words('  a   b\n c ', 'xml:space="preserve"')).toBe('&nbsp;&nbsp;a &nbsp;&nbsp;b\n&nbsp;c');
+    expect(words('<span xml:space="preserve">a  <span tts:fontStyle="italic"> b</span></span>   c<span xml:space="preserve"><span xml:space="default">  d</span></span>')).toBe('a &nbsp;<i>&nbsp;b</i> c d');
+    // Players fold blanks of WebVTT, so IMSC1, whose blanks count, says what is seen.
+    expect(vtt('WEBVTT\n\n00:00.000 --> 00:01.000\na \t b \n  c&nbsp;&nbsp;d\n').writeTtml([0], 'en')).toContain('>a b<br/>c\u00a0\u00a0d</p>');
+  });
+
   it('takes the namespaces of the drafts for what they became', () => {
     const draft = utf8('<tt xmlns="http://www.w3.org/2006/10/ttaf1" xmlns:tts="http://www.w3.org/2006/10/ttaf1#style" xml:lang="en"><body><div><p begin="1s" end="2s" tts:color="red">a</p></div></body></tt>');
     expect(readTextFile('ttml', draft, 'a').writeTtml([0], 'fr')).toContain('<tt xmlns="http://www.w3.org/ns/ttml" xmlns:tts="http://www.w3.org/ns/ttml#styling" xml:lang="en" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" ttp:profile="http://www.w3.org/ns/ttml/profile/imsc1/text"><body>');

@@ -10,6 +10,9 @@ import { elementsOf, readXmlTree, startTag, valueOf, writeXml, type XmlAttribute
 export const TTML = 'http://www.w3.org/ns/ttml';
 export const XML = 'http://www.w3.org/XML/1998/namespace';
 export const IMSC1_TEXT = 'http://www.w3.org/ns/ttml/profile/imsc1/text';
+/** The first one with ruby. */
+export const IMSC11_TEXT = 'http://www.w3.org/ns/ttml/profile/imsc1.1/text';
+export const STYLING = 'http://www.w3.org/ns/ttml#styling';
 const XMLNS = 'http://www.w3.org/2000/xmlns/';
 
 export type TtmlCue = Interval & {
@@ -24,6 +27,7 @@ export type TtmlFile = {
   readonly root: XmlElement;
   readonly head: XmlElement | null;
   readonly base: TimeBase;
+  readonly hasRuby: boolean;
   /** In order of start; those that never end do so at MAX_SAFE_INTEGER. */
   readonly cues: readonly TtmlCue[];
 };
@@ -51,7 +55,11 @@ export function readTtml(bytes: Uint8Array, where: string): TtmlFile {
     }
   };
   if (body !== null) visit(body, [], intervalOf(body, { start: 0, end: NEVER }, 0, base, where));
-  return { root, head: child('head'), base, cues: cues.filter(({ start, end }) => end > start).toSorted((a, b) => a.start - b.start) };
+  return { root, head: child('head'), base, hasRuby: hasRuby(root), cues: cues.filter(({ start, end }) => end > start).toSorted((a, b) => a.start - b.start) };
+}
+
+function hasRuby(element: XmlElement): boolean {
+  return valueOf(element, 'ruby', STYLING) !== null || elementsOf(element).some(hasRuby);
 }
 
 function withNamespaces(element: XmlElement): XmlElement {
@@ -107,9 +115,9 @@ type Part = { readonly language: string; readonly window: Interval | undefined; 
  * The document with some of its paragraphs, their times made absolute or, with a window, counted from its start; in the first case a
  * paragraph with inner times keeps where these count from.
  */
-export function writeTtml({ root, head, base }: TtmlFile, cues: readonly TtmlCue[], { language, window, where }: Part): string {
+export function writeTtml({ root, head, base, hasRuby: ruby }: TtmlFile, cues: readonly TtmlCue[], { language, window, where }: Part): string {
   const hasLanguage = valueOf(root, 'lang', XML) !== null;
-  const attributes = [...root.attributes, ...(hasLanguage ? [] : [{ name: 'xml:lang', local: 'lang', uri: XML, value: language }]), ...profileOf(root)];
+  const attributes = [...root.attributes, ...(hasLanguage ? [] : [{ name: 'xml:lang', local: 'lang', uri: XML, value: language }]), ...profileOf(root, ruby)];
   const parts = ['<?xml version="1.0" encoding="UTF-8"?>', startTag({ name: root.name, attributes })];
   if (head !== null) parts.push(writeXml(head));
   let open: readonly XmlElement[] = [];
@@ -155,12 +163,13 @@ function clipped(element: XmlElement, own: Interval, shown: Interval, base: Time
   return { ...untimed(element), children };
 }
 
-/** Sample entries call all TTML IMSC1 text; a document that names no profile says so too (IMSC1 6.9). */
-function profileOf({ attributes }: XmlElement): readonly XmlAttribute[] {
+/** Sample entries call all TTML IMSC1 text; a document that names no profile says so too (IMSC1 6.9), with ruby that of IMSC1.1. */
+function profileOf({ attributes }: XmlElement, ruby: boolean): readonly XmlAttribute[] {
   if (attributes.some(({ uri, local }) => uri === TTML_PARAMETER && (local === 'profile' || local === 'contentProfiles'))) return [];
   const prefix = attributes.find(({ name, value }) => name.startsWith('xmlns:') && value === TTML_PARAMETER)?.name.slice('xmlns:'.length);
   const declared = prefix === undefined ? [{ name: 'xmlns:ttp', local: 'ttp', uri: XMLNS, value: TTML_PARAMETER }] : [];
-  return [...declared, { name: `${prefix ?? 'ttp'}:profile`, local: 'profile', uri: TTML_PARAMETER, value: IMSC1_TEXT }];
+  const [local, value] = ruby ? ['contentProfiles', IMSC11_TEXT] : ['profile', IMSC1_TEXT];
+  return [...declared, { name: `${prefix ?? 'ttp'}:${local}`, local, uri: TTML_PARAMETER, value }];
 }
 
 export function hasInnerTimes(element: XmlElement): boolean {

@@ -1,11 +1,12 @@
 /** TTML paragraphs as WebVTT cues: words, the simple styles that tags can say, and the place of the region. */
 import { textLimit, type Interval, type Milliseconds } from './document.ts';
 import { escapeCue, isRightToLeft, plainText, parseCueText } from './cuetext.ts';
-import { childIntervals, TTML, XML, type TtmlCue, type TtmlFile } from './ttml.ts';
+import { childIntervals, STYLING, TTML, XML, type TtmlCue, type TtmlFile } from './ttml.ts';
+import { groupText, RUBY_ROLES, rubyText, type RubyPart } from './ruby.ts';
+import { keptSpace, shownSpace } from './space.ts';
 import { elementsOf, valueOf, type XmlElement } from './xmltree.ts';
 import type { VttCue } from './webvtt.ts';
 
-const STYLING = 'http://www.w3.org/ns/ttml#styling';
 /** Times inside one paragraph. */
 const MAX_STEPS = 500;
 
@@ -24,9 +25,10 @@ export function cuesOfTtml(file: TtmlFile, where: string): (cue: TtmlCue) => rea
     const regionId = chain.map((element) => valueOf(element, 'region')).findLast((id) => id !== null);
     const region = regionId === undefined || regionId === null ? undefined : named.get(regionId);
     const inherited = new Map([...(region === undefined ? [] : [region, ...elementsOf(region)]), ...chain].flatMap((element) => [...stylesOf(element, named)]));
+    const preserve = [file.root, ...cue.ancestors].reduce((outer, element) => keepsSpace(element, outer), false);
     const steps = stepsOf(cue, file, where);
     return steps.flatMap(({ start, end }) => {
-      const payload = directed(linesOf(content(cue.paragraph, { start: cue.origin, end: cue.end }, start, { outer: new Map(), inherited }, file, named, where)), inherited.get('direction'));
+      const payload = directed(linesOf(content(cue.paragraph, { start: cue.origin, end: cue.end }, start, { outer: new Map(), inherited, preserve }, { file, named, where })), inherited.get('direction'));
       const settings = settingsOf(region === undefined ? new Map() : stylesOf(region, named), inherited, isRightToLeft(wordsOf(payload)));
       return payload === '' ? [] : [{ start, end, id: valueOf(cue.paragraph, 'id', XML) ?? '', settings, payload }];
     });
@@ -92,23 +94,39 @@ function classesOf(styles: Styles, outer: Styles): string {
   return (colour === (colourOf(outer, 'color') ?? 'white') ? '' : `.${colour}`) + (background === (colourOf(outer, 'backgroundColor') ?? 'black') ? '' : `.bg_${background}`);
 }
 
-/** `outer`: what tags around it say already; `inherited`: what holds for the paragraph as a whole. */
-type Around = { readonly outer: Styles; readonly inherited: Styles };
+/** `outer`: what tags around it say already; `inherited`: what holds for the paragraph as a whole; `preserve`: white space counts. */
+type Around = { readonly outer: Styles; readonly inherited: Styles; readonly preserve: boolean };
+type Source = { readonly file: TtmlFile; readonly named: ReadonlyMap<string, XmlElement>; readonly where: string };
+
+/** xml:space holds for what is inside, too (XML 1.0 2.10). */
+function keepsSpace(element: XmlElement, outer: boolean): boolean {
+  const space = valueOf(element, 'space', XML);
+  return space === null ? outer : space === 'preserve';
+}
 
 /** What shows at `time`. */
-function content(element: XmlElement, own: Interval, time: Milliseconds, { outer, inherited }: Around, file: TtmlFile, named: ReadonlyMap<string, XmlElement>, where: string): string {
+function content(element: XmlElement, own: Interval, time: Milliseconds, { outer, inherited, preserve: outerSpace }: Around, source: Source): string {
+  const { file, named, where } = source;
   const styles = new Map([...inherited, ...stylesOf(element, named)]);
+  const role = styles.get('ruby');
+  // Of all styles that mean something here only this one is not inherited (TTML2, tts:ruby).
+  styles.delete('ruby');
+  const isGroup = role === 'baseContainer' || role === 'textContainer';
+  const preserve = keepsSpace(element, outerSpace);
   const intervals = new Map(childIntervals(element, own, file.base, where).map(({ child, interval }) => [child, interval]));
-  let inner = '';
+  const parts: RubyPart[] = [];
   for (const child of element.children) {
-    if (typeof child === 'string') inner += escapeCue(child.replace(/[\t\r\n ]+/g, ' '));
-    else if (child.uri === TTML && child.local === 'br') inner += '\n';
+    if (typeof child === 'string') parts.push({ role: 'none', text: preserve ? keptSpace(escapeCue(child)) : escapeCue(child.replace(/[\t\r\n ]+/g, ' ')) });
+    else if (child.uri === TTML && child.local === 'br') parts.push({ role: 'none', text: '\n' });
     else {
       const interval = intervals.get(child);
-      if (interval !== undefined && interval.start <= time && time < interval.end) inner += content(child, interval, time, { outer: styles, inherited: styles }, file, named, where);
+      // The members of a group are put apart: each has its own tags.
+      const around = { outer: isGroup ? outer : styles, inherited: styles, preserve };
+      if (interval !== undefined && interval.start <= time && time < interval.end) parts.push({ role: roleOf(child, named), text: content(child, interval, time, around, source) });
     }
   }
-  if (inner.trim() === '') return inner;
+  const inner = role === 'container' ? rubyText(parts) : isGroup ? groupText(parts) : parts.map(({ text }) => text).join('');
+  if (isGroup || inner.trim() === '') return inner;
   const language = element.local === 'span' ? valueOf(element, 'lang', XML) : null;
   const simple = TAGS.reduce((text, [style, test, tag]) => (test.test(styles.get(style) ?? '') && !test.test(outer.get(style) ?? '') ? `<${tag}>${text}</${tag}>` : text), inner);
   const classes = classesOf(styles, outer);
@@ -116,13 +134,18 @@ function content(element: XmlElement, own: Interval, time: Milliseconds, { outer
   return language === null || !/^[\w-]{1,35}$/.test(language) ? tagged : `<lang ${language}>${tagged}</lang>`;
 }
 
-/** Lines without outer white space; an empty one would end the cue. */
+/** Lines without outer white space, but for what counts; an empty one would end the cue. */
 function linesOf(text: string): string {
-  return text
+  return shownSpace(text)
     .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
+    .map((line) => line.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .filter((line) => line.trim() !== '')
     .join('\n');
+}
+
+function roleOf(element: XmlElement, named: ReadonlyMap<string, XmlElement>): RubyPart['role'] {
+  const role = stylesOf(element, named).get('ruby');
+  return RUBY_ROLES.find((each) => each === role) ?? 'none';
 }
 
 function wordsOf(payload: string): string {

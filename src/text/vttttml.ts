@@ -1,7 +1,8 @@
 /** WebVTT as IMSC1 text profile (W3C TTML Profiles for Internet Media Subtitles and Captions 1.1): positions become regions, tags spans. */
 import { isRightToLeft, parseCueText, plainText, type CueNode } from './cuetext.ts';
 import { fineClockText, textLimit, within, type Interval } from './document.ts';
-import { IMSC1_TEXT } from './ttml.ts';
+import { foldedSpace } from './space.ts';
+import { IMSC11_TEXT, IMSC1_TEXT } from './ttml.ts';
 import type { VttCue } from './webvtt.ts';
 import { attributeText, escapeXml } from './xmltree.ts';
 
@@ -27,7 +28,9 @@ export function ttmlWriter(file: readonly VttCue[]): (cues: readonly VttCue[], l
     regionOf.set(key, regions.get(style) ?? '');
   }
   const layout = [...regions].map(([style, id]) => `<region xml:id="${id}"${style}/>`).join('');
-  return (cues, language, window) => documentText(cues, { language, layout, regionOf, window });
+  // Documents of IMSC1.1 name their profile by the attribute of TTML2.
+  const profile = file.some(({ payload }) => /<ruby[.\s>]/.test(payload)) ? ` ttp:contentProfiles="${IMSC11_TEXT}"` : ` ttp:profile="${IMSC1_TEXT}"`;
+  return (cues, language, window) => documentText(cues, { language, layout, profile, regionOf, window });
 }
 
 const RIGHT_TO_LEFT = 'rtl ';
@@ -37,9 +40,9 @@ function placeKey({ settings, payload }: VttCue): string {
   return isRightToLeft(plainText(parseCueText(payload))) ? `${RIGHT_TO_LEFT}${settings}` : settings;
 }
 
-type Frame = { readonly language: string; readonly layout: string; readonly regionOf: ReadonlyMap<string, string>; readonly window: Interval | undefined };
+type Frame = { readonly language: string; readonly layout: string; readonly profile: string; readonly regionOf: ReadonlyMap<string, string>; readonly window: Interval | undefined };
 
-function documentText(cues: readonly VttCue[], { language, layout, regionOf, window }: Frame): string {
+function documentText(cues: readonly VttCue[], { language, layout, profile, regionOf, window }: Frame): string {
   const ids = new Set<string>();
   const paragraphs = cues.map((cue) => {
     const region = regionOf.get(placeKey(cue)) ?? '';
@@ -49,11 +52,11 @@ function documentText(cues: readonly VttCue[], { language, layout, regionOf, win
     ids.add(cue.id);
     const direction = isRightToLeft(plainText(nodes)) ? ' tts:direction="rtl" tts:unicodeBidi="embed"' : '';
     const { start, end } = within(cue, window);
-    return `<p region="${region}" begin="${fineClockText(start)}" end="${fineClockText(end)}"${direction}${id}>${nodes.map(spanText).join('')}</p>`;
+    return `<p region="${region}" begin="${fineClockText(start)}" end="${fineClockText(end)}"${direction}${id}>${nodes.map((node) => spanText(node)).join('')}</p>`;
   });
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:tts="http://www.w3.org/ns/ttml#styling"${attributeText('xml:lang', language)} xml:space="preserve" ttp:timeBase="media" ttp:cellResolution="32 15" ttp:profile="${IMSC1_TEXT}">`,
+    `<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:tts="http://www.w3.org/ns/ttml#styling"${attributeText('xml:lang', language)} xml:space="preserve" ttp:timeBase="media" ttp:cellResolution="32 15"${profile}>`,
     '<head><styling><style xml:id="s1" tts:color="white" tts:backgroundColor="transparent" tts:fontFamily="proportionalSansSerif" tts:fontSize="100%" tts:lineHeight="normal"/></styling>',
     `<layout>${layout}</layout></head>`,
     `<body style="s1"><div>${paragraphs.join('')}</div></body>`,
@@ -66,12 +69,13 @@ function clean(text: string): string {
   return text.toWellFormed().replace(/[^\t\n\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '�');
 }
 
-function spanText(node: CueNode): string {
-  if (typeof node === 'string') return escapeXml(clean(node)).replaceAll('\n', '<br/>');
-  const inner = node.children.map(spanText).join('');
+function spanText(node: CueNode, role = ''): string {
+  if (typeof node === 'string') return escapeXml(foldedSpace(clean(node))).replaceAll('\n', '<br/>');
+  const inner = node.tag === 'ruby' ? rubySpans(node.children) : node.children.map((child) => spanText(child)).join('');
   const colour = node.classes.findLast((name) => COLOURS.has(name));
   const background = node.classes.findLast((name) => name.startsWith('bg_') && COLOURS.has(name.slice(3)))?.slice(3);
   const attributes = [
+    role,
     TAG_STYLES[node.tag] ?? '',
     colour === undefined ? '' : attributeText('tts:color', colour),
     background === undefined ? '' : attributeText('tts:backgroundColor', background),
@@ -79,6 +83,24 @@ function spanText(node: CueNode): string {
   ].join('');
   // Nothing of IMSC1 names a speaker in a way that is shown.
   return attributes === '' ? inner : `<span${attributes}>${inner}</span>`;
+}
+
+function rubyRole(role: 'container' | 'base' | 'text'): string {
+  return attributeText('tts:ruby', role);
+}
+
+/** Each annotation with the words in front of it is a container of its own; words without one are as any others. */
+function rubySpans(children: readonly CueNode[]): string {
+  let spans = '';
+  let base = '';
+  for (const child of children) {
+    if (typeof child === 'string' || child.tag !== 'rt') base += spanText(child);
+    else {
+      spans += `<span${rubyRole('container')}><span${rubyRole('base')}>${base}</span>${spanText(child, rubyRole('text'))}</span>`;
+      base = '';
+    }
+  }
+  return spans + base;
 }
 
 type Box = { readonly align: string; readonly x: number; readonly width: number; readonly y: number; readonly height: number; readonly display: string; readonly writing: string };
