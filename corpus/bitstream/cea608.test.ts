@@ -63,6 +63,24 @@ describe('captions in pictures', () => {
     expect([after.dts, after.composition, after.sync]).toEqual([before.dts, before.composition, before.sync]);
   });
 
+  it('open a window of CEA-708, and delete it where the cue ends or the next one opens it anew', () => {
+    const units = captionUnits([{ channel: 'SERVICE1', mode: 'pop', cues: [{ start: 0, end: 1, text: 'One' }, { start: 1, end: 1.5, text: 'Two' }] }], 60, 30);
+    const packets = units.map((unit) => {
+      // Behind identifier, type, flags, count, and two triples of CEA-608.
+      const triples = unit.subarray(unit.indexOf(Buffer.from('GA94')) + 7 + 6);
+      return Array.from({ length: 18 }, (_, i) => triples.subarray(3 * i, 3 * i + 3)).filter(([head]) => (head & 4) !== 0).map((triple) => triple.subarray(1).toString('hex')).join('');
+    });
+    const opened = '8c019838460a601f11';
+    expect(packets.flatMap((packet, i) => (packet === '' ? [] : [`${i} ${packet}`]))).toEqual([
+      `0 082d${opened}${Buffer.from('One').toString('hex')}0300`,
+      '1 4100',
+      `30 882d${opened}${Buffer.from('Two').toString('hex')}0300`,
+      '31 c100',
+      '45 02228c01',
+      '46 4100',
+    ]);
+  });
+
   it('are never too close together', () => {
     expect(() => captionUnits([{ channel: 'CC1', mode: 'pop', cues: [{ start: 1, end: 2, text: 'One' }, { start: 2.01, end: 3, text: 'Two' }] }], 120, 30)).toThrow(/no room/);
     expect(() => captionUnits([{ channel: 'SERVICE1', mode: 'pop', cues: [{ start: 0, end: 1, text: 'x'.repeat(24) }] }], 30, 30)).toThrow(/does not fit/);

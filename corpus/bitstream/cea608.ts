@@ -1,5 +1,5 @@
 /**
- * Closed captions written into H.264: CEA-608 pop-on captions in both fields and CEA-708 text, as cc_data of ATSC A/53 in a SEI message
+ * Closed captions written into H.264 and HEVC: CEA-608 in both fields and CEA-708 text, as cc_data of ATSC A/53 in a SEI message
  * of every picture. Pairs of bytes are read in the order of presentation, so pictures get them by their place there.
  */
 import type { CaptionRecipe } from '../../spec/asset.ts';
@@ -84,20 +84,36 @@ function addExtendedData(pairs: Map<number, Pair>, name: string, pictures: numbe
   }
 }
 
-/** Packets of service 1 (CEA-708 5, 6): a window, the text, and its end, in the picture at which it is shown. */
+/** Window 0 anew (CEA-708 8.10.5): visible, locked, one row of 32 columns, its lower left corner in the title-safe area. */
+const OPEN_WINDOW = [0x98, 0x38, 0x46, 0x0a, 0x60, 0x1f, 0x11];
+const DELETE_WINDOW = [0x8c, 0x01];
+const END_OF_TEXT = 0x03;
+
+/**
+ * Packets of service 1 (CEA-708 5, 6): a window and the text in the picture at which it is shown, and its removal where it ends. An empty
+ * packet follows each, as in a stream that never stops: some decoders take a packet for whole when the next one begins.
+ */
 function servicePackets({ cues }: CaptionRecipe, rate: number): Map<number, Buffer> {
-  return new Map(
-    cues.map(({ start, text }, i) => {
-      const commands = Buffer.concat([Buffer.from([0x98, 0x38, 0x46, 0x0a, 0x60, 0x1f, 0x11]), Buffer.from(text, 'latin1'), Buffer.from([0x03])]);
-      if (commands.length > 31 || commands.length + 2 > PACKET_BYTES) throw new Error(`SERVICE1: "${text}" does not fit into one block`);
-      const size = Math.ceil((2 + commands.length) / 2);
-      const packet = Buffer.alloc(2 * size);
-      packet[0] = ((i & 3) << 6) | size;
-      packet[1] = (1 << 5) | commands.length;
-      commands.copy(packet, 2);
-      return [Math.round(start * rate), packet];
-    }),
-  );
+  const commands = new Map<number, readonly number[]>();
+  // A cue that begins where one ends takes the place of its removal: it opens the window anew.
+  for (const { end } of cues) commands.set(Math.round(end * rate), DELETE_WINDOW);
+  for (const { start, text } of cues) {
+    const shown = [...DELETE_WINDOW, ...OPEN_WINDOW, ...Buffer.from(text, 'latin1'), END_OF_TEXT];
+    if (shown.length > 31 || shown.length + 2 > PACKET_BYTES) throw new Error(`SERVICE1: "${text}" does not fit into one block`);
+    commands.set(Math.round(start * rate), shown);
+  }
+  for (const picture of [...commands.keys()]) if (!commands.has(picture + 1)) commands.set(picture + 1, []);
+  const ordered = [...commands].toSorted(([a], [b]) => a - b);
+  return new Map(ordered.map(([picture, block], i) => [picture, servicePacket(block, i & 3)]));
+}
+
+/** Sequence number and size in pairs, then one block of service 1, or the null block that ends a packet early. */
+function servicePacket(block: readonly number[], sequence: number): Buffer {
+  if (block.length === 0) return Buffer.from([(sequence << 6) | 1, 0]);
+  const size = Math.ceil((2 + block.length) / 2);
+  const packet = Buffer.alloc(2 * size);
+  packet.set([(sequence << 6) | size, (1 << 5) | block.length, ...block]);
+  return packet;
 }
 
 type CaptionForm = { readonly family?: 'avc' | 'hevc'; readonly extendedData?: string | undefined };

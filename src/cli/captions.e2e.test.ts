@@ -75,7 +75,18 @@ describe('hls.js', () => {
   }, 60_000);
 });
 
+const SHAKA_SERVICE = SHAKA_CAPTIONS.replace("'CC1'", "'svc1'");
+
 describe('Shaka', () => {
+  // CEA-708, by a decoder that is not ours; from DASH and from HLS.
+  test.each(['m3u8-cmaf', 'mpd-time-csf'])('with "%s" shows the window of service 1', async (format) => {
+    const { cues } = await stage.play(CLIENTS.Shaka.scripts, SHAKA_SERVICE, url(format), 'In a window');
+    const seen = cues.filter(([, , text]) => text !== '').map(([start, end, text]) => [start, end, text.replace(/<[^>]*>/g, '').trim()] as const);
+    expect(seen.map(([, , text]) => text)).toEqual(['In a window']);
+    expect(Math.abs(seen[0][0] - 30 * FRAME)).toBeLessThan(FRAME);
+    expect(Math.abs(seen[0][1] - 90 * FRAME)).toBeLessThan(FRAME);
+  }, 60_000);
+
   test.each(['m3u8-cmaf', 'mpd-time-csf'])('with "%s" shows the first channel, and knows of all', async (format) => {
     const { tracks, cues } = await stage.play(CLIENTS.Shaka.scripts, SHAKA_CAPTIONS, url(format), 'The end');
     expect(tracks.toSorted()).toEqual(['CC1', 'CC2', 'CC3', 'CC4', 'svc1']);
