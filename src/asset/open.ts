@@ -90,6 +90,7 @@ class Opening {
 
     const inputs: TrackInput[] = [];
     let firstRefusal: Error | null = null;
+    const leftOut = new Map<string, IsomerError>();
     for (const candidate of candidates) {
       try {
         inputs.push(await this.#input(candidate, matchStream(streams, candidate.want, ism.tracks)));
@@ -97,6 +98,9 @@ class Opening {
         if (!(error instanceof IsomerError) || !LEFT_OUT.has(error.code)) throw withWhere(error, candidate.file);
         firstRefusal ??= withWhere(error, candidate.file) as IsomerError;
         this.#notes.push(`${candidate.file}: ${error.message}; left out`);
+        const { trackName, title } = candidate.want;
+        const named = addressable(trackName ?? title ?? '');
+        if (named !== null) leftOut.set(named, new IsomerError(error.code, { ...error.detail, what: `track ${named}` }));
       }
     }
     if (firstRefusal !== null && inputs.length === 0) throw firstRefusal;
@@ -109,7 +113,7 @@ class Opening {
     const { presentation, sources, notes: textNotes, bytes } = addText(media, texts, { moved: Math.round((1000 * moved.ticks) / moved.timescale), segmentSeconds: this.#options.segmentSeconds });
     for (const [source, held] of sources) this.#sources.set(source, held);
     return {
-      presentation,
+      presentation: leftOut.size === 0 ? presentation : { ...presentation, leftOut },
       sources: this.#sources,
       notes: [...this.#notes, ...notes, ...textNotes],
       files: this.#files,

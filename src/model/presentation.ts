@@ -3,6 +3,7 @@
  * VOD MP4, fragmented MP4, a live archive and a filtered view are all this one value; manifest writers and segment
  * writers see nothing else.
  */
+import type { IsomerError } from '../errors.ts';
 import type { Ticks } from '../time.ts';
 import type { Codec, Fraction } from './codec.ts';
 import type { TrackProtection } from './protection.ts';
@@ -76,6 +77,8 @@ export type Presentation = {
   readonly version: string;
   /** Absent when no filter was applied. */
   readonly view?: View;
+  /** Tracks of the server manifest that no output can carry, by their names, and why. Absent: none. */
+  readonly leftOut?: ReadonlyMap<string, IsomerError>;
 };
 
 /** What filters say of a presentation beyond the tracks and segments that they leave out. */

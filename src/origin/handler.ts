@@ -274,7 +274,7 @@ function notInFormat({ title }: Format, what: string): IsomerError {
 
 function findTrack(presentation: Presentation, name: string, bitrate: number): { readonly set: SwitchingSet; readonly track: Track } {
   const set = findSet(presentation, name);
-  if (set === undefined) throw new IsomerError('MPE_EGRESS_TRACK_NOT_FOUND', { expected: presentation.switchingSets.map((other) => other.name).join(', '), found: name });
+  if (set === undefined) throw presentation.leftOut?.get(name) ?? new IsomerError('MPE_EGRESS_TRACK_NOT_FOUND', { expected: presentation.switchingSets.map((other) => other.name).join(', '), found: name });
   const track = set.tracks.find((other) => other.bitrate === bitrate);
   if (track === undefined) {
     throw new IsomerError('MPE_MANIFEST_MEDIA_ENTRY_NOT_FOUND', { what: `track ${name}`, expected: set.tracks.map((other) => other.bitrate).join(', '), found: `${bitrate}` });
