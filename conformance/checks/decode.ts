@@ -1,13 +1,11 @@
 /** What decoders make of a delivered URL against what they make of the stored files. Run only when asked: decoding takes seconds. */
-import { formatRow } from '../outputs.ts';
+import type { FormatId } from '../../spec/requirement.ts';
 import type { Decoded, Decoder } from '../oracle/decode.ts';
 import type { TruthTrackView, TruthView } from '../oracle/truth.ts';
 import { truthOfTrack } from '../oracle/truth.ts';
 import { ALL, cantTell, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { fullTracks, trackName, type TrackView } from '../view.ts';
 import { judged, problem } from './helpers.ts';
-
-const UNDECODABLE: ReadonlySet<string> = new Set(['signalling-only', 'malformed']);
 
 export const DECODE_CHECKS: readonly FormatCheck[] = [
   {
@@ -50,8 +48,9 @@ export const DECODE_CHECKS: readonly FormatCheck[] = [
         for (const kind of ['video', 'audio'] as const) {
           const tracks = truth.tracks.filter((track) => track.kind === kind);
           if (tracks.length === 0) continue;
-          if (isUnseen(context, tracks)) {
-            findings.push(inapplicable(`decode/${kind}`, 'the client takes DTS in transport streams for no sound'));
+          const gap = gapOf(context, kind, truth);
+          if (gap !== undefined) {
+            findings.push(inapplicable(`decode/${kind}`, gap.reason));
             continue;
           }
           const decoded = await decoder.gstreamer(soundUrl(context, kind) ?? context.view.url, kind);
@@ -68,17 +67,39 @@ async function withDecoder(context: FormatContext, client: 'ffmpeg' | 'gstreamer
   const { decoder } = context.judges;
   if (decoder === null || !decoder.clients.has(client)) return [cantTell('decode', 'the client is not installed')];
   if (context.truth === null) return [inapplicable('decode', 'the content is unknown')];
-  if (UNDECODABLE.has(context.truth.honesty)) return [inapplicable('decode', 'the stored samples are filler')];
   if (context.view.document === null) return [];
+  if (await isFiller(decoder, context.truth)) return [inapplicable('decode', 'the stored samples are filler')];
   return judge(decoder, context.truth);
 }
 
+/** Flags may stand over sound that is real, as those of Dolby Atmos do over its bed, or over nothing at all. */
+async function isFiller(decoder: Decoder, { honesty, tracks }: TruthView): Promise<boolean> {
+  if (honesty !== 'signalling-only') return honesty === 'malformed';
+  const references = await Promise.all(tracks.map((track) => decoder.reference(track)));
+  return references.some((reference) => 'fault' in reference);
+}
+
+type Sounds = readonly TruthTrackView['codec'][];
+type Gap = { readonly kind: 'video' | 'audio'; readonly formats: readonly FormatId[]; readonly of: (sounds: Sounds) => boolean; readonly reason: string };
+
+const all = (codecs: RegExp) => (sounds: Sounds): boolean => sounds.length > 0 && sounds.every(({ rfc6381 }) => codecs.test(rfc6381));
+const isDts = all(/^dts/);
+
 /**
- * tsdemux of GStreamer 1.22 knows DTS by its registration descriptor and hands it on, but as a private stream of no known type, which
- * decodebin3 leaves aside.
+ * What GStreamer 1.22 cannot take. Its tsdemux knows DTS by its registration descriptor and hands it on as a
+ * private stream without caps, which decodebin3 leaves aside; in one stream with pictures it waits for it for ever. Its mssdemux2 knows no other
+ * FourCC of AAC than AACL. Its parser hands the decoder of E-AC-3 the independent substreams alone: of 7.1 come six channels.
  */
-function isUnseen({ format }: FormatContext, tracks: readonly TruthTrackView[]): boolean {
-  return formatRow(format).container !== 'fmp4' && tracks.every(({ codec }) => codec.rfc6381.startsWith('dts'));
+const GAPS: readonly Gap[] = [
+  { kind: 'audio', formats: ['hls-v3', 'hls-v4'], of: isDts, reason: 'the client takes DTS in transport streams for no sound' },
+  { kind: 'video', formats: ['hls-v3'], of: isDts, reason: 'the client waits for the DTS beside the pictures' },
+  { kind: 'audio', formats: ['smooth'], of: all(/^mp4a\.40\.(?:5|29)$/), reason: 'the client knows no FourCC AACH' },
+  { kind: 'audio', formats: ALL, of: (sounds) => sounds.some(({ rfc6381, channels }) => rfc6381 === 'ec-3' && (channels ?? 0) > 6), reason: 'the client decodes six channels of eight' },
+];
+
+function gapOf({ format }: FormatContext, kind: string, { tracks }: TruthView): Gap | undefined {
+  const sounds = tracks.flatMap(({ kind: of, codec }) => (of === 'audio' ? [codec] : []));
+  return GAPS.find((gap) => gap.kind === kind && gap.formats.includes(format) && gap.of(sounds));
 }
 
 /**

@@ -30,8 +30,8 @@ const MAX_OUTPUT = 64 * 1024 * 1024;
 /** Forms that both clients give without loss for eight-bit 4:2:0 video and libav's float audio. */
 const FFMPEG_FORM = ['-pix_fmt', 'nv12', '-c:a', 'pcm_f32le', '-fps_mode', 'passthrough', '-f', 'framehash', '-hash', 'md5', '-'];
 const GST_FORM = { video: ['videoconvert', '!', 'video/x-raw,format=NV12'], audio: ['audioconvert', '!', 'audio/x-raw,format=F32LE,layout=interleaved'] } as const;
-/** Other decoders round otherwise. */
-const GST_RANKS = 'faad:NONE,fdkaacdec:NONE,avdec_aac:MAX,avdec_h264:MAX,openh264dec:NONE,vaapih264dec:NONE';
+/** Other decoders round otherwise, or know the core of DTS alone. */
+const GST_RANKS = 'faad:NONE,fdkaacdec:NONE,dtsdec:NONE,avdec_aac:MAX,avdec_h264:MAX,openh264dec:NONE,vaapih264dec:NONE';
 
 type Output = { readonly ok: boolean; readonly stdout: Buffer; readonly stderr: string };
 
