@@ -7,6 +7,7 @@ import type { Growth } from './growth.ts';
 import { median } from './load.ts';
 import { aboveFloor, type Manifests, type Opening } from './manifests.ts';
 import { OUTPUTS } from './matrix.ts';
+import { paragraphs } from './paragraphs.ts';
 import { percent, type ProfileRow } from './profile.ts';
 import { protectionOf, type Offline, type Rounds, type Segments } from './segments.ts';
 
@@ -71,27 +72,34 @@ function laddersOf(segments: Rounds): readonly string[] {
   return [...segments.keys()].filter((key) => key.startsWith('static.')).map(ladderOf);
 }
 
-type Target = { readonly what: string; readonly wanted: number; readonly found: number };
+/** `by`: the row of segments that is the worst. */
+type Target = { readonly what: string; readonly wanted: number; readonly found: number; readonly by?: string };
 
 /** The worst of the rows that a target is about. */
 export function targetsOf(measured: Measured): readonly Target[] {
   const { ratios, figures } = figuresOf(measured);
-  const { segments: { rounds: segments }, clients, workers } = measured;
-  const ladders = laddersOf(segments);
+  const { clients, workers } = measured;
   const isTs = (key: string): boolean => /^hls-v[34]\./.test(key);
-  const worst = (keep: (key: string) => boolean): number => Math.max(...Object.entries(ratios).filter(([key]) => OUTPUTS.some(({ id }) => key.startsWith(`${id}.`)) && keep(key)).map(([, ratio]) => ratio));
-  const beyondCbc = (ts: boolean): number => Math.max(...ladders.map((ladder) => worst((key) => isTs(key) === ts && protectionOf(key) === 'aes128' && ladderOf(key) === ladder) - ratios[`aes-128-cbc.${ladder}`]));
-  const overPooled = Math.max(...ladders.map((ladder) => worst((key) => !isTs(key) && protectionOf(key) === 'clear' && ladderOf(key) === ladder) / ratios[`pooled.${ladder}`]));
+  /** The greatest of the rows that are asked for, each as `value` sees it. */
+  const worst = (keep: (key: string) => boolean, value = (ratio: number, _ladder: string): number => ratio): Pick<Target, 'found' | 'by'> => {
+    const rows = Object.entries(ratios).filter(([key]) => OUTPUTS.some(({ id }) => key.startsWith(`${id}.`)) && keep(key));
+    const [found, by] = rows.map(([key, ratio]) => [value(ratio, ladderOf(key)), key] as const).reduce((most, next) => (next[0] > most[0] ? next : most), [-Infinity, ''] as const);
+    return { found: two(found), by };
+  };
+  const isClear = (key: string): boolean => protectionOf(key) === 'clear';
+  const beyondCbc = (ts: boolean): Pick<Target, 'found' | 'by'> => worst((key) => isTs(key) === ts && protectionOf(key) === 'aes128', (ratio, ladder) => ratio - ratios[`aes-128-cbc.${ladder}`]);
+  const isCenc = (key: string): boolean => ['cenc', 'piff'].includes(protectionOf(key));
   const manifest = (asset: string): number => Math.max(...Object.entries(figures).filter(([key]) => key.startsWith(`manifest.${asset}.`) && !key.includes('key-frame') && !key.includes('.anew.')).map(([, value]) => value));
   const perClients = clients.filter(({ what }) => what.startsWith('fMP4')).map(({ cpuPerGigabyte }) => cpuPerGigabyte);
   return [
-    { what: 'fMP4 clear, ratio to static', wanted: 1.1, found: worst((key) => !isTs(key) && protectionOf(key) === 'clear') },
-    { what: 'fMP4 clear, ratio to pooled', wanted: 1.3, found: two(overPooled) },
-    { what: 'TS clear, ratio to static', wanted: 1.3, found: worst((key) => isTs(key) && protectionOf(key) === 'clear') },
-    { what: 'cbcs in fMP4, ratio to static', wanted: 1.4, found: worst((key) => protectionOf(key) === 'cbcs') },
-    { what: 'cenc and piff, ratio to static', wanted: 2, found: worst((key) => ['cenc', 'piff'].includes(protectionOf(key))) },
-    { what: 'AES-128 in TS, ratio above raw CBC', wanted: 1.5, found: two(beyondCbc(true)) },
-    { what: 'AES-128 in fMP4, ratio above raw CBC', wanted: 1.3, found: two(beyondCbc(false)) },
+    { what: 'fMP4 clear, ratio to static', wanted: 1.1, ...worst((key) => !isTs(key) && isClear(key)) },
+    { what: 'fMP4 clear, ratio to pooled', wanted: 1.3, ...worst((key) => !isTs(key) && isClear(key), (ratio, ladder) => ratio / ratios[`pooled.${ladder}`]) },
+    { what: 'TS clear, ratio to static', wanted: 1.3, ...worst((key) => isTs(key) && isClear(key)) },
+    { what: 'cbcs in fMP4, ratio to static', wanted: 1.4, ...worst((key) => protectionOf(key) === 'cbcs') },
+    { what: 'cenc and piff, ratio to static', wanted: 2, ...worst(isCenc) },
+    { what: 'the same, for kernels in WebAssembly (as measured)', wanted: 1.7, ...worst(isCenc) },
+    { what: 'AES-128 in TS, ratio above raw CBC', wanted: 1.5, ...beyondCbc(true) },
+    { what: 'AES-128 in fMP4, ratio above raw CBC', wanted: 1.3, ...beyondCbc(false) },
     { what: 'manifests of 10 minutes, 6 + 2, kept texts, µs above the floor', wanted: 60, found: manifest('ten') },
     { what: 'manifests of 2 hours, 6 + 2, kept texts, µs above the floor', wanted: 350, found: manifest('long') },
     { what: 'index of a 2-hour video track without index file, CPU ms', wanted: 25, found: figures['opening.track.index.cold.ms'] },
@@ -115,9 +123,9 @@ Ratios are the figures to compare; CPU seconds belong to one machine (${availabl
 
 ## Targets
 
-| what | wanted | found | |
-|---|---|---|---|
-${targetsOf(measured).map(({ what, wanted, found }) => `| ${what} | ≤ ${wanted} | ${two(found)} | ${found <= wanted ? 'met' : 'missed'} |`).join('\n')}
+| what | wanted | found | | the worst row |
+|---|---|---|---|---|
+${targetsOf(measured).map(({ what, wanted, found, by }) => `| ${what} | ≤ ${wanted} | ${two(found)} | ${found <= wanted ? 'met' : 'missed'} | ${by ?? ''} |`).join('\n')}
 
 ${findings.trim()}
 
@@ -137,6 +145,15 @@ system time, context switches per MB, and how the main thread's time is divided:
 | output | main, user | main, system | others, user | others, system | switches per MB | main thread |
 |---|---|---|---|---|---|---|
 ${profiles.map(({ key, threads, shares }) => `| ${key} | ${[threads.mainUser, threads.mainSystem, threads.othersUser, threads.othersSystem].map((value) => value.toFixed(2)).join(' | ')} | ${threads.switches.toFixed(1)} | ${percent(shares)} |`).join('\n')}
+
+### Each output: its floor, and where the rest goes
+
+Seconds per GB of this run: the medians and yardsticks of the tables above, and what the profile saw of the main thread.
+On a virtual machine with isolated page tables a system call that wakes another thread is dear: what differs between outputs is first how often
+threads wake each other, then copies and ciphers. What was read within the last half minute is copied without the thread pool
+(\`src/storage/warm.ts\`: 13 → 2 context switches per MB); first reads go through the pool, so that a slow disk stops nobody.
+
+${paragraphs(segments.rounds, profiles, laddersOf(segments.rounds))}
 
 Packagers that write files, for context (they also pay for starting and for the files): ${offline.length === 0 ? 'not measured' : offline.map(({ name, cpuPerGigabyte }) => `${name} ${cpuPerGigabyte.toFixed(2)} s/GB`).join('; ')}.
 

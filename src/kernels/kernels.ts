@@ -19,6 +19,7 @@ const MEMORY_BYTES = 128 * 1024 * 1024;
 /** Starts of buffers are multiples of this. */
 const ALIGNMENT = 64;
 const BLOCK = 16;
+const HALF_BLOCK = 8;
 export const PACKET_BYTES = 188;
 const PAYLOAD_BYTES = 184;
 
@@ -47,9 +48,9 @@ export function allocate(bytes: number): Uint8Array | null {
   return Buffer.from(machine.buffer, at, bytes);
 }
 
-/** The machine, when all of the bytes are in its memory. */
-function machineOf(...arrays: readonly Uint8Array[]): Machine | null {
-  return machine !== null && arrays.every(({ buffer }) => buffer === machine.buffer) ? machine : null;
+/** The machine, when the bytes of both are in its memory. */
+function machineOf(one: Uint8Array, other: Uint8Array): Machine | null {
+  return machine !== null && one.buffer === machine.buffer && other.buffer === machine.buffer ? machine : null;
 }
 
 /**
@@ -99,15 +100,20 @@ export function copyBlocksHere(out: Uint8Array, to: number, toStride: number, by
   for (let i = 0; i < count; i++, to += toStride, at += fromStride) for (let k = 0; k < BLOCK; k++) out[to + k] = bytes[at + k];
 }
 
-/** `count` counter blocks at `to`: `iv` (8 bytes), then the block's number from `first` on in 8 bytes, big-endian. No number reaches 2^32. */
-export function counterBlocks(out: Uint8Array, to: number, iv: Uint8Array, first: number, count: number): void {
-  if (to + BLOCK * count > out.length || iv.length !== 8) throw new RangeError('counters beyond their buffer');
-  const found = machineOf(out);
-  if (found !== null) found.counters(out.byteOffset + to, iv[0] | (iv[1] << 8) | (iv[2] << 16) | (iv[3] << 24), iv[4] | (iv[5] << 8) | (iv[6] << 16) | (iv[7] << 24), first, count);
-  else counterBlocksHere(out, to, iv, first, count);
+/** `count` counter blocks at `to`: 8 bytes from `at` in `ivs`, then the block's number from `first` on in 8 bytes, big-endian. No number reaches 2^32. */
+export function counterBlocks(out: Uint8Array, to: number, ivs: Uint8Array, at: number, first: number, count: number): void {
+  if (to + BLOCK * count > out.length || at + HALF_BLOCK > ivs.length) throw new RangeError('counters beyond their buffer');
+  const found = machineOf(out, out);
+  if (found !== null) found.counters(out.byteOffset + to, littleEndian(ivs, at), littleEndian(ivs, at + 4), first, count);
+  else counterBlocksHere(out, to, ivs, at, first, count);
 }
 
-export function counterBlocksHere(out: Uint8Array, to: number, iv: Uint8Array, first: number, count: number): void {
+function littleEndian(bytes: Uint8Array, at: number): number {
+  return bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+}
+
+export function counterBlocksHere(out: Uint8Array, to: number, ivs: Uint8Array, at: number, first: number, count: number): void {
+  const iv = ivs.subarray(at, at + HALF_BLOCK);
   for (let i = 0, number = first; i < count; i++, number++, to += BLOCK) {
     out.set(iv, to);
     out.fill(0, to + 8, to + 12);

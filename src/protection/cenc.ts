@@ -53,13 +53,12 @@ export function cencCipher(sizes: Uint32Array, map: SubsampleMap | null, key: Ui
     };
     partsWithin(ranges, from, bytes.length, (at, length, offset, index) => {
       const sample = ranges.samples[index];
-      const iv = ivs.subarray(CENC_IV_BYTES * sample, CENC_IV_BYTES * (sample + 1));
       for (let done = 0; done < length; ) {
         if (blocks === CHUNK_BLOCKS) flush();
         const count = Math.min(CHUNK_BLOCKS - blocks, Math.ceil((length - done) / BLOCK_BYTES));
         const taken = Math.min(length - done, count * BLOCK_BYTES);
         // No sample has 2^32 blocks.
-        counterBlocks(counters, blocks * BLOCK_BYTES, iv, (before[index] + offset + done) / BLOCK_BYTES, count);
+        counterBlocks(counters, blocks * BLOCK_BYTES, ivs, CENC_IV_BYTES * sample, (before[index] + offset + done) / BLOCK_BYTES, count);
         waiting.push(at + done, taken, blocks);
         blocks += count;
         done += taken;

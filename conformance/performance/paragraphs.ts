@@ -1,0 +1,93 @@
+/**
+ * A paragraph for each output and protection: what it costs, what its floor is, and where the rest goes. The figures are those of the
+ * run; what was tried on the way is told by hand, for no run shows it.
+ */
+import { median } from './load.ts';
+import { OUTPUTS } from './matrix.ts';
+import type { ProfileRow } from './profile.ts';
+import type { Rounds } from './segments.ts';
+
+/** What no server of ours can do without: yardsticks that are added up, with a factor each. */
+type Floor = { readonly words: string; readonly parts: readonly (readonly [yardstick: 'pooled' | 'aes-128-cbc' | 'aes-128-ecb', factor: number])[] };
+type Kind = 'fmp4' | 'ts';
+
+/** One block in ten is enciphered (ISO/IEC 23001-7:2023 10.4.2). */
+const PATTERN = 1 / 10;
+const FLOORS: Readonly<Record<string, Floor>> = {
+  clear: { words: 'the pooled loop', parts: [['pooled', 1]] },
+  aes128: { words: 'the pooled loop and AES-CBC over every byte', parts: [['pooled', 1], ['aes-128-cbc', 1]] },
+  cenc: { words: 'the pooled loop and a keystream from AES-ECB', parts: [['pooled', 1], ['aes-128-ecb', 1]] },
+  piff: { words: 'the pooled loop and a keystream from AES-ECB', parts: [['pooled', 1], ['aes-128-ecb', 1]] },
+  cbcs: { words: 'the pooled loop and AES-CBC over a tenth of the bytes', parts: [['pooled', 1], ['aes-128-cbc', PATTERN]] },
+  'sample-aes': { words: 'the pooled loop and AES-CBC over a tenth of the bytes', parts: [['pooled', 1], ['aes-128-cbc', PATTERN]] },
+};
+
+/** What is above the floor by nature, and what was tried. */
+const TRIED: Readonly<Record<Kind, Readonly<Record<string, string>>>> = {
+  fmp4: {
+    clear: 'Above it by nature: a window holds 256 KiB where the loop reads 1 MiB, and the head of each segment. Tried: four windows in one `readv` (as cheap as 1 MiB, but a client that stalls would have to give three of them back); larger windows for quick clients (a stalled one would keep its 1 MiB).',
+    aes128: 'The cipher is serial. Tried and kept: pieces of 32 KiB whose memory is given back at once, a third of all CPU.',
+    cenc: 'Above it by nature: the XOR, and one copy of the keystream into the kernels’ memory. Tried: a CTR cipher for each sample (25 µs each, more than a sample of 60 KB costs). Kept: many samples’ counters in one call.',
+    piff: 'As cenc.',
+    cbcs: 'Above it by nature: gathering and scattering the blocks. A call for each NAL unit remains, which weighs at low bit rates.',
+  },
+  ts: {
+    clear: 'Above it by nature: each 184 bytes are moved behind a header, PES headers, start codes and the plan, an object for each access unit. Kept: all whole packets of a run in 128-bit steps within the buffer that was read into. `hls-v3` reads two files for each window.',
+    aes128: 'The cipher is serial, over the packets of the clear stream. Tried and kept: pieces of 32 KiB whose memory is given back at once, a sixth of all CPU.',
+    'sample-aes': 'Above it by nature: as TS in the clear, and all of a slice is searched for what needs emulation prevention once more.',
+  },
+};
+
+type Group = { readonly words: string; readonly holds: (room: string) => boolean };
+/** In order: the first that holds a room counts it. */
+const GROUPS: readonly Group[] = [
+  { words: 'ciphers', holds: (room) => room === 'node: ciphers' || room === 'src/protection' || room === 'native: update' },
+  { words: 'system calls and native code', holds: (room) => room.startsWith('native: ') || room === '(program)' },
+  { words: 'our code', holds: (room) => room.startsWith('src/') },
+  { words: 'kernels', holds: (room) => room.startsWith('kernels') },
+  { words: 'Node’s HTTP, files and timers', holds: (room) => room.startsWith('node: ') },
+  { words: 'the collector', holds: (room) => room === '(garbage collector)' },
+  { words: 'packages', holds: () => true },
+];
+
+/** Seconds per GB of the main thread by group, the greatest first, each with its rooms. */
+function divided({ threads, shares }: ProfileRow): string {
+  const main = threads.mainUser + threads.mainSystem;
+  const sums = GROUPS.map(({ words }) => ({ words, sum: 0, rooms: [] as string[] }));
+  for (const [room, share] of shares) {
+    const group = sums[GROUPS.findIndex(({ holds }) => holds(room))];
+    group.sum += share * main;
+    group.rooms.push(`${room.replace('native: ', '')} ${(share * main).toFixed(2)}`);
+  }
+  const told = sums.filter(({ sum }) => sum >= 0.005).toSorted((a, b) => b.sum - a.sum).map(({ words, sum, rooms }) => `${words} ${sum.toFixed(2)} (${rooms.join(', ')})`);
+  const others = threads.othersUser + threads.othersSystem;
+  return `${told.join('; ')}; other threads ${others.toFixed(2)}`;
+}
+
+const middle = (rounds: Rounds, key: string): number | null => {
+  const list = rounds.get(key);
+  return list === undefined ? null : median(list);
+};
+
+/** Of one quality: null where it was not measured. */
+function told(rounds: Rounds, profiles: readonly ProfileRow[], key: string, ladder: string, floor: Floor): string | null {
+  const cost = middle(rounds, `${key}.${ladder}`);
+  const still = middle(rounds, `static.${ladder}`);
+  if (cost === null || still === null) return null;
+  const parts = floor.parts.map(([yardstick, factor]) => factor * (middle(rounds, yardstick === 'pooled' ? `pooled.${ladder}` : yardstick) ?? Number.NaN));
+  const least = parts.reduce((sum, part) => sum + part, 0);
+  const profile = profiles.find((row) => row.key === `${key}.${ladder}`);
+  const above = Number.isNaN(least) ? '' : `, ${(cost / least).toFixed(2)} times its floor (${floor.words}: ${least.toFixed(2)})`;
+  return `${ladder}: ${cost.toFixed(2)} s/GB, ${(cost / still).toFixed(2)} times \`static\`${above}.${profile === undefined ? '' : ` The profile divides ${(profile.threads.mainUser + profile.threads.mainSystem).toFixed(2)} s/GB of the main thread: ${divided(profile)}.`}`;
+}
+
+/** Markdown, an item for each output and protection that was measured. */
+export function paragraphs(rounds: Rounds, profiles: readonly ProfileRow[], ladders: readonly string[]): string {
+  return OUTPUTS.flatMap(({ id, protections }) => {
+    const kind: Kind = id.startsWith('hls-v') ? 'ts' : 'fmp4';
+    return protections.flatMap((protection) => {
+      const lines = ladders.map((ladder) => told(rounds, profiles, `${id}.${protection}`, ladder, FLOORS[protection])).filter((line) => line !== null);
+      return lines.length === 0 ? [] : [`- **${id}, ${protection}.** ${[...lines, TRIED[kind][protection]].join('\n  ')}`];
+    });
+  }).join('\n');
+}
