@@ -5,6 +5,13 @@
  */
 import { IsomerError, type ErrorCode } from './errors.ts';
 
+const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+/** Words that hold bytes in big-endian order become numbers. By Node's own code: a loop over a long table takes as long as all else until it is compiled. */
+export function swapWords({ buffer, byteOffset, byteLength }: Uint32Array<ArrayBuffer>): void {
+  if (isLittleEndian) Buffer.from(buffer, byteOffset, byteLength).swap32();
+}
+
 /** Big-endian throughout. */
 export type Io = {
   u8(value: number): number;

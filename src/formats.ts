@@ -4,17 +4,16 @@
  */
 import { IsomerError } from './errors.ts';
 import { protectedFormat, type FormatSchemes } from './formats/envelope.ts';
-import { fragmentBytes, keyFrameBytes, planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
+import { planFragment, planKeyFrameFragment, writeCmafInit, writeCsfInit, type FragmentForm } from './formats/fmp4.ts';
+import { CMAF_FORM, CMAF_SIZES, keySample, prepareSizes } from './formats/sizes.ts';
 import { muxedAudio, planTransport, planTransportKeyFrame } from './formats/transport.ts';
 import { planWebVtt } from './formats/webvtt.ts';
 import { CARRIES, carries, type ManifestParameters } from './manifest/common.ts';
 import { writeMpdCmaf, writeMpdCsf } from './manifest/dash.ts';
 import { CMAF_WEBVTT, writeKeyFramePlaylist, writeMaster, writeMediaPlaylist } from './manifest/hls.ts';
-import type { Sizes } from './manifest/rates.ts';
 import { writeSmooth } from './manifest/smooth.ts';
 import type { Presentation, SwitchingSet, Track } from './model/presentation.ts';
-import type { TrackProtection } from './model/protection.ts';
-import { presentationTime, type SampleTable } from './model/samples.ts';
+import { presentationTime } from './model/samples.ts';
 import { toHns } from './time.ts';
 
 /** A run of stored bytes in a track's source. */
@@ -60,6 +59,8 @@ export type Format = {
   readonly muxed: boolean;
   /** How its tracks may be encrypted; absent: not at all. */
   readonly schemes?: FormatSchemes;
+  /** What the manifest of a presentation needs that takes long when it is asked for first, in turns of the event loop. */
+  prepare?(presentation: Presentation): Promise<void>;
   /** `parameters.format` is the tag that the request gave. */
   writeManifest(presentation: Presentation, parameters: ChildParameters): string;
   /** HLS only. */
@@ -85,7 +86,6 @@ const MP4_MIME = ({ kind }: SwitchingSet): { init: string; segment: string } => 
 };
 const CSF_FORM: FragmentForm = { hns: true, cmaf: false, segmentBrand: null, encryption: 'cenc', clock: 'tfdt', text: 'presentation' };
 const SMOOTH_FORM: FragmentForm = { ...CSF_FORM, encryption: 'piff', clock: 'tfxd', text: 'fragment' };
-const CMAF_FORM: FragmentForm = { hns: false, cmaf: true, segmentBrand: 'cmfs', encryption: 'cenc', clock: 'tfdt', text: 'presentation' };
 
 const DASH_SCHEMES: FormatSchemes = { ams: ['cbc', 'cenc'], beyond: ['cbcs'], clearLead: true };
 
@@ -95,36 +95,11 @@ const CMAF = {
   sampleForm: 'cmaf',
   families: CARRIES.fragments,
   muxed: false,
+  prepare: prepareSizes,
   writeInit: (set, track) => writeCmafInit(set, track),
   planSegment: (_, __, track, segment) => planFragment(track, segment, CMAF_FORM),
   mimeOf: MP4_MIME,
 } satisfies Partial<Format>;
-
-/** Sizes are looked up for every manifest and never change while an asset is open: each is reckoned once. */
-const CMAF_SIZES: Sizes = {
-  segmentBytes: remembered((track, segment) => track.cuts[segment], (track, segment) => fragmentBytes(track, track.cuts[segment], track.cuts[segment + 1], CMAF_FORM)),
-  keyFrameBytes: remembered(keySample, (track, keyFrame) => keyFrameBytes(track, keySample(track, keyFrame), keyFrame, CMAF_FORM)),
-};
-
-/** Kept by protection or, in the clear, sample table, and by first sample: what filtered views share with the asset. */
-function remembered(sampleOf: (track: Track, index: number) => number, bytesOf: (track: Track, index: number) => number): (track: Track, index: number) => number {
-  const known = new WeakMap<SampleTable | TrackProtection, Map<number, number>>();
-  return (track, index) => {
-    const owner = track.protection ?? track.samples;
-    let sizes = known.get(owner);
-    if (sizes === undefined) {
-      sizes = new Map();
-      known.set(owner, sizes);
-    }
-    const sample = sampleOf(track, index);
-    let bytes = sizes.get(sample);
-    if (bytes === undefined) {
-      bytes = bytesOf(track, index);
-      sizes.set(sample, bytes);
-    }
-    return bytes;
-  };
-}
 
 /** Text of HLS CMAF is WebVTT where this tag asks for it; many players know no TTML there. */
 function isWebVtt({ kind }: SwitchingSet, tag: string): boolean {
@@ -256,10 +231,6 @@ function carryingFormat(format: Format): Format {
 
 function audioTrackOf({ extra }: ChildParameters): string | null {
   return extra.find(([name]) => name.toLowerCase() === 'audiotrack')?.[1] ?? null;
-}
-
-function keySample({ samples }: Track, keyFrame: number): number {
-  return samples.sync === null ? keyFrame : samples.sync[keyFrame];
 }
 
 /** Runs `plan` for the key frame whose presentation time, floored to 10 MHz, is `time`. */

@@ -4,6 +4,7 @@ import { holdsSbr } from '../codec/aacframe.ts';
 import { IsomerError } from '../errors.ts';
 import type { MovieTrack } from '../isobmff/movie.ts';
 import type { AudioCodec } from '../model/codec.ts';
+import { samplePosition } from '../model/samples.ts';
 import type { Source } from '../storage/storage.ts';
 
 /** Encoders write SBR into every unit; the first may be start-up. */
@@ -17,7 +18,7 @@ export async function resolveAac(codec: AudioCodec, { samples }: MovieTrack, sou
   const rateIndex = SAMPLING_FREQUENCIES.indexOf(configuration.coreSampleRate);
   for (let i = 0; i < Math.min(PROBED_UNITS, samples.count); i++) {
     const unit = new Uint8Array(Math.min(samples.sizes[i], MAX_UNIT_BYTES));
-    await source?.read(samples.offsets[i], unit);
+    await source?.read(samplePosition(samples, i), unit);
     if (!mayHoldSbr(unit, rateIndex)) continue;
     const heard = withImplicitSbr(configuration);
     return { ...codec, rfc6381: aacCodecString(heard), sampleRate: heard.sampleRate, channels: heard.channels };

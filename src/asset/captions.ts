@@ -4,7 +4,7 @@ import { IsomerError } from '../errors.ts';
 import type { MovieTrack } from '../isobmff/movie.ts';
 import { readSampleEntry } from '../isobmff/sampleentry.ts';
 import { editShift } from '../model/edits.ts';
-import { endOf, presentationTime, type SampleTable } from '../model/samples.ts';
+import { endOf, presentationTime, samplePositions, type SampleTable } from '../model/samples.ts';
 import type { Source } from '../storage/storage.ts';
 import { decodeLine21, fieldOf, type LineChannel, type LinePair } from '../text/cea608.ts';
 import { textLimit, type Milliseconds } from '../text/document.ts';
@@ -37,7 +37,9 @@ export async function readCaptions({ samples, timescale, movieTimescale, edits, 
 }
 
 /** All samples in the order of decoding; each is good until the next is asked for. */
-async function* storedSamples({ count, offsets, sizes }: SampleTable, source: Source | undefined): AsyncGenerator<{ readonly index: number; readonly bytes: Uint8Array }> {
+async function* storedSamples(table: SampleTable, source: Source | undefined): AsyncGenerator<{ readonly index: number; readonly bytes: Uint8Array }> {
+  const { count, sizes } = table;
+  const offsets = samplePositions(table, 0, count);
   for (let first = 0, end = 0; first < count; first = end) {
     let length = 0;
     for (end = first; end < count && offsets[end] === offsets[first] + length && (end === first || length + sizes[end] <= READ_BYTES); end++) length += sizes[end];

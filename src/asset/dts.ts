@@ -3,7 +3,7 @@ import { readDtsFrame } from '../codec/dtsframe.ts';
 import { dtsSampleEntry, type DtsRates } from '../isobmff/dtsentry.ts';
 import type { MovieTrack } from '../isobmff/movie.ts';
 import type { AudioCodec } from '../model/codec.ts';
-import { sampleDuration } from '../model/samples.ts';
+import { sampleDuration, samplePosition } from '../model/samples.ts';
 import type { Source } from '../storage/storage.ts';
 
 /** Largest core and extension substream together (ETSI TS 102 114: FSIZE 14 bits, nuExtSSFsize 20 bits). */
@@ -14,7 +14,7 @@ export type Stored<T> = { readonly codec: T; readonly sampleEntry: Uint8Array };
 export async function resolveDts(stored: Stored<AudioCodec>, track: MovieTrack, source: Source | undefined): Promise<Stored<AudioCodec>> {
   if (stored.codec.config.length > 0) return stored;
   const frame = new Uint8Array(Math.min(track.samples.sizes[0], MAX_FRAME_BYTES));
-  await source?.read(track.samples.offsets[0], frame);
+  await source?.read(samplePosition(track.samples, 0), frame);
   return dtsSampleEntry(readDtsFrame(frame, `first sample of track ${track.id}`), ratesOf(track));
 }
 

@@ -5,6 +5,7 @@ import type { Movie, MovieTrack } from '../isobmff/movie.ts';
 import { readSampleEntry } from '../isobmff/sampleentry.ts';
 import type { Codec } from '../model/codec.ts';
 import type { Captions, Presentation } from '../model/presentation.ts';
+import { heldBytes } from '../model/samples.ts';
 import { buildPresentation, measuredBitrate, type TrackInput } from '../model/sets.ts';
 import { joinPath } from '../storage/paths.ts';
 import type { Source, Storage } from '../storage/storage.ts';
@@ -117,7 +118,7 @@ class Opening {
       sources: this.#sources,
       notes: [...this.#notes, ...notes, ...textNotes],
       files: this.#files,
-      bytes: 4096 + bytes + inputs.reduce((sum, { samples }) => sum + samples.count * 24, 0),
+      bytes: 4096 + bytes + inputs.reduce((sum, { samples }) => sum + heldBytes(samples), 0),
       close: () => this.close(),
     };
   }

@@ -7,7 +7,7 @@ import type { MovieTrack } from '../isobmff/movie.ts';
 import { withParameterSets } from '../isobmff/sampleentry.ts';
 import type { VideoCodec } from '../model/codec.ts';
 import type { Captions } from '../model/presentation.ts';
-import { earliestTime, presentationTime, type SampleTable } from '../model/samples.ts';
+import { presentationTime, samplePosition, type SampleTable } from '../model/samples.ts';
 import type { Source } from '../storage/storage.ts';
 
 /** Of the first key frame, read to see whether samples hold parameter sets. */
@@ -50,7 +50,7 @@ async function findCaptions({ nalLengthSize, family }: VideoCodec, samples: Samp
     for (let i = start; i < Math.min(samples.count, start + CAPTION_SAMPLES) && samples.sizes[i] <= left; i++) {
       left -= samples.sizes[i];
       const sample = new Uint8Array(samples.sizes[i]);
-      await source?.read(samples.offsets[i], sample);
+      await source?.read(samplePosition(samples, i), sample);
       try {
         addCaptionChannels(sample, nalLengthSize, family, channels);
       } catch (error) {
@@ -68,10 +68,10 @@ const SLICE_BYTES = 64 * 1024;
 
 /** Of the first key frame with leading pictures; null when there is none. */
 async function findAccessPoint({ nalLengthSize, family }: VideoCodec, samples: SampleTable, source: Source | undefined): Promise<2 | 3 | null> {
-  const leading = samples.sync?.find((key) => earliestTime(samples, key) < presentationTime(samples, key));
+  const leading = samples.composition === null ? undefined : samples.sync?.find((key) => key + 1 < samples.count && presentationTime(samples, key + 1) < presentationTime(samples, key));
   if (leading === undefined) return null;
   const head = new Uint8Array(Math.min(SLICE_BYTES, samples.sizes[leading]));
-  await source?.read(samples.offsets[leading], head);
+  await source?.read(samplePosition(samples, leading), head);
   return accessPointOf(head, nalLengthSize, family);
 }
 
@@ -83,7 +83,7 @@ async function firstSample(codec: VideoCodec, { samples }: MovieTrack, source: S
     throw new IsomerError('ISOMER_MP4_UNSUPPORTED', { what: 'first sample', expected: `at most ${PROBE_BYTES} bytes where parameter sets are looked for`, found: String(size) });
   }
   const sample = new Uint8Array(size);
-  await source?.read(samples.offsets[0], sample);
+  await source?.read(samplePosition(samples, 0), sample);
   return sample;
 }
 

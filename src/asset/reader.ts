@@ -7,10 +7,9 @@ export function createMovieReader(cache: SidecarCache | null): (path: string, so
   return async (path, source) => {
     const stored = await cache?.load(path, source);
     if (stored !== undefined && stored !== null) return stored;
-    const movie = await readMovie(async (offset, length) => {
-      const bytes = new Uint8Array(length);
-      await source.read(offset, bytes);
-      return bytes;
+    const movie = await readMovie(async (offset, length, target = new Uint8Array(length)) => {
+      await source.read(offset, target);
+      return target;
     }, source.size);
     await cache?.store(path, source, movie);
     return movie;

@@ -3,19 +3,21 @@
  * checksum and every bound hold; anything else is ignored and written anew.
  *
  * Layout: magic, u32 version, u32 bytes of JSON, the JSON (tables as [offset, length] in the tail), padding to 8, the
- * typed arrays in this machine's byte order, SHA-256 of all before.
+ * typed arrays in this machine's byte order, CRC-32 of all before: it is damage that must be seen, and whoever may write
+ * here may write to the assets. The arrays that a reader gets are views of the file as it was read.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { Movie, MovieTrack } from '../isobmff/movie.ts';
 import type { Source } from '../storage/storage.ts';
 
 const MAGIC = Buffer.from('ISOMERIX');
-const VERSION = 1;
-const CHECKSUM_BYTES = 32;
+const VERSION = 2;
+const CHECKSUM_BYTES = 4;
 /** Of the media file's start, hashed into the key: another file with the same name, size and time is told apart. */
 const IDENTITY_BYTES = 4096;
 
@@ -34,8 +36,11 @@ const Track = z.strictObject({
   base: Integer,
   shift: z.number().min(0).max(0),
   sizes: Span,
-  offsets: Span,
+  chunkFirst: Span,
+  chunkOffset: Span,
   composition: Span.nullable(),
+  /** Of each composition offset. */
+  compositionBytes: z.literal([2, 4]),
   sync: Span.nullable(),
   first: Span,
   time: Span,
@@ -57,7 +62,7 @@ export function createSidecarCache(folder: string, scope: string, warn: (message
   return {
     async load(path, source) {
       try {
-        return decodeMovie(await readFile(join(folder, await fileName(scope, path, source))), source.size);
+        return decodeMovie(await readWhole(join(folder, await fileName(scope, path, source))), source.size);
       } catch {
         return null;
       }
@@ -77,6 +82,20 @@ export function createSidecarCache(folder: string, scope: string, warn: (message
   };
 }
 
+/** In one read: readFile takes a turn of the thread pool for each half a megabyte. */
+async function readWhole(path: string): Promise<Buffer<ArrayBuffer>> {
+  const file = await open(path);
+  try {
+    const { size } = await file.stat();
+    const bytes = Buffer.allocUnsafeSlow(size);
+    const { bytesRead } = await file.read(bytes, 0, size, 0);
+    check(bytesRead === size, 'length');
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
 async function fileName(scope: string, path: string, source: Source): Promise<string> {
   const start = new Uint8Array(Math.min(IDENTITY_BYTES, source.size));
   await source.read(0, start);
@@ -84,7 +103,8 @@ async function fileName(scope: string, path: string, source: Source): Promise<st
   return `${hash.digest('hex').slice(0, 40)}.idx`;
 }
 
-export function encodeMovie(movie: Movie, size: number): Buffer {
+/** Pieces of the file, in order. */
+export function encodeMovie(movie: Movie, size: number): readonly Uint8Array[] {
   const parts: Uint8Array[] = [];
   let at = 0;
   const span = (values: { buffer: ArrayBufferLike; byteOffset: number; byteLength: number }): [number, number] => {
@@ -109,8 +129,10 @@ export function encodeMovie(movie: Movie, size: number): Buffer {
       base: String(samples.base),
       shift: samples.shift,
       sizes: span(samples.sizes),
-      offsets: span(samples.offsets),
+      chunkFirst: span(samples.chunks.first),
+      chunkOffset: span(samples.chunks.offset),
       composition: samples.composition === null ? null : span(samples.composition),
+      compositionBytes: samples.composition instanceof Int32Array ? 4 : 2,
       sync: samples.sync === null ? null : span(samples.sync),
       first: span(samples.decode.first),
       time: span(samples.decode.time),
@@ -122,40 +144,41 @@ export function encodeMovie(movie: Movie, size: number): Buffer {
   MAGIC.copy(head);
   head.writeUInt32LE(VERSION, MAGIC.length);
   head.writeUInt32LE(json.length, MAGIC.length + 4);
-  const body = Buffer.concat([head, json, new Uint8Array(-(head.length + json.length) & 7), ...parts]);
-  return Buffer.concat([body, createHash('sha256').update(body).digest()]);
+  const body = [head, json, new Uint8Array(-(head.length + json.length) & 7), ...parts];
+  const checksum = Buffer.alloc(CHECKSUM_BYTES);
+  checksum.writeUInt32LE(body.reduce((sum, part) => crc32(part, sum), 0));
+  return [...body, checksum];
 }
 
-/** Rejects (throws) whatever is not exactly what `encodeMovie` writes for a media file of `size` bytes. */
-export function decodeMovie(file: Buffer, size: number): Movie {
+/** Rejects (throws) whatever is not exactly what `encodeMovie` writes for a media file of `size` bytes. The file must begin where its buffer does. */
+export function decodeMovie(file: Buffer<ArrayBuffer>, size: number): Movie {
   const bodyBytes = file.length - CHECKSUM_BYTES;
   check(bodyBytes >= 16 && file.subarray(0, 8).equals(MAGIC) && file.readUInt32LE(8) === VERSION, 'magic');
-  check(createHash('sha256').update(file.subarray(0, bodyBytes)).digest().equals(file.subarray(bodyBytes)), 'checksum');
+  check(crc32(file.subarray(0, bodyBytes)) === file.readUInt32LE(bodyBytes), 'checksum');
   const jsonBytes = file.readUInt32LE(12);
   check(16 + jsonBytes <= bodyBytes, 'header length');
   const header = Header.parse(JSON.parse(file.toString('utf8', 16, 16 + jsonBytes)));
   check(header.endianness === endianness() && header.size === size, 'header');
   const start = 16 + jsonBytes + (-(16 + jsonBytes) & 7);
-  // One aligned copy; the tables are views of it.
-  const tail = new Uint8Array(bodyBytes - start);
-  tail.set(file.subarray(start, bodyBytes));
+  check(file.byteOffset % 8 === 0, 'alignment');
   const bytesOf = ([offset, length]: readonly [number, number], unit: number): [ArrayBuffer, number, number] => {
-    check(offset % 8 === 0 && length % unit === 0 && offset + length <= tail.length, 'table bounds');
-    return [tail.buffer, offset, length / unit];
+    check(offset % 8 === 0 && length % unit === 0 && start + offset + length <= bodyBytes, 'table bounds');
+    return [file.buffer, file.byteOffset + start + offset, length / unit];
   };
   const tracks = header.tracks.map((track): MovieTrack => {
     const sizes = new Uint32Array(...bytesOf(track.sizes, 4));
-    const offsets = new Float64Array(...bytesOf(track.offsets, 8));
-    const composition = track.composition === null ? null : new Int32Array(...bytesOf(track.composition, 4));
+    const chunks = { first: new Uint32Array(...bytesOf(track.chunkFirst, 4)), offset: new Float64Array(...bytesOf(track.chunkOffset, 8)) };
+    const composition = track.composition === null ? null : track.compositionBytes === 2 ? new Int16Array(...bytesOf(track.composition, 2)) : new Int32Array(...bytesOf(track.composition, 4));
     const sync = track.sync === null ? null : new Uint32Array(...bytesOf(track.sync, 4));
     const decode = { first: new Uint32Array(...bytesOf(track.first, 4)), time: new Float64Array(...bytesOf(track.time, 8)), delta: new Uint32Array(...bytesOf(track.delta, 4)) };
     const { count } = track;
-    check(sizes.length === count && offsets.length === count && (composition === null || composition.length === count), 'sample counts');
-    check(decode.first.length === decode.time.length && decode.first.length === decode.delta.length && (count === 0 || decode.first[0] === 0), 'time runs');
-    for (let i = 0; i < count; i++) check(Number.isSafeInteger(offsets[i]) && offsets[i] >= 0 && offsets[i] + sizes[i] <= size, 'sample range');
-    for (let i = 1; i < decode.first.length; i++) check(decode.first[i] > decode.first[i - 1] && decode.first[i] < count, 'time runs');
+    check(sizes.length === count && (composition === null || composition.length === count), 'sample counts');
+    check(decode.first.length === decode.time.length && decode.first.length === decode.delta.length, 'time runs');
+    check(chunks.first.length === chunks.offset.length, 'chunks');
+    for (const first of [chunks.first, decode.first]) check((count === 0) === (first.length === 0) && (count === 0 || first[0] === 0) && ascend(first, count), 'runs');
+    check(lieWithin(chunks.offset, size), 'chunk positions');
     checkTimes(decode, count);
-    if (sync !== null) for (let i = 0; i < sync.length; i++) check(sync[i] < count && (i === 0 || sync[i] > sync[i - 1]), 'sync samples');
+    check(sync === null || ascend(sync, count), 'sync samples');
     return {
       id: track.id,
       handler: track.handler,
@@ -164,15 +187,34 @@ export function decodeMovie(file: Buffer, size: number): Movie {
       movieTimescale: track.movieTimescale,
       edits: track.edits.map(({ segmentDuration, mediaTime, rate }) => ({ segmentDuration: BigInt(segmentDuration), mediaTime: BigInt(mediaTime), rate })),
       sampleEntries: track.sampleEntries.map((entry) => new Uint8Array(...bytesOf(entry, 1))),
-      samples: { count, base: BigInt(track.base), sizes, offsets, decode, composition, sync, shift: track.shift },
+      samples: { count, base: BigInt(track.base), sizes, chunks, decode, composition, sync, shift: track.shift },
     };
   });
   return { brands: header.brands, timescale: header.timescale, fragmented: header.fragmented, tracks };
 }
 
+/** Ascending numbers below `end`. */
+function ascend(numbers: Uint32Array, end: number): boolean {
+  let last = -1;
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i];
+    if (number <= last) return false;
+    last = number;
+  }
+  return last < end;
+}
+
+/** Whole numbers from 0 to `end`. */
+function lieWithin(numbers: Float64Array, end: number): boolean {
+  for (let i = 0; i < numbers.length; i++) {
+    const number = numbers[i];
+    if (!(number >= 0 && number <= end && Math.floor(number) === number)) return false;
+  }
+  return true;
+}
+
 /** Safe integers that never go back. */
 function checkTimes({ first, time, delta }: MovieTrack['samples']['decode'], count: number): void {
-  check((count === 0) === (first.length === 0), 'time runs');
   for (let i = 0; i < first.length; i++) {
     const end = time[i] + ((i + 1 < first.length ? first[i + 1] : count) - first[i]) * delta[i];
     check(Number.isSafeInteger(time[i]) && Number.isSafeInteger(end) && (i === 0 || time[i] >= time[i - 1]), 'times');

@@ -11,7 +11,7 @@ import { findBox } from '../isobmff/walk.ts';
 import { editShift } from '../model/edits.ts';
 import { languageTag } from '../model/languages.ts';
 import type { HeldText, Presentation, SwitchingSet, Track } from '../model/presentation.ts';
-import { presentationTime, sampleDuration, type SampleTable } from '../model/samples.ts';
+import { presentationTime, sampleDuration, samplePosition, type SampleTable } from '../model/samples.ts';
 import { measuredBitrate, uniqueNames } from '../model/sets.ts';
 import { extent, timelineOf, type Timeline } from '../model/timeline.ts';
 import { outOfRange } from '../storage/paths.ts';
@@ -56,7 +56,7 @@ export async function readTextSamples(track: MovieTrack, source: Source, file: s
   const samples: TextSample[] = [];
   for (let i = 0; i < table.count; i++) {
     const bytes = new Uint8Array(table.sizes[i]);
-    await source.read(table.offsets[i], bytes);
+    await source.read(samplePosition(table, i), bytes);
     const start = presentationTime(table, i);
     samples.push({ start: milliseconds(start), end: milliseconds(start + sampleDuration(table, i)), bytes });
   }
@@ -150,13 +150,15 @@ const PROFILE = 'im1t';
 function textSet(want: IsmTrack, language: string, timeline: Timeline, { ttml, relative, webvtt }: Readonly<Record<'ttml' | 'relative' | 'webvtt', HeldText>>): SwitchingSet {
   const { boundaries, timescale } = timeline;
   const count = ttml.sizes.length;
+  const first = Uint32Array.from({ length: count }, (_, i) => i);
   const samples: SampleTable = {
     count,
     base: boundaries[0],
     sizes: ttml.sizes,
-    offsets: ttml.offsets,
+    // Each segment its own: the other form of the text lies elsewhere.
+    chunks: { first, offset: ttml.offsets },
     decode: {
-      first: Uint32Array.from({ length: count }, (_, i) => i),
+      first,
       time: Float64Array.from({ length: count }, (_, i) => Number(boundaries[i] - boundaries[0])),
       delta: Uint32Array.from({ length: count }, (_, i) => Number(boundaries[i + 1] - boundaries[i])),
     },

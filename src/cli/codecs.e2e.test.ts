@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readMovie } from '../isobmff/movie.ts';
 import { mp4File } from '../isobmff/testing.ts';
 import { box, fullBox, u16, u32 } from '../isobmff/write.ts';
+import { samplePosition } from '../model/samples.ts';
 import { emptyFolder, exportAll, ffmpeg, framesOf, picturesOf, soundOf, type Exported } from './testing/decode.ts';
 
 const SECONDS = 6;
@@ -161,7 +162,7 @@ async function storedSamples(file: string): Promise<readonly Uint8Array[]> {
   const bytes = await readFile(file);
   const { tracks } = await readMovie((offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)), bytes.length);
   const { samples } = tracks[tracks.length - 1];
-  return Array.from(samples.sizes, (size, i) => bytes.subarray(samples.offsets[i], samples.offsets[i] + size));
+  return Array.from(samples.sizes, (size, i) => bytes.subarray(samplePosition(samples, i), samplePosition(samples, i) + size));
 }
 
 const soundEntry = (type: string, rate: number, ...boxes: readonly Uint8Array[]): Uint8Array => box(type, new Uint8Array(6), u16(1), u32(0, 0), u16(2, 16, 0, 0), u32(rate * 65536), ...boxes);

@@ -7,7 +7,7 @@ import { concatBytes, viewOf } from '../bytes.ts';
 import { nalType, parameterSetsIn } from '../codec/nal.ts';
 import { readMovie } from '../isobmff/movie.ts';
 import { mp4File, type TrackFixture } from '../isobmff/testing.ts';
-import { presentationTimes, sampleDuration } from '../model/samples.ts';
+import { presentationTimes, sampleDuration, samplePosition } from '../model/samples.ts';
 import { emptyFolder, exportAll, ffmpeg, framesOf, picturesOf, type Exported, type Unit } from './testing/decode.ts';
 
 let folder: string;
@@ -83,7 +83,7 @@ async function remuxed(file: string, change: (track: TrackFixture) => TrackFixtu
       durations: all.map((i) => sampleDuration(samples, i)),
       ...(samples.composition === null ? {} : { compositions: [...samples.composition] }),
       ...(samples.sync === null ? {} : { sync: [...samples.sync] }),
-      samples: all.map((i) => bytes.subarray(samples.offsets[i], samples.offsets[i] + samples.sizes[i])),
+      samples: all.map((i) => bytes.subarray(samplePosition(samples, i), samplePosition(samples, i) + samples.sizes[i])),
       edits: edits.map(({ segmentDuration, mediaTime }) => [Number(segmentDuration), Number(mediaTime)] as const),
       entry: sampleEntries[0],
     };

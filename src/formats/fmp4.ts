@@ -43,7 +43,7 @@ export function planFragment(stored: Track, segment: number, form: FragmentForm)
 function withRelativeText(track: Track): Track {
   if (track.relative === undefined) return track;
   const { source, sizes, offsets } = track.relative;
-  return { ...track, source, samples: { ...track.samples, sizes, offsets } };
+  return { ...track, source, samples: { ...track.samples, sizes, chunks: { first: track.samples.chunks.first, offset: offsets } } };
 }
 
 /** The samples [first, end) as one fragment; `sequence` is the mfhd's. */
@@ -111,9 +111,16 @@ const NAL_UNITS = 16;
  * encrypted with one slice in each picture.
  */
 export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm, until?: number): number {
+  return sentBytes(track, first, end, form, headBytes(track, first, end, form, until));
+}
+
+function headBytes(track: Track, first: number, end: number, form: FragmentForm, until?: number): number {
   const head = headOf(track, first, end, 1, form, until);
   const protection = protectionFrom(track, first);
-  const headBytes = fragmentHeadSize(protection === null ? head : { ...head, encryption: expectedEncryption(track, protection, end - first, form) });
+  return fragmentHeadSize(protection === null ? head : { ...head, encryption: expectedEncryption(track, protection, end - first, form) });
+}
+
+function sentBytes(track: Track, first: number, end: number, form: FragmentForm, headBytes: number): number {
   const growth = form.cmaf && track.codec.kind === 'video' ? (4 - track.codec.nalLengthSize) * NAL_UNITS * (end - first) : 0;
   const bytes = payloadBytes(track.samples, first, end) + headBytes + growth;
   return track.protection?.scheme === 'cbc' ? envelopeBytes(bytes) : bytes;
@@ -124,8 +131,19 @@ export function planKeyFrameFragment(track: Track, sample: number, index: number
   return planSamples(track, sample, sample + 1, index + 1, form, keyFrameEnd(track, sample, index));
 }
 
+/** By form, by protection or, in the clear, sample table: of key frames in the clear and of encrypted ones. */
+const keyFrameHeads = new WeakMap<FragmentForm, WeakMap<object, { clear?: number; encrypted?: number }>>();
+
+/** The head of one key frame alone is as large as that of any other of the track: one duration, one size, presented when it is decoded. */
 export function keyFrameBytes(track: Track, sample: number, index: number, form: FragmentForm): number {
-  return fragmentBytes(track, sample, sample + 1, form, keyFrameEnd(track, sample, index));
+  const owner = track.protection ?? track.samples;
+  const heads = keyFrameHeads.get(form) ?? new WeakMap<object, { clear?: number; encrypted?: number }>();
+  keyFrameHeads.set(form, heads);
+  const known = heads.get(owner) ?? {};
+  heads.set(owner, known);
+  const kind = protectionFrom(track, sample) === null ? 'clear' : 'encrypted';
+  known[kind] ??= headBytes(track, sample, sample + 1, form, keyFrameEnd(track, sample, index));
+  return sentBytes(track, sample, sample + 1, form, known[kind]);
 }
 
 /** Not the time of the next sample: in an open GOP that one is presented before the key frame. */

@@ -12,6 +12,7 @@ import { childBoxes } from '../isobmff/walk.ts';
 import { box, u16, u32 } from '../isobmff/write.ts';
 import { planBody, sendBody } from '../origin/body.ts';
 import { createPool } from '../origin/pool.ts';
+import { samplePosition } from '../model/samples.ts';
 import { parseUrl } from '../origin/url.ts';
 import { createMemoryStorage } from '../storage/memory.ts';
 
@@ -52,7 +53,7 @@ async function samplesOf(asset: Asset, tag: string): Promise<{ readonly entry: U
   const file = Buffer.concat([formatOf(tag).writeInit?.(set, set.tracks[0]) ?? new Uint8Array(), await segmentOf(asset, tag)]);
   const { tracks } = await readMovie((offset, length) => Promise.resolve(file.subarray(offset, offset + length)), file.length);
   const [{ samples, sampleEntries }] = tracks;
-  return { entry: sampleEntries[0], samples: Array.from({ length: samples.count }, (_, i) => file.subarray(samples.offsets[i], samples.offsets[i] + samples.sizes[i])) };
+  return { entry: Buffer.from(sampleEntries[0]), samples: Array.from({ length: samples.count }, (_, i) => file.subarray(samplePosition(samples, i), samplePosition(samples, i) + samples.sizes[i])) };
 }
 
 const recordOf = (entry: Uint8Array): Uint8Array => entry.subarray(Buffer.from(entry).indexOf('avcC') + 4);

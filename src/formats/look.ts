@@ -6,6 +6,7 @@ import { NalWalk, type NalLayout, type WalkOptions } from '../codec/slices.ts';
 import type { ByteRange, StoredBytes } from '../formats.ts';
 import type { VideoCodec } from '../model/codec.ts';
 import type { Track } from '../model/presentation.ts';
+import { storedRuns } from '../model/samples.ts';
 import { createMemory } from './memory.ts';
 
 /** Bytes of what is kept, about: the oldest go first. */
@@ -42,15 +43,12 @@ type Read = ByteRange & { readonly at: number };
 
 /** Reads of bytes [from, from + length) of the samples that lie one after the other, to place `at`. */
 export function payloadReads({ samples, source }: Track, first: number, end: number): (from: number, length: number, at: number) => Read[] {
-  const ranges: { readonly start: number; readonly offset: number; length: number }[] = [];
   let total = 0;
-  for (let i = first; i < end; i++) {
-    const last = ranges[ranges.length - 1];
-    const [offset, length] = [samples.offsets[i], samples.sizes[i]];
-    if (last !== undefined && last.offset + last.length === offset) last.length += length;
-    else ranges.push({ start: total, offset, length });
+  const ranges = storedRuns(samples, first, end).map(({ offset, length }) => {
+    const start = total;
     total += length;
-  }
+    return { start, offset, length };
+  });
   return (from, length, at) => {
     const reads: Read[] = [];
     let low = 0;

@@ -7,7 +7,7 @@ import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts
 import { CARRIES, carries } from '../manifest/common.ts';
 import { defaultMuxedAudio } from '../manifest/hlsaudio.ts';
 import { checkMuxedKey } from '../manifest/protection.ts';
-import { decodeTimes, isSync, presentationTime, presentationTimes, type SampleTable } from '../model/samples.ts';
+import { decodeTimes, isSync, presentationTime, presentationTimes, samplePositions, type SampleTable } from '../model/samples.ts';
 import { audioStream } from '../mpegts/audio.ts';
 import { openNalForm, type NalForm } from '../mpegts/nalform.ts';
 import { encryptAudioFrames } from '../mpegts/protect.ts';
@@ -109,7 +109,7 @@ function stampsOf({ samples, timescale, source }: Track, first: number, end: num
     pts[i] = CLOCK_OFFSET + base + toClockRelative(pts[i], timescale);
     dts[i] = CLOCK_OFFSET + base + toClockRelative(dts[i] + shift, timescale);
   }
-  return { source, sizes: samples.sizes.subarray(first, end), offsets: samples.offsets.subarray(first, end), pts, dts };
+  return { source, sizes: samples.sizes.subarray(first, end), offsets: samplePositions(samples, first, end), pts, dts };
 }
 
 /** A frame has a payload: stored frames of no bytes are left out. */
@@ -120,7 +120,7 @@ function withoutEmpty(samples: TsSamples): TsSamples {
 }
 
 /** At most 0: negative composition offsets (ctts version 1) would put a decode time after its presentation. */
-const leastCompositions = new WeakMap<Int32Array, number>();
+const leastCompositions = new WeakMap<NonNullable<SampleTable['composition']>, number>();
 
 function leastComposition({ composition }: SampleTable): number {
   if (composition === null) return 0;

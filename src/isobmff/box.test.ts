@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Io } from '../bytes.ts';
+import { swapWords, viewOf, type Io } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import { box, createRegistry, definitionOf, readBox, readTree, sizeOf, verbatim, writeBoxes, type Box, type Definition } from './box.ts';
 import { FREE, FTYP, MDHD, MVHD, REGISTRY } from './boxes.ts';
@@ -145,4 +145,18 @@ describe('boxes', () => {
     expect([...writeBoxes([verbatim(stored)])]).toEqual([...stored]);
     expect(() => verbatim(stored.slice(0, 10))).toThrow('size of box');
   });
+});
+
+it('swapped words are what a view of the bytes reads', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 3000 }), fc.nat(10), (noise, first) => {
+      const words = new Uint32Array(noise.length >> 2);
+      const bytes = new Uint8Array(words.buffer);
+      bytes.set(noise.subarray(0, bytes.length));
+      const from = Math.min(first, words.length);
+      const wanted = Array.from(words, (word, i) => (i < from ? word : viewOf(bytes).getUint32(4 * i)));
+      swapWords(words.subarray(from));
+      expect([...words]).toEqual(wanted);
+    }),
+  );
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { concatBytes } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
-import { presentationTimes, type SampleTable } from '../model/samples.ts';
+import { presentationTimes, samplePositions, type SampleTable } from '../model/samples.ts';
 import { writeFragmentHead } from './fragment.ts';
 import { writeInit } from './init.ts';
 import { readMovie, type Movie } from './movie.ts';
@@ -18,7 +18,7 @@ const fragment = (first: number, time: bigint, styp: string | null = null): Uint
   const head = writeFragmentHead({ sequence: 1 + first / 6, trackId: 1, baseMediaDecodeTime: time, durations: Uint32Array.from(own, () => 1001), sizes: Uint32Array.from(own, ({ length }) => length), compositions: Int32Array.from(OFFSETS), sync: (i) => i === 0, styp });
   return concatBytes([head, ...own]);
 };
-const payloads = (file: Uint8Array, { samples: table }: { samples: SampleTable }): Buffer[] => Array.from(table.offsets, (offset, i) => Buffer.from(file.subarray(offset, offset + table.sizes[i])));
+const payloads = (file: Uint8Array, { samples: table }: { samples: SampleTable }): Buffer[] => Array.from(samplePositions(table, 0, table.count), (offset, i) => Buffer.from(file.subarray(offset, offset + table.sizes[i])));
 
 describe('fragmented files', () => {
   it('are read as one table', async () => {

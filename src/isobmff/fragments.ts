@@ -9,7 +9,7 @@ import { readBox, typeOf } from './box.ts';
 import { TREX } from './boxes.ts';
 import { TFDT, TFHD, TFHD_FLAGS, TFXD, TRUN, type Tfhd, type Trun } from './fragmentboxes.ts';
 import type { ReadAt } from './movie.ts';
-import { MAX_SAMPLES } from './tables.ts';
+import { CHUNK_SAMPLES, MAX_SAMPLES } from './tables.ts';
 import { childBoxes, findBox, malformed, needBox, printable, unsupported, type RawBox } from './walk.ts';
 
 /** Defaults of a trex box. */
@@ -153,10 +153,13 @@ class GrowingTable {
   #base: bigint | null = null;
   #time = 0;
   #sizes: Uint32Array;
-  #offsets: Float64Array;
   #composition: Int32Array;
   #anyComposition = false;
   #allSync = true;
+  /** Where the sample before ends. */
+  #end = -1;
+  readonly #chunkFirst: number[] = [];
+  readonly #chunkOffset: number[] = [];
   readonly #sync: number[] = [];
   readonly #first: number[] = [];
   readonly #runTime: number[] = [];
@@ -170,16 +173,19 @@ class GrowingTable {
     this.#budget = budget;
     budget.left -= start.count;
     this.#sizes = new Uint32Array(Math.max(1024, start.count));
-    this.#offsets = new Float64Array(this.#sizes.length);
     this.#composition = new Int32Array(this.#sizes.length);
     if (start.count > 0) this.#base = start.base;
     let key = 0;
+    let chunk = -1;
+    let position = 0;
     for (let run = 0; run < start.decode.first.length; run++) {
       const end = run + 1 < start.decode.first.length ? start.decode.first[run + 1] : start.count;
       for (let i = start.decode.first[run]; i < end; i++) {
         const isSync = start.sync === null || start.sync[key] === i;
         if (isSync && start.sync !== null) key++;
-        this.add(start.decode.delta[run], start.sizes[i], start.offsets[i], start.composition?.[i] ?? 0, isSync);
+        if (start.chunks.first[chunk + 1] === i) position = start.chunks.offset[++chunk];
+        this.add(start.decode.delta[run], start.sizes[i], position, start.composition?.[i] ?? 0, isSync);
+        position += start.sizes[i];
       }
     }
   }
@@ -190,12 +196,11 @@ class GrowingTable {
     let length = this.#sizes.length;
     while (length < this.#count + more) length *= 2;
     if (length === this.#sizes.length) return;
-    const grow = <T extends Uint32Array | Float64Array | Int32Array>(from: T, to: T): T => {
+    const grow = <T extends Uint32Array | Int32Array>(from: T, to: T): T => {
       to.set(from);
       return to;
     };
     this.#sizes = grow(this.#sizes, new Uint32Array(length));
-    this.#offsets = grow(this.#offsets, new Float64Array(length));
     this.#composition = grow(this.#composition, new Int32Array(length));
   }
 
@@ -220,7 +225,11 @@ class GrowingTable {
     const i = this.#count++;
     this.#base ??= 0n;
     this.#sizes[i] = size;
-    this.#offsets[i] = offset;
+    if (offset !== this.#end || i - this.#chunkFirst[this.#chunkFirst.length - 1] === CHUNK_SAMPLES) {
+      this.#chunkFirst.push(i);
+      this.#chunkOffset.push(offset);
+    }
+    this.#end = offset + size;
     this.#composition[i] = composition;
     if (composition !== 0) this.#anyComposition = true;
     if (isSync) this.#sync.push(i);
@@ -239,7 +248,7 @@ class GrowingTable {
       count: this.#count,
       base: this.#base ?? 0n,
       sizes: this.#sizes.slice(0, this.#count),
-      offsets: this.#offsets.slice(0, this.#count),
+      chunks: { first: Uint32Array.from(this.#chunkFirst), offset: Float64Array.from(this.#chunkOffset) },
       decode: { first: Uint32Array.from(this.#first), time: Float64Array.from(this.#runTime), delta: Uint32Array.from(this.#delta) },
       composition: this.#anyComposition ? this.#composition.slice(0, this.#count) : null,
       sync: this.#allSync ? null : Uint32Array.from(this.#sync),

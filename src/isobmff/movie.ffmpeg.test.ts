@@ -9,7 +9,7 @@ import { concatBytes } from '../bytes.ts';
 import { withoutSets } from '../codec/testing.ts';
 import { IsomerError } from '../errors.ts';
 import type { AudioCodec, Codec, VideoCodec } from '../model/codec.ts';
-import { decodeTime, isSync } from '../model/samples.ts';
+import { decodeTime, isSync, samplePositions } from '../model/samples.ts';
 import { dumpText } from './dump.ts';
 import { writeFragmentHead } from './fragment.ts';
 import { writeInit } from './init.ts';
@@ -67,7 +67,7 @@ describe.skipIf(!hasFfmpeg)('files made by ffmpeg', () => {
     movie.tracks.forEach(({ samples }, stream) => {
       const packets = packetsOf(name, stream);
       expect(samples.count).toBe(packets.length);
-      expect(Array.from(samples.offsets)).toEqual(packets.map(({ position }) => position));
+      expect(Array.from(samplePositions(samples, 0, samples.count))).toEqual(packets.map(({ position }) => position));
       expect(Array.from(samples.sizes)).toEqual(packets.map(({ size }) => size));
       expect(packets.map((_packet, i) => isSync(samples, i))).toEqual(packets.map(({ isKey }) => isKey));
       expect(packets.map((_packet, i) => decodeTime(samples, i) - decodeTime(samples, 0))).toEqual(packets.map(({ dts }) => dts - packets[0].dts));
@@ -96,10 +96,10 @@ describe.skipIf(!hasFfmpeg)('files made by ffmpeg', () => {
   /** One segment with everything in it. */
   function fragmentOf(file: Uint8Array, track: MovieTrack, codec: Codec): Uint8Array {
     const { samples } = track;
-    const stored = concatBytes(Array.from(samples.offsets, (offset, i) => file.subarray(offset, offset + samples.sizes[i])));
+    const stored = concatBytes(Array.from(samplePositions(samples, 0, samples.count), (offset, i) => file.subarray(offset, offset + samples.sizes[i])));
     const { payload, sizes } = codec.kind === 'video' ? withoutSets(stored, samples.sizes, codec.nalLengthSize, codec.family, codec.parameterSets) : { payload: stored, sizes: samples.sizes };
     const durations = Uint32Array.from(samples.sizes, (_size, i) => decodeTime(samples, i + 1) - decodeTime(samples, i));
-    const head = writeFragmentHead({ sequence: 1, trackId: 1, baseMediaDecodeTime: 0n, durations, sizes, compositions: samples.composition, sync: (i) => isSync(samples, i), styp: 'cmfs' });
+    const head = writeFragmentHead({ sequence: 1, trackId: 1, baseMediaDecodeTime: 0n, durations, sizes, compositions: samples.composition === null ? null : Int32Array.from(samples.composition), sync: (i) => isSync(samples, i), styp: 'cmfs' });
     const { width, height } = codec.kind === 'video' ? codec : { width: 0, height: 0 };
     const init = writeInit({ brand: 'cmfc', kind: codec.kind, timescale: track.timescale, language: track.language, sampleEntry: cmafSampleEntry(track.sampleEntries[0], codec), width, height });
     return concatBytes([init, head, payload]);

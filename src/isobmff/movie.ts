@@ -5,11 +5,12 @@ import type { SampleTable } from '../model/samples.ts';
 import { readBox } from './box.ts';
 import { ELNG, ELST, HDLR, MDHD, MVHD, SELF_CONTAINED, TKHD, type Mdhd } from './boxes.ts';
 import { readExtends, readFragments } from './fragments.ts';
+import { loadMoov, type ReadInto } from './moov.ts';
 import { EMPTY_TABLE, MAX_SAMPLES, readSampleTable, type TableLimits } from './tables.ts';
 import { childBoxes, findBox, malformed, needBox, needBytes, printable, unsupported, type RawBox } from './walk.ts';
 
-/** Exactly `length` bytes from `offset`. */
-export type ReadAt = (offset: number, length: number) => Promise<Uint8Array>;
+/** Exactly `length` bytes from `offset`, in `target` where that is given. */
+export type ReadAt = (offset: number, length: number, target?: Uint8Array) => Promise<Uint8Array>;
 
 export type MovieEdit = { readonly segmentDuration: bigint; readonly mediaTime: bigint; readonly rate: number };
 
@@ -52,7 +53,11 @@ const MAX_SAMPLE_ENTRIES = 64;
 export async function readMovie(readAt: ReadAt, size: number, limits: MovieLimits = DEFAULT_LIMITS): Promise<Movie> {
   const read = exactly(readAt);
   const top = await findMovie(read, size, limits);
-  const moov = childBoxes(await read(top.moov.position, top.moov.length), '', top.moov.position)[0];
+  const readInto: ReadInto = async (offset, target) => {
+    const bytes = await read(offset, target.length, target);
+    if (bytes !== target) target.set(bytes);
+  };
+  const moov = childBoxes(await loadMoov(readInto, top.moov.position, top.moov.length), '', top.moov.position)[0];
   const boxes = childBoxes(moov.body, 'moov', moov.bodyPosition);
   const mvhd = needBox(boxes, 'mvhd', 'moov');
   const timescale = checkTimescale(mvhd, readBox(MVHD, mvhd).fields);
@@ -60,11 +65,12 @@ export async function readMovie(readAt: ReadAt, size: number, limits: MovieLimit
   if (traks.length === 0) throw malformed('tracks', 'moov', 'at least one trak', 'none');
   if (traks.length > MAX_TRACKS) throw malformed('tracks', 'moov', `at most ${MAX_TRACKS}`, traks.length);
   let left = MAX_SAMPLES;
-  const tracks = traks.map((trak) => {
-    const track = readTrack(trak, timescale, { fileSize: size, samples: left });
+  const tracks: MovieTrack[] = [];
+  for (const trak of traks) {
+    const track = await readTrack(trak, timescale, { fileSize: size, samples: left, read: readInto });
     left -= track.samples.count;
-    return track;
-  });
+    tracks.push(track);
+  }
   const ids = new Set(tracks.map(({ id }) => id));
   if (ids.size !== tracks.length) throw malformed('track_ID', 'moov', 'a different one in every trak', tracks.map(({ id }) => id).join(', '));
   const mvex = findBox(boxes, 'mvex');
@@ -77,8 +83,8 @@ type Place = { readonly position: number; readonly length: number };
 
 /** A file that shrinks while it is read gives fewer bytes. */
 function exactly(read: ReadAt): ReadAt {
-  return async (offset, length) => {
-    const bytes = await read(offset, length);
+  return async (offset, length, target) => {
+    const bytes = await read(offset, length, target);
     if (bytes.length < length) throw malformed('file', `byte ${offset}`, `${length} bytes`, bytes.length);
     return bytes;
   };
@@ -129,7 +135,7 @@ function checkTimescale(box: RawBox, { timescale }: { readonly timescale: number
 /** Handlers whose samples can be delivered. Others (time codes, hints) may keep their data wherever they like. */
 const MEDIA_HANDLERS: ReadonlySet<string> = new Set(['vide', 'soun', 'text', 'subt', 'sbtl', 'clcp']);
 
-function readTrack(trak: RawBox, movieTimescale: number, limits: TableLimits): MovieTrack {
+async function readTrack(trak: RawBox, movieTimescale: number, limits: TableLimits): Promise<MovieTrack> {
   const boxes = childBoxes(trak.body, trak.path, trak.bodyPosition);
   const tkhd = needBox(boxes, 'tkhd', trak.path);
   const id = readBox(TKHD, tkhd).fields.track_ID;
@@ -152,7 +158,7 @@ function readTrack(trak: RawBox, movieTimescale: number, limits: TableLimits): M
     movieTimescale,
     edits: readEdits(findBox(boxes, 'edts')),
     sampleEntries,
-    samples: isInFile(findBox(information, 'dinf'), handler) ? readSampleTable(tables, stbl.path, limits, sampleEntries.length) : EMPTY_TABLE,
+    samples: isInFile(findBox(information, 'dinf'), handler) ? await readSampleTable(tables, stbl.path, limits, sampleEntries.length) : EMPTY_TABLE,
   };
 }
 

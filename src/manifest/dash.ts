@@ -11,7 +11,7 @@ import { audioChannels, objectAudio } from './channels.ts';
 import { accessPointOf, CARRIES, carriedSets, cmafCodecs, type ManifestParameters } from './common.ts';
 import { languageTag } from '../model/languages.ts';
 import { contentProtection } from './protection.ts';
-import { bitRates, ceilDivide, ceilSeconds, extentOf, longestSegment, minimumBuffer, startOf, type Sizes } from './rates.ts';
+import { bitRates, ceilDivide, ceilSeconds, extentOf, longestSegment, minimumBuffer, oncePerTrack, startOf, type Sizes } from './rates.ts';
 import { encodeName, inQuality, segmentUrls, type Quality, type UrlParameters } from './urls.ts';
 import { el, textElement, writeDocument, type XmlElement } from './xml.ts';
 
@@ -106,7 +106,7 @@ function csfCodecs({ codec }: Track): string {
   return codec.rfc6381.replace(/^(avc[13]\.)([0-9a-f]{6})$/, (_, entry: string, digits: string) => entry + digits.toUpperCase());
 }
 
-export function writeMpdCmaf(presentation: Presentation, parameters: ManifestParameters, { segmentBytes }: Pick<Sizes, 'segmentBytes'>): string {
+export function writeMpdCmaf(presentation: Presentation, parameters: ManifestParameters, sizes: Pick<Sizes, 'segmentBytes'>): string {
   const sets = carriedSets(presentation, 'DASH', CARRIES.fragments);
   const [start, { end }] = [startOf(presentation, sets), extentOf(sets)];
   const target = ceilSeconds(longestSegment(sets));
@@ -114,9 +114,9 @@ export function writeMpdCmaf(presentation: Presentation, parameters: ManifestPar
   const adaptationSets = sets.map((set, i) => {
     const { names } = set.timeline;
     const bandwidths = set.tracks.map((track) => {
-      const bytesOf = (segment: number): number => segmentBytes(track, segment);
-      const { peak } = bitRates(names, bytesOf, target);
-      const needed = minimumBuffer(names, bytesOf, peak);
+      const bytesOf = (segment: number): number => sizes.segmentBytes(track, segment);
+      const { peak } = oncePerTrack(sizes, set, track, `segments ${target}`, () => bitRates(names, bytesOf, target));
+      const needed = oncePerTrack(sizes, set, track, `buffer ${peak}`, () => minimumBuffer(names, bytesOf, peak));
       if (needed > minBuffer) minBuffer = needed;
       return peak;
     });

@@ -12,7 +12,7 @@ import { mediaParameters, rowOf, type HlsRow } from './hlsversions.ts';
 import { keyFramesOf } from './hlsplaylist.ts';
 import { subtitlesLine, textGroup, type TextGroup } from './hlstext.ts';
 import { checkMuxedKey, keyTags, protectionsOf } from './protection.ts';
-import { bitRates, ceilSeconds, longestSegment, type BitRates, type Sizes } from './rates.ts';
+import { bitRates, ceilSeconds, longestSegment, oncePerTrack, type BitRates, type Sizes } from './rates.ts';
 import { playlistUrl } from './urls.ts';
 
 export { writeKeyFramePlaylist, writeMediaPlaylist } from './hlsplaylist.ts';
@@ -67,11 +67,13 @@ function measuredRates(sets: readonly SwitchingSet[], sizes: Sizes, { webVtt }: 
   const target = ceilSeconds(longestSegment(sets));
   const files = (track: Track): Uint32Array | null => (webVtt ? (track.webvtt?.sizes ?? null) : null);
   return {
-    stream: ({ timeline }, track) => bitRates(timeline.names, (segment) => files(track)?.[segment] ?? sizes.segmentBytes(track, segment), target),
-    keyFrames: (set, track) => {
-      const { edges, first } = keyFramesOf(set, track);
-      return bitRates(edges, (keyFrame) => sizes.keyFrameBytes(track, first + keyFrame), target);
-    },
+    stream: (set, track) =>
+      oncePerTrack(sizes, set, track, `${files(track) === null ? 'segments' : 'files'} ${target}`, () => bitRates(set.timeline.names, (segment) => files(track)?.[segment] ?? sizes.segmentBytes(track, segment), target)),
+    keyFrames: (set, track) =>
+      oncePerTrack(sizes, set, track, `key frames ${target}`, () => {
+        const { edges, first } = keyFramesOf(set, track);
+        return bitRates(edges, (keyFrame) => sizes.keyFrameBytes(track, first + keyFrame), target);
+      }),
   };
 }
 

@@ -55,6 +55,7 @@ export function cutVideo(tracks: readonly CutTrack[], targetSeconds: number): Cu
 
 /** Where open GOPs of a set have different counts of leading pictures, their segments of one name start at different times: said in the log. */
 export function unevenStarts(tracks: readonly CutTrack[], { cuts }: Cuts): readonly string[] {
+  if (tracks.length === 1) return [];
   const starts = tracks.map(({ samples, timescale }, i) => Array.from(cuts[i].subarray(0, -1), (cut) => earliestTime(samples, cut) / timescale));
   return tracks.flatMap(({ file, timescale }, i) => {
     const tolerance = 1 / Math.min(timescale, tracks[0].timescale) + 1e-9;
@@ -166,13 +167,16 @@ function checkedTimeline({ file, timescale: own, samples }: CutTrack, edges: rea
   }
   const timeline = timelineOf(BigInt64Array.from(ticks), timescale);
   const { names } = timeline;
+  const longest = BigInt(MAX_SEGMENT_SECONDS) * BigInt(timescale);
   for (let i = 0; i + 1 < names.length; i++) {
+    const isLong = ticks[i + 1] - ticks[i] > longest;
+    if (!isLong && names[i + 1] > names[i]) continue;
     const where = `${file} at ${(Number(names[i]) / HNS_PER_SECOND).toFixed(3)} s`;
     const found = `${(Number(names[i + 1] - names[i]) / HNS_PER_SECOND).toFixed(3)} s`;
-    if (ticks[i + 1] - ticks[i] > BigInt(MAX_SEGMENT_SECONDS) * BigInt(timescale)) {
+    if (isLong) {
       throw new IsomerError('MPE_KEY_FRAME_INTERVAL_TOO_LARGE', { where, expected: `a key frame at least every ${MAX_SEGMENT_SECONDS} s`, found });
     }
-    if (names[i + 1] <= names[i]) throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'duration of a segment', where, expected: 'more than 0', found });
+    throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'duration of a segment', where, expected: 'more than 0', found });
   }
   return timeline;
 }

@@ -4,7 +4,7 @@ import { IsomerError } from '../errors.ts';
 import { toHns, toHnsRelative, floorDivide, secondsText } from '../time.ts';
 import { cutAudio, cutVideo, framesPerFragment } from './cuts.ts';
 import { editShift, resolveTimes, type EditedTrack } from './edits.ts';
-import { decodeTime, decodeTimes, isSync, presentationTime, presentationTimes, withoutLeading } from './samples.ts';
+import { decodeTime, decodeTimes, heldBytes, isSync, presentationTime, presentationTimes, samplePosition, samplePositions, storedRuns, withoutLeading } from './samples.ts';
 import { measuredBitrate, uniqueNames } from './sets.ts';
 import { constantTable, tableOf } from './testing.ts';
 import { durationRuns, findSegment } from './timeline.ts';
@@ -81,11 +81,49 @@ describe('sample tables', () => {
         for (let i = 0; i < rest.count; i++) {
           expect(presentationTime(rest, i)).toBe(presentationTime(table, i + drop));
           expect(isSync(rest, i)).toBe(isSync(table, i + drop));
-          expect(rest.offsets[i]).toBe(table.offsets[i + drop]);
+          expect(samplePosition(rest, i)).toBe(samplePosition(table, i + drop));
         }
         expect([...presentationTimes(rest, 0, rest.count)]).toEqual([...presentationTimes(table, drop, table.count)]);
       }),
     );
+  });
+});
+
+describe('where samples lie', () => {
+  /** Chunks of the given lengths, with gaps between them or none. */
+  const chunked = fc.array(fc.record({ sizes: fc.array(fc.nat(9), { minLength: 1, maxLength: 5 }), gap: fc.nat(2) }), { minLength: 1, maxLength: 8 });
+  it('runs and positions are those of a walk through all chunks', () => {
+    fc.assert(
+      fc.property(chunked, fc.nat(), fc.nat(), (list, a, b) => {
+        const [first, offset, sizes, positions]: number[][] = [[], [], [], []];
+        let at = 0;
+        for (const chunk of list) {
+          at += chunk.gap;
+          first.push(sizes.length);
+          offset.push(at);
+          for (const size of chunk.sizes) {
+            sizes.push(size);
+            positions.push(at);
+            at += size;
+          }
+        }
+        const table = { ...tableOf({ durations: sizes.map(() => 1), sizes }), chunks: { first: Uint32Array.from(first), offset: Float64Array.from(offset) } };
+        expect([...samplePositions(table, 0, sizes.length)]).toEqual(positions);
+        expect(sizes.map((_, i) => samplePosition(table, i))).toEqual(positions);
+        const [from, to] = [a % (sizes.length + 1), b % (sizes.length + 1)].toSorted((x, y) => x - y);
+        expect([...samplePositions(table, from, to)]).toEqual(positions.slice(from, to));
+        const bytes = (list: readonly { readonly offset: number; readonly length: number }[]): number[] => list.flatMap(({ offset: start, length }) => Array.from({ length }, (_, i) => start + i));
+        const runs = storedRuns(table, from, to);
+        expect(bytes(runs)).toEqual(bytes(positions.slice(from, to).map((position, i) => ({ offset: position, length: sizes[from + i] }))));
+        for (let i = 1; i < runs.length; i++) expect(runs[i].offset).not.toBe(runs[i - 1].offset + runs[i - 1].length);
+        const rest = from < sizes.length ? withoutLeading(table, from) : table;
+        if (from < sizes.length) expect([...samplePositions(rest, 0, rest.count)]).toEqual(positions.slice(from));
+      }),
+    );
+  });
+
+  it('a table holds as much as its arrays do', () => {
+    expect(heldBytes(tableOf({ durations: [1, 1, 1], compositions: [0, 1, 2], sync: [0] }))).toBe(3 * 4 + 12 + 16 + 3 * 4 + 4);
   });
 });
 

@@ -25,13 +25,11 @@ export function tableOf({ durations, compositions, sync, sizes, start = 0, base 
   });
   const decode: TimeRuns = { first: Uint32Array.from(first), time: Float64Array.from(time), delta: Uint32Array.from(delta) };
   const bytes = Uint32Array.from(sizes ?? durations.map(() => 10));
-  const offsets = new Float64Array(durations.length);
-  for (let i = 1; i < offsets.length; i++) offsets[i] = offsets[i - 1] + bytes[i - 1];
   return {
     count: durations.length,
     base,
     sizes: bytes,
-    offsets,
+    chunks: { first: Uint32Array.from(durations.length === 0 ? [] : [0]), offset: Float64Array.from(durations.length === 0 ? [] : [0]) },
     decode,
     composition: compositions === undefined ? null : Int32Array.from(compositions),
     sync: sync === undefined ? null : Uint32Array.from(sync),

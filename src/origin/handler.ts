@@ -219,8 +219,14 @@ type Found = Pick<Content, 'makeBody'> & { readonly text: boolean; readonly mime
 function findContent(stream: StreamRequest, format: Format, { presentation, sources }: Lease['asset'], release: () => void, deps: HandlerDeps): Found {
   const { resource } = stream;
   const parameters = childParameters(stream, format, presentation, deps.settings);
-  const written = (write: () => string | Uint8Array, mime: string, text: boolean): Found => ({ mime, headers: {}, next: null, text, makeBody: () => releasing(write, release) });
-  if (resource.kind === 'manifest') return written(() => format.writeManifest(presentation, parameters), format.manifest.mime, true);
+  const written = (write: () => string | Uint8Array | Promise<string>, mime: string, text: boolean): Found => ({ mime, headers: {}, next: null, text, makeBody: () => releasing(write, release) });
+  if (resource.kind === 'manifest') {
+    const write = async (): Promise<string> => {
+      await format.prepare?.(presentation);
+      return format.writeManifest(presentation, parameters);
+    };
+    return written(write, format.manifest.mime, true);
+  }
 
   const { set, track } = findTrack(presentation, resource.track, resource.bitrate);
   const planned = (plan: () => SegmentPlan): Content['makeBody'] => async () => {
@@ -260,9 +266,9 @@ function findContent(stream: StreamRequest, format: Format, { presentation, sour
   }
 }
 
-function releasing<T>(make: () => T, release: () => void): T {
+async function releasing<T>(make: () => T | Promise<T>, release: () => void): Promise<T> {
   try {
-    return make();
+    return await make();
   } finally {
     release();
   }
