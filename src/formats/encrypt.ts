@@ -35,12 +35,13 @@ export function planEncryption(track: Track, protection: TrackProtection, { firs
   const isCbcs = protection.scheme === 'cbcs';
   const subsamples = layout === null ? null : mapSubsamples(layout, !isCbcs);
   const ivs = isCbcs ? NO_BYTES : sampleIvs(protection.ivPrefixes[form.cmaf ? 'cmaf' : 'stored'], first, sizes.length);
+  const ranges = protectedRanges(sizes, subsamples);
   return {
     boxes: { form: form.encryption, ivBytes: isCbcs ? 0 : CENC_IV_BYTES, ivs, subsamples },
-    ranges: protectedRanges(sizes, subsamples),
+    ranges,
     open() {
       const key = protection.key.reveal();
-      return isCbcs ? cbcsCipher(sizes, subsamples, key, protection.iv, patternOf(track.codec.kind)) : cencCipher(sizes, subsamples, key, ivs);
+      return isCbcs ? cbcsCipher(ranges, key, protection.iv, patternOf(track.codec.kind)) : cencCipher(ranges, key, ivs);
     },
   };
 }

@@ -3,9 +3,9 @@
  * initialization vector that every protected range starts from again.
  */
 import { allocate, copyBlocks } from '../kernels/kernels.ts';
-import { partsWithin, protectedRanges, type PayloadCipher } from './protected.ts';
+import { partsWithin, type PayloadCipher, type ProtectedRanges } from './protected.ts';
 import { restartedCbc } from './restartedcbc.ts';
-import { BLOCK_BYTES, type SubsampleMap } from './subsamples.ts';
+import { BLOCK_BYTES } from './subsamples.ts';
 
 /** Blocks that are enciphered and blocks that are skipped, in turn (9.6.1). */
 export type Pattern = { readonly crypt: number; readonly skip: number };
@@ -22,11 +22,10 @@ const CHUNK_BYTES = CHUNK_BLOCKS * BLOCK_BYTES;
 const gathered = allocate(CHUNK_BYTES) ?? new Uint8Array(CHUNK_BYTES);
 
 /**
- * Samples lie one after the other. Without a map each sample is one protected range. Blocks that are not whole stay clear
+ * Samples lie one after the other. Blocks that are not whole stay clear
  * (9.5.1). The chain of a range goes on from window to window.
  */
-export function cbcsCipher(sizes: Uint32Array, map: SubsampleMap | null, key: Uint8Array, iv: Uint8Array, { crypt, skip }: Pattern): PayloadCipher {
-  const ranges = protectedRanges(sizes, map);
+export function cbcsCipher(ranges: ProtectedRanges, key: Uint8Array, iv: Uint8Array, { crypt, skip }: Pattern): PayloadCipher {
   const cipher = restartedCbc(key, iv);
   const run = skip === 0 ? CHUNK_BLOCKS : crypt;
   const stride = BLOCK_BYTES * (run + skip);

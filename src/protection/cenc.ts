@@ -6,8 +6,8 @@
 import { createCipheriv } from 'node:crypto';
 import { allocate, counterBlocks, xorBytes } from '../kernels/kernels.ts';
 import { encipherInto } from './encipher.ts';
-import { partsWithin, protectedRanges, type PayloadCipher } from './protected.ts';
-import { BLOCK_BYTES, type SubsampleMap } from './subsamples.ts';
+import { partsWithin, type PayloadCipher, type ProtectedRanges } from './protected.ts';
+import { BLOCK_BYTES } from './subsamples.ts';
 
 export const CENC_IV_BYTES = 8;
 
@@ -32,11 +32,9 @@ const counters = scratch();
 const keystream = scratch();
 
 /**
- * Samples lie one after the other; `ivs` holds 8 bytes for each. Without a map the whole sample is protected. Protected
- * ranges are whole blocks, but for the last one of a sample (9.5.2.2).
+ * Samples lie one after the other; `ivs` holds 8 bytes for each. Protected ranges are whole blocks, but for the last one of a sample (9.5.2.2).
  */
-export function cencCipher(sizes: Uint32Array, map: SubsampleMap | null, key: Uint8Array, ivs: Uint8Array): PayloadCipher {
-  const ranges = protectedRanges(sizes, map);
+export function cencCipher(ranges: ProtectedRanges, key: Uint8Array, ivs: Uint8Array): PayloadCipher {
   const { before } = ranges;
   for (let i = 0; i < before.length; i++) if (before[i] % BLOCK_BYTES !== 0) throw new Error('a protected range follows one that ends inside a block');
   const cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);

@@ -29,20 +29,16 @@ export function protectedRanges(sizes: Uint32Array, map: SubsampleMap | null): P
   for (let i = 0; i < sizes.length; i++) {
     let at = start;
     let done = 0;
-    const add = (bytes: number): void => {
-      if (bytes > 0) {
-        [starts[count], lengths[count], samples[count], before[count]] = [at, bytes, i, done];
-        count++;
-      }
+    for (const end = entry + (map === null ? 1 : map.counts[i]); entry < end; entry++) {
+      if (map !== null) at += map.clear[entry];
+      const bytes = map === null ? sizes[i] : map.protectedBytes[entry];
+      if (bytes === 0) continue;
+      starts[count] = at;
+      lengths[count] = bytes;
+      samples[count] = i;
+      before[count++] = done;
       at += bytes;
       done += bytes;
-    };
-    if (map === null) add(sizes[i]);
-    else {
-      for (const end = entry + map.counts[i]; entry < end; entry++) {
-        at += map.clear[entry];
-        add(map.protectedBytes[entry]);
-      }
     }
     start += sizes[i];
   }
