@@ -6,6 +6,7 @@
 
 export type ErrorKind =
   | 'bad-request'
+  | 'condition'
   | 'denied'
   | 'not-found'
   | 'not-yet'
@@ -75,12 +76,13 @@ export const ERRORS = {
   MPE_FILTER_FIRST_QUALITY_ATTRIBUTE_INVALID: { status: 415, number: 0x80890249, kind: 'unsupported', message: 'the first quality of the filter cannot be used' },
   MPE_FILTER_LIVE_BACKOFF_OVER_PRESENTATION_WINDOW: { status: 415, number: 0x80890262, kind: 'unsupported', message: 'the live back-off is not shorter than the presentation window' },
   // 416, 5xx
-  MPE_STORAGE_INVALID_RANGE: { status: 416, number: 0x808900f1, kind: 'bad-request', message: 'the range lies outside the file' },
+  MPE_STORAGE_INVALID_RANGE: { status: 416, number: 0x808900f1, kind: 'condition', message: 'the range lies outside the file' },
   MPE_STORAGE_INTERNAL_ERROR: { status: 500, number: 0x808900e6, kind: 'storage', message: 'storage failed' },
   MPE_STORAGE_OPERATION_TIMED_OUT: { status: 500, number: 0x808900e7, kind: 'storage', message: 'storage did not answer in time' },
   MPE_STORAGE_SERVER_BUSY: { status: 503, number: 0x808900e8, kind: 'storage', message: 'the service is busy' },
   // ours
   ISOMER_METHOD_NOT_ALLOWED: { status: 405, kind: 'bad-request', message: 'the method is not supported here' },
+  ISOMER_PRECONDITION_FAILED: { status: 412, as: 'MPE_STORAGE_PRECONDITION_FAILED', kind: 'condition', message: 'the condition of the request does not hold' },
   ISOMER_LOCATOR_NOT_YET: { status: 404, as: 'MPE_UNAUTHORIZED', kind: 'not-found', message: 'the locator is not valid yet' },
   ISOMER_LOCATOR_EXPIRED: { status: 404, as: 'MPE_UNAUTHORIZED', kind: 'not-found', message: 'the locator is not valid any more' },
   ISOMER_POLICY_FILE: { status: 500, kind: 'internal', message: 'the file that says what is published cannot be used' },

@@ -137,7 +137,7 @@ describe('refusals', () => {
   test.each(Object.keys(ERRORS) as (keyof typeof ERRORS)[])('%s: later answers may differ only where it is not cached', (code) => {
     const { status, headers } = replyToError(new IsomerError(code), { id: '1', method: 'GET', path: '/' }, { log: NO_LOG, secrets: [] });
     const cached = headers['Cache-Control'];
-    expect(cached).toBe(status === 412 || (status >= 500 && !['bad-request', 'unsupported'].includes(ERRORS[code].kind)) ? 'no-store' : 'max-age=10');
+    expect(cached).toBe(status === 412 || status === 416 || (status >= 500 && !['bad-request', 'unsupported'].includes(ERRORS[code].kind)) ? 'no-store' : 'max-age=10');
   });
 });
 
@@ -165,6 +165,16 @@ describe('caching and conditions', () => {
     expect([again.status, again.body, again.headers['ETag'], again.headers['Cache-Control'], again.headers['Content-Type']]).toEqual([304, null, headers['ETag'], 'max-age=259200', undefined]);
     expect((await ask(SEGMENT, { 'if-none-match': '*' })).status).toBe(304);
     expect((await ask(SEGMENT, { 'if-none-match': '"other"' })).status).toBe(200);
+  });
+
+  test('If-Match wants the very tag, and its refusal is kept by nobody', async () => {
+    const { headers } = await ask(SEGMENT);
+    for (const condition of [headers['ETag'], `"x", ${headers['ETag']}`, '*']) expect((await ask(SEGMENT, { 'if-match': condition })).status).toBe(200);
+    for (const condition of ['"x"', `W/${headers['ETag']}`, '']) {
+      const { status, headers: refusal } = await ask(SEGMENT, { 'if-match': condition, 'if-none-match': headers['ETag'] });
+      expect([status, refusal['x-ms-error-code'], refusal['Cache-Control']]).toEqual([412, 'MPE_STORAGE_PRECONDITION_FAILED', 'no-store']);
+    }
+    expect((await ask(SEGMENT.replace('60060000', '1'), { 'if-match': '"x"' })).status).toBe(404);
   });
 
   test('a condition does not hide that there is no such segment', async () => {

@@ -14,7 +14,7 @@ import { planBody, sliceBody, type BodyPlan, type ReadableSources } from './body
 import type { Catalog, Publication } from './catalog.ts';
 import { chooseEncryption, type Encryption, type Protector } from './encryption.ts';
 import { checkDownload, openDownload, parseDownload, type Download, type Files } from './download.ts';
-import { caching, chosenCoding, codedTag, COMMON_HEADERS, entityTag, errorCaching, header, METHODS, noneMatch, preflightHeaders, requestedRange, type Coding, type Headers, type RequestHeaders } from './headers.ts';
+import { caching, chosenCoding, codedTag, COMMON_HEADERS, entityTag, errorCaching, header, holdsMatch, METHODS, noneMatch, preflightHeaders, requestedRange, type Coding, type Headers, type RequestHeaders } from './headers.ts';
 import type { BufferPool } from './pool.ts';
 import type { TextCache } from './texts.ts';
 import { decodePath, parseUrl, printUrl, printVerb, withoutQuery, type StreamRequest } from './url.ts';
@@ -316,6 +316,10 @@ async function deliver(request: Request, content: Content, { texts }: Pick<Handl
   const coding = textOf !== null && request.headers['range'] === undefined ? chosenCoding(request.headers) : null;
   const etag = content.etag !== null && coding !== null ? codedTag(content.etag, coding) : content.etag;
   const headers: Record<string, string> = { ...COMMON_HEADERS, ...content.headers, ...(textOf === null ? {} : { Vary: 'Accept-Encoding' }), ...(etag === null ? {} : { ETag: etag }) };
+  if (!holdsMatch(request.headers, etag)) {
+    release();
+    throw new IsomerError('ISOMER_PRECONDITION_FAILED', { what: 'header If-Match', expected: etag ?? '*', found: header(request.headers, 'if-match') ?? '' });
+  }
   if (etag !== null && !noneMatch(request.headers, etag)) {
     release();
     delete headers['Content-Type'];

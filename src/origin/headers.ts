@@ -39,6 +39,8 @@ export function preflightHeaders(headers: RequestHeaders): Headers {
 /** Seconds that a refusal may be cached; null: not at all. */
 const ERROR_MAX_AGE: Readonly<Record<ErrorKind, number | null>> = {
   'bad-request': 10,
+  // Of this request's headers: a cache would give it to requests without them.
+  condition: null,
   denied: 10,
   'not-found': 10,
   gone: 10,
@@ -89,6 +91,12 @@ export function chosenCoding(headers: RequestHeaders): Coding | null {
 /** Compressed bytes are other bytes. */
 export function codedTag(etag: string, coding: Coding): string {
   return etag.replace(/"$/, `-${coding}"`);
+}
+
+/** RFC 9110 13.1.1: strong comparison; `*` wants anything that is there. */
+export function holdsMatch(headers: RequestHeaders, etag: string | null): boolean {
+  const condition = header(headers, 'if-match');
+  return condition === undefined || condition.trim() === '*' || condition.split(',').some((candidate) => candidate.trim() === etag);
 }
 
 /** RFC 9110 13.1.2: weak comparison, also against `*`. */
