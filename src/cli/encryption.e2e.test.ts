@@ -29,6 +29,7 @@ const four = (value: string): object => ({ trackSelections: [{ property: 'FourCC
 const key = ({ id, value }: typeof ONE, labelReferenceInStreamingPolicy: string): object => ({ id, labelReferenceInStreamingPolicy, value: value.toString('base64') });
 const locator = (name: string, streamingPolicyName: string, ...contentKeys: readonly object[]): object => ({ name, properties: { assetName: name === 'sealed' ? name : ASSET, streamingPolicyName, contentKeys } });
 const contentKeys = { defaultKey: { label: 'one' } };
+const OWN = (system: string): string => `https://own.example/${system}/{ContentKeyId}?media={AlternativeMediaId}`;
 const ACCOUNT = {
   streamingLocators: [
     locator('clear', 'Predefined_ClearStreamingOnly'),
@@ -38,6 +39,7 @@ const ACCOUNT = {
     locator('keys', 'keys', key(ONE, 'one'), key(OTHER, 'sound')),
     locator('sound', 'sound', key(ONE, 'one')),
     locator('several', 'several', key(ONE, 'one')),
+    { name: 'named', properties: { assetName: ASSET, streamingPolicyName: 'named', alternativeMediaId: 'film 7/ä', contentKeys: [key(ONE, 'one')] } },
     locator('lost', 'Predefined_ClearKey'),
     locator('sealed', 'Predefined_ClearStreamingOnly'),
   ],
@@ -46,6 +48,7 @@ const ACCOUNT = {
     { name: 'keys', properties: { commonEncryptionCenc: { enabledProtocols: all, contentKeys: { ...contentKeys, keyToTrackMappings: [{ label: 'sound', tracks: [four('mp4a')] }] }, drm: { playReady: {} } } } },
     { name: 'sound', properties: { commonEncryptionCenc: { enabledProtocols: all, contentKeys, clearTracks: [four('mp4a')] } } },
     { name: 'several', properties: { envelopeEncryption: { enabledProtocols: all, contentKeys }, commonEncryptionCenc: { enabledProtocols: { ...all, hls: false }, contentKeys } } },
+    { name: 'named', properties: { beyondAms: true, envelopeEncryption: { enabledProtocols: all, contentKeys, customKeyAcquisitionUrlTemplate: OWN('aes') }, commonEncryptionCenc: { enabledProtocols: all, contentKeys, drm: { playReady: { customLicenseAcquisitionUrlTemplate: OWN('pr'), playReadyCustomAttributes: '<SHOP>7</SHOP>' }, widevine: { customLicenseAcquisitionUrlTemplate: OWN('wv') } }, clearKeyEncryptionConfiguration: { customKeysAcquisitionUrlTemplate: OWN('ck') } }, commonEncryptionCbcs: { enabledProtocols: all, contentKeys, drm: { fairPlay: { customLicenseAcquisitionUrlTemplate: 'skd://own.example/fp/{ContentKeyId}?media={AlternativeMediaId}', allowPersistentLicense: false } } } } },
   ],
   accountFilters: [{ name: 'clip', properties: { presentationTimeRange: { startTimestamp: 70_000_000, endTimestamp: 130_000_000 }, tracks: [{ trackSelections: [{ property: 'Bitrate', operation: 'Equal', value: '0-300000' }] }] } }],
 };
@@ -292,6 +295,30 @@ describe.skipIf(!existsSync(CHROMIUM))('Chromium plays with Clear Key, keys from
   test.each<[FormatId, string]>([['dash-cmaf', 'cenc'], ['dash-csf', 'cenc'], ['dash-cmaf', 'cbcs-aapl'], ['hls-cmaf', 'cbcs-aapl'], ['hls-cmaf', 'cenc']])('%s, encryption=%s', async (id, encryption) => {
     const { time, frames, keySystem } = await watched(manifestUrl('ck', id, encryption));
     expect([time >= 2, frames > 30, keySystem]).toEqual([true, true, 'org.w3.clearkey']);
+  });
+});
+
+describe('the policy’s own addresses', () => {
+  const filled = (system: string, scheme = 'https'): string => `${scheme}://own.example/${system}/${ONE.id}?media=film%207%2F%C3%A4`;
+  test.each<[FormatId, string, string | null, readonly string[]]>([
+    ['hls-v4', 'cbc', 'Manifest video', [`URI="${filled('aes')}"`]],
+    ['hls-cmaf', 'cbc', 'Manifest English', [`URI="${filled('aes')}"`]],
+    ['dash-csf', 'cbc', null, [`keyUriTemplate="${filled('aes')}"`]],
+    ['smooth', 'cbc', null, [filled('aes')]],
+    ['dash-cmaf', 'cenc', null, [`licenseUrl="${filled('wv')}"`, `>${filled('ck')}</dashif:Laurl>`]],
+    ['hls-v4', 'cbcs-aapl', 'Manifest video', [`URI="${filled('fp', 'skd')}"`]],
+    ['hls-cmaf', 'cbcs-aapl', 'Manifest video', [`URI="${filled('fp', 'skd')}"`]],
+  ])('%s, encryption=%s: name key and alternative media id', async (id, encryption, playlist, texts) => {
+    const text = await textOf(playlist === null ? manifestUrl('named', id, encryption) : resourceUrl('named', id, encryption, playlist, playlist === 'Manifest video' ? 250_000 : 128_000));
+    for (const wanted of texts) expect(text).toContain(wanted);
+    expect(text).not.toMatch(/\{(ContentKeyId|AlternativeMediaId)\}/i);
+  });
+
+  test.each<[FormatId, RegExp]>([['smooth', /<ProtectionHeader[^>]*>([^<]*)</], ['dash-csf', /<mspr:pro[^>]*>([^<]*)</]])('%s: PlayReady’s header has its address and the policy’s attributes', async (id, pattern) => {
+    const [, object = ''] = pattern.exec(await textOf(manifestUrl('named', id, 'cenc'))) ?? [];
+    const header = Buffer.from(object, 'base64').subarray(10).toString('utf16le');
+    expect(header).toContain(`<LA_URL>${filled('pr')}</LA_URL>`);
+    expect(header).toContain('<CUSTOMATTRIBUTES><SHOP>7</SHOP></CUSTOMATTRIBUTES>');
   });
 });
 

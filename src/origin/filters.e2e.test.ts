@@ -45,7 +45,11 @@ const ACCOUNT_FILTERS: Readonly<Record<string, object>> = {
   long: range({ liveBackoffDuration: 100 * S }),
   quality: first(),
   none: range({ startTimestamp: 30 * S }),
+  // What JSON cannot hold as a number of JavaScript is put in below: 2^63-1, the service's word for no end.
+  wide: range({ startTimestamp: 1_081_080, endTimestamp: 'MOST', presentationWindowDuration: 'MOST', timescale: 90_000 }),
+  beyond: range({ startTimestamp: 'MOST' }),
 };
+const textOfAccount = (account: object): string => JSON.stringify(account).replaceAll('"MOST"', String(2n ** 63n - 1n));
 const locator = (name: string, more: object = {}): object => ({ name, properties: { assetName: ASSET, streamingPolicyName: 'Predefined_ClearStreamingOnly', ...more } });
 const ID = '21b17732-0112-4d76-b526-763dcd843449';
 const ACCOUNT = {
@@ -58,6 +62,7 @@ const ACCOUNT = {
     locator('silent', { filters: ['clip', 'overridden'] }),
     locator('sound', { filters: ['tail', 'sound'] }),
     locator('eleven', { filters: Array.from({ length: 11 }, (_, i) => `f${i}`) }),
+    locator('astray', { filters: ['english', 'gone'] }),
     locator('hls', { streamingPolicyName: 'hls' }),
     locator('aes', { streamingPolicyName: 'Predefined_ClearKey' }),
     locator('early', { startTime: '2999-01-01T00:00:00Z' }),
@@ -77,7 +82,7 @@ let origin: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'isomer-filters-'));
   await cp(CORPUS, join(root, ASSET), { recursive: true });
-  await writeFile(join(root, 'isomer.json'), JSON.stringify(ACCOUNT));
+  await writeFile(join(root, 'isomer.json'), textOfAccount(ACCOUNT));
   await writeFile(join(root, ASSET, 'asset.json'), ASSET_FILTERS('600000'));
   child = spawn(process.execPath, [join(import.meta.dirname, '../cli.ts'), 'serve', '--root', root, '--port', '0', '--revalidate-ms', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
   origin = await new Promise((resolve) => child.stdout?.on('data', (text: Buffer) => resolve(/http:\S+/.exec(text.toString())?.[0] ?? '')));
@@ -157,6 +162,7 @@ const MATRIX: readonly Row[] = [
   { filters: '', expected: {} },
   { filters: 'clip', expected: CLIP },
   { filters: 'tail', expected: { segments: [2, 4], audioSegments: [2, 4] } },
+  { filters: 'wide', expected: { segments: [2, 4], audioSegments: [2, 4] } },
   { filters: 'head', expected: { segments: [0, 1], audioSegments: [0, 1] } },
   { filters: 'english', expected: ENGLISH },
   { filters: 'low', expected: LOW },
@@ -218,6 +224,22 @@ test('another filter content is another entity, and is seen without a restart', 
   expect(await offered('dash-csf', 'overridden')).toEqual([`video 600000: ${V.join(' ')}`]);
 });
 
+test('locators and policies that change are followed at once; a file that cannot be used, or is gone, changes nothing', async () => {
+  const file = join(root, 'isomer.json');
+  const answers = async (): Promise<readonly unknown[]> => Promise.all([manifestUrl('hls-v4', ''), manifestUrl('dash-csf', ''), manifestUrl('smooth', '', 'always')].map(async (url) => (await fetch(url)).headers.get('x-ms-error-code')));
+  const write = (text: string): Promise<void> => writeFile(file, text);
+  expect(await answers()).toEqual([null, null, null]);
+  await write(textOfAccount({ ...ACCOUNT, streamingLocators: [locator('all', { streamingPolicyName: 'hls' })] }));
+  const after = [null, 'MPE_OUTPUT_FORMAT_BLOCKED', 'MPE_RESOURCE_NOT_FOUND'];
+  expect(await answers()).toEqual(after);
+  for (const change of [(): Promise<void> => write('{"streamingLocators": [{'), (): Promise<void> => write(textOfAccount({ ...ACCOUNT, streamingPolicies: [{ name: 'hls' }] })), (): Promise<void> => rm(file)]) {
+    await change();
+    expect(await answers()).toEqual(after);
+  }
+  await write(textOfAccount(ACCOUNT));
+  expect(await answers()).toEqual([null, null, null]);
+});
+
 describe('refusals', () => {
   const BASE = 'multiaudio.ism';
   test.each([
@@ -236,6 +258,8 @@ describe('refusals', () => {
     [`all/${BASE}/manifest(filter=quality)`, 415, 'MPE_FILTER_FIRST_QUALITY_ATTRIBUTE_INVALID'],
     [`all/${BASE}/manifest(filter=start;begin)`, 415, 'MPE_FILTER_COMPOSITION_MULTIPLE_FIRST_QUALITY_OPERATOR_NOT_ALLOWED'],
     [`all/${BASE}/manifest(filter=none)`, 415, 'MPE_FILTER_REMOVED_ALL_STREAMS'],
+    [`all/${BASE}/manifest(filter=beyond)`, 415, 'MPE_FILTER_RANGE_ATTRIBUTE_INVALID'],
+    [`astray/${BASE}/manifest(format=mpd-time-csf)`, 404, 'MPE_EGRESS_FILTER_NOT_FOUND'],
     [`all/${BASE}/manifest(filter=head;tail)`, 415, 'MPE_FILTER_REMOVED_ALL_STREAMS'],
     [`eleven/${BASE}/manifest`, 415, 'MPE_FILTER_COMPOSITION_FILTER_COUNT_OVER_LIMIT'],
     [`hls/${BASE}/manifest(format=m3u8-cmaf)`, 200, null],
