@@ -18,7 +18,7 @@ type Unit = Uint8Array;
 /** A segment's pictures in decoding order; few are taken apart. */
 type Picture = { readonly time: bigint; readonly units: () => readonly Unit[] };
 
-export function picturesOf(context: FormatContext, track: TrackView): readonly { readonly path: string; readonly codec: NalCodec; readonly pictures: readonly Picture[] }[] {
+export function picturesOf(context: FormatContext, track: TrackView): readonly { readonly path: string; /** Of the segment in its track. */ readonly index: number; readonly codec: NalCodec; readonly pictures: readonly Picture[] }[] {
   const { reader } = context;
   if (track.kind !== 'video') return [];
   const framing = framingOf(reader, track);
@@ -27,7 +27,7 @@ export function picturesOf(context: FormatContext, track: TrackView): readonly {
       if (fragment === null) return [];
       const times = presentationTimes(fragment);
       const pictures = fragment.samples.map((sample, i) => ({ time: times[i] ?? 0n, units: () => nalUnits(sampleBytes(facts, sample), framing.lengthSize) ?? [] }));
-      return [{ path: segmentPath(track, segment), codec: framing.codec, pictures }];
+      return [{ path: segmentPath(track, segment), index: segment.index, codec: framing.codec, pictures }];
     });
   }
   return track.segments.flatMap((segment) => {
@@ -35,7 +35,7 @@ export function picturesOf(context: FormatContext, track: TrackView): readonly {
     if (transport === null) return [];
     const codec = transport.streams.some(({ streamType }) => streamType === 0x24) ? 'hevc' : 'avc';
     const pictures = transport.pes.filter(({ streamId }) => (streamId & 0xf0) === 0xe0).map(({ pts, payload }) => ({ time: BigInt(pts ?? 0), units: () => annexBUnits(payload) }));
-    return [{ path: segmentPath(track, segment), codec, pictures } as const];
+    return [{ path: segmentPath(track, segment), index: segment.index, codec, pictures } as const];
   });
 }
 
@@ -254,8 +254,7 @@ export const VIDEO_CHECKS: readonly FormatCheck[] = [
       fullTracks(context.view).flatMap((track) => {
         if (track.kind !== 'video') return [];
         const told = track.source.kind === 'dash' ? track.source.representation.node.attributes['frameRate'] : tagsOf(track).map((tag) => attributeOf(tag, 'FRAME-RATE')).find((rate) => rate !== null);
-        const times = picturesOf(context, track).flatMap(({ pictures }) => pictures.map(({ time }) => time)).toSorted((a, b) => (a < b ? -1 : 1));
-        const steps = times.slice(1).map((time, i) => Number(time - times[i]));
+        const steps = runsOf(picturesOf(context, track)).flatMap((times) => times.slice(1).map((time, i) => Number(time - times[i])));
         if (told == null || steps.length === 0) return [];
         const path = trackPath(track);
         // Times in 10 MHz are floors, so steps differ by one tick.
@@ -263,6 +262,16 @@ export const VIDEO_CHECKS: readonly FormatCheck[] = [
       }),
   },
 ];
+
+/** Presentation times in order, of segments that follow each other: a capture may leave some out. */
+function runsOf(segments: readonly { readonly index: number; readonly pictures: readonly Picture[] }[]): readonly (readonly bigint[])[] {
+  const runs: bigint[][] = [];
+  for (const [i, { index, pictures }] of segments.entries()) {
+    if (i === 0 || segments[i - 1].index + 1 !== index) runs.push([]);
+    runs[runs.length - 1].push(...pictures.map(({ time }) => time));
+  }
+  return runs.map((times) => times.toSorted((a, b) => (a < b ? -1 : 1)));
+}
 
 /** `1 1 1` of a nclx box (ISO/IEC 14496-12:2022 12.1.5); null when there is none. */
 function colourBox(context: FormatContext, track: TrackView): string | null {

@@ -27,10 +27,10 @@ export function memoryStore(): BodyStore {
   };
 }
 
-export async function judgeOrigin(origin: Origin, checks: readonly Check[], judges: Judges, expectations: readonly Expectation[] = []): Promise<Verdicts> {
+export async function judgeOrigin(origin: Origin, checks: readonly Check[], judges: Judges, expectations: readonly Expectation[] = [], segmentsPerTrack = Infinity): Promise<Verdicts> {
   const store = memoryStore();
   const manifests = masterUrls(origin.ism).map(({ format, url }) => ({ asset: ASSET, format, url }));
-  const trace = await capture(store, { kind: 'self', profile: 'ams', manifests, concurrency: 4, ask: origin.ask });
+  const trace = await capture(store, { kind: 'self', profile: 'ams', manifests, concurrency: 4, segmentsPerTrack, ask: origin.ask });
   const reader = traceReader(trace, ({ body }) => store.get(body?.sha256 ?? ''));
   const decoder = specimenDecoder(reader, () => manifests.map((manifest) => readView(manifest, reader)));
   return judge({ reader, checks, requirements, truths: new Map([[ASSET, specimenTruth()]]), judges: { ...judges, decoder }, expectations, suiteVersion: '0', kind: 'trace' });

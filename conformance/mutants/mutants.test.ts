@@ -44,6 +44,12 @@ describe('checks and their mutants', () => {
     expect(notable).toEqual([]);
   }, 60_000);
 
+  it('finds nothing against it where a capture has left segments out', async () => {
+    const { report, faults } = await judgeOrigin(goodOrigin(), CHECKS, judges, [], 2);
+    expect(faults).toEqual([]);
+    expect(report.results.filter(({ outcome, id }) => outcome === 'fail' || (outcome === 'warn' && !BY_FORMULA.test(id))).map(({ id, messages }) => [id, messages])).toEqual([]);
+  }, 60_000);
+
   it('has a mutant for every check', () => {
     const covered = new Set(MUTANTS.map(({ check }) => check));
     expect(CHECKS.map(({ id }) => id).filter((id) => !covered.has(id) && !/^(protection|filtered)\//.test(id))).toEqual([]);
