@@ -85,6 +85,7 @@ function program(): Command {
     .argument('<dir>', 'folder with report.json and run.json')
     .option('--trace <dir>', 'the trace, where it is not where the run left it')
     .option('--truth <dir>', 'the truth files, likewise')
+    .option('--keys <file>', 'content keys, where what was served is enciphered; default: what subjects.json beside the truth files names')
     .option('--merge <dir...>', 'take in the replays of these runs (of devices, of other machines) and their results of other assets; report.json and run.json are written, too')
     .option('--out <dir>', 'where to write; default: the same folder')
     .action((folder: string, options: ReportOptions) => rewriteReport(folder, options));
@@ -113,7 +114,12 @@ function program(): Command {
     .addHelpText('after', BASELINE_EXAMPLES)
     .action((path: string, options: BaselineOptions) => rewriteBaseline(path, options));
   root.command('list').description('list checks, or requirements').option('--requirements', 'list requirements instead').action(list);
-  root.command('explain').description('say what a check or a requirement is about').argument('<id>').action(explain);
+  root
+    .command('explain')
+    .description('say what a check or a requirement is about')
+    .argument('<id>', 'of a check, a requirement, or a result as a run prints it')
+    .argument('[subject]', 'of a result; changes nothing')
+    .action((id: string) => explain(id));
   return root;
 }
 

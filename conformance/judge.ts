@@ -20,6 +20,8 @@ export type JudgeInput = {
   readonly truths: ReadonlyMap<string, TruthView>;
   /** For media that are enciphered. Without a key they get no verdict. */
   readonly keys?: KeyRing;
+  /** Seconds in the clear at the beginning of encrypted tracks, by asset, where they are known. */
+  readonly clearLeads?: ReadonlyMap<string, number>;
   readonly judges: Judges;
   readonly expectations: readonly Expectation[];
   readonly suiteVersion: string;
@@ -66,7 +68,7 @@ export async function judge(input: JudgeInput): Promise<Verdicts> {
     input.progress?.(asset);
     const views = new Map<FormatId, View>(manifests.filter((manifest) => manifest.asset === asset).map((manifest) => [manifest.format, readView(manifest, reader)]));
     const keys = input.keys ?? NO_KEYS;
-    const context: Context = { asset, reader: openReader(reader, [...views.values()], keys), wire: reader, keys, profile: target.profile, views, truth: truths.get(asset) ?? null, judges };
+    const context: Context = { asset, reader: openReader(reader, [...views.values()], keys), wire: reader, keys, profile: target.profile, views, truth: truths.get(asset) ?? null, clearLead: input.clearLeads?.get(asset) ?? null, judges };
     const protections = new Map([...views].map(([format, view]) => [format, protectionOf(reader, view)] as const));
     for (const check of checks) {
       if (check.amsOnly === true && target.profile !== 'ams') continue;

@@ -32,6 +32,8 @@ export type Context = {
   /** All outputs of the asset that were captured. */
   readonly views: ReadonlyMap<FormatId, View>;
   readonly truth: TruthView | null;
+  /** Seconds at the beginning of encrypted tracks that are sent in the clear, as who set it up says; null: nobody does. */
+  readonly clearLead: number | null;
   readonly judges: Judges;
 };
 

@@ -15,11 +15,11 @@ import { sealingOf, sealingOfTrack, type Sealing } from './oracle/signalled.ts';
 import { adtsFrames, annexBUnits, type TsSegment } from './oracle/ts.ts';
 import { formatRow } from './outputs.ts';
 import type { Exchange, TraceReader } from './trace.ts';
-import type { TrackView, View } from './view.ts';
+import { readView, type TrackView, type View } from './view.ts';
 
 /** Null: the key is missing, or does not fit. */
 type Open = (bytes: Uint8Array) => Uint8Array | null;
-type Opened = Required<TraceReader>;
+export type Opened = Required<TraceReader>;
 type OpenTransport = (segment: TsSegment) => TsSegment | null;
 
 export function openReader(reader: TraceReader, views: readonly View[], keys: KeyRing): Opened {
@@ -41,6 +41,7 @@ export function openReader(reader: TraceReader, views: readonly View[], keys: Ke
       if (whole.has(exchange)) throw new Locked();
       return reader.body(exchange);
     },
+    isEnveloped: (exchange) => whole.has(exchange),
     isLocked: (exchange) => samples.has(exchange) && read(exchange) === null,
     openTransport(exchange, segment) {
       const open = transports.get(exchange);
@@ -49,6 +50,16 @@ export function openReader(reader: TraceReader, views: readonly View[], keys: Ke
       if (clear === null) throw new Locked();
       return clear;
     },
+  };
+}
+
+/** Of a whole trace: a reader for each asset, made when it is asked for. Outputs of one asset tell of each other's keys. */
+export function openAssets(reader: TraceReader, keys: KeyRing): (asset: string) => Opened {
+  const opened = new Map<string, Opened>();
+  return (asset) => {
+    const made = opened.get(asset) ?? openReader(reader, reader.trace.manifests.filter((manifest) => manifest.asset === asset).map((manifest) => readView(manifest, reader)), keys);
+    opened.set(asset, made);
+    return made;
   };
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { requirementsFileSchema, type Requirement } from '../spec/requirement.ts';
 import { CAPTION_CHECKS } from './checks/captions.ts';
+import { CLEAR_LEAD_CHECKS } from './checks/clear-lead.ts';
 import { CROSS_CHECKS } from './checks/cross.ts';
 import { DECODE_CHECKS } from './checks/decode.ts';
 import { FILTERED_CHECKS } from './checks/filtered.ts';
@@ -26,7 +27,7 @@ import { TS_CHECKS } from './checks/ts.ts';
 import { VIDEO_CHECKS } from './checks/video.ts';
 import type { Check } from './model.ts';
 
-export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...SOUND_CHECKS, ...TEXT_CHECKS, ...TEXT_SIGNAL_CHECKS, ...VIDEO_CHECKS, ...CAPTION_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...FILTERED_CHECKS, ...PROTECTION_CHECKS, ...PROTECTION_MANIFEST_CHECKS, ...PROTECTION_SYSTEM_CHECKS, ...PROTECTION_ASSET_CHECKS, ...PROTECTION_CROSS_CHECKS, ...DECODE_CHECKS];
+export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...SOUND_CHECKS, ...TEXT_CHECKS, ...TEXT_SIGNAL_CHECKS, ...VIDEO_CHECKS, ...CAPTION_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...FILTERED_CHECKS, ...PROTECTION_CHECKS, ...CLEAR_LEAD_CHECKS, ...PROTECTION_MANIFEST_CHECKS, ...PROTECTION_SYSTEM_CHECKS, ...PROTECTION_ASSET_CHECKS, ...PROTECTION_CROSS_CHECKS, ...DECODE_CHECKS];
 
 const REQUIREMENTS_FOLDER = new URL('../spec/requirements/', import.meta.url);
 

@@ -10,7 +10,9 @@ export type Role =
   | { readonly kind: 'manifest' | 'playlist' | 'init' | 'segment' | 'keyframe'; readonly asset: string; readonly format: FormatId; readonly set: string; readonly track: string; readonly time: string | null }
   | { readonly kind: 'probe'; readonly asset: string; readonly format: FormatId; readonly probe: ProbeKind; readonly of: string };
 
-export type ProbeKind = 'head' | 'range' | 'range-outside' | 'conditional' | 'preflight' | 'repeat' | 'escaped' | 'unknown-time' | 'unknown-bitrate' | 'unknown-format' | 'bad-syntax';
+/** What is asked beside what players ask. */
+export const PROBE_KINDS = ['head', 'range', 'range-outside', 'conditional', 'preflight', 'repeat', 'escaped', 'compressed', 'other-case', 'other-noun', 'unknown-time', 'unknown-bitrate', 'unknown-format', 'bad-syntax'] as const;
+export type ProbeKind = (typeof PROBE_KINDS)[number];
 
 export type Exchange = {
   readonly id: number;
@@ -66,6 +68,8 @@ export type TraceReader = {
   body(exchange: Exchange): Uint8Array;
   /** Of a trace that was opened with keys (opened.ts): the samples of this segment are enciphered, and their key is not known. */
   isLocked?(exchange: Exchange): boolean;
+  /** Likewise: the whole resource is inside an envelope. */
+  isEnveloped?(exchange: Exchange): boolean;
   /** Likewise: streams and units of a transport stream in the clear. */
   openTransport?(exchange: Exchange, segment: TsSegment): TsSegment;
 };

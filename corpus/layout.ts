@@ -45,12 +45,15 @@ const one = { defaultKey: { label: 'one' } };
 const systems = { playReady: {}, widevine: {} };
 const clearKey = { clearKeyEncryptionConfiguration: {} };
 
+/** Seconds. Segments of 6 s: the first two begin before. */
+const LEAD = 7;
+
 const POLICIES: Readonly<Record<string, object>> = {
   envelopeOfEach: { envelopeEncryption: { ...EVERYWHERE, contentKeys: mapped } },
   keyOfEach: { commonEncryptionCenc: { ...EVERYWHERE, contentKeys: mapped, drm: systems } },
   clearSound: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one, clearTracks: [fourcc('mp4a')], ...clearKey } },
   everySystem: { beyondAms: true, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { ...systems, fairPlay: { allowPersistentLicense: false } }, ...clearKey } },
-  lead: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one, clearLeadSeconds: 7, ...clearKey }, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, clearLeadSeconds: 7, ...clearKey } },
+  lead: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one, clearLeadSeconds: LEAD, ...clearKey }, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, clearLeadSeconds: LEAD, ...clearKey } },
   samples: { beyondAms: true, commonEncryptionCenc: { ...EVERYWHERE, contentKeys: one }, commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one } },
   pattern: { commonEncryptionCbcs: { ...EVERYWHERE, contentKeys: one, drm: { fairPlay: { allowPersistentLicense: false } } } },
 };
@@ -61,6 +64,7 @@ const select = (...alternatives: readonly (readonly [property: string, value: st
 const FILTERS: Readonly<Record<string, object>> = {
   late: { presentationTimeRange: { startTimestamp: 70_000_000, endTimestamp: 170_000_000 } },
   german: select([['Type', 'video']], [['Type', 'audio'], ['Language', 'de']]),
+  arabic: select([['Type', 'video']], [['Type', 'audio']], [['Type', 'text'], ['Language', 'ar']]),
   small: select([['Type', 'video'], ['Bitrate', '0-200000']], [['Type', 'audio']]),
   begin: { firstQuality: { bitrate: 250_000 } },
 };
@@ -81,6 +85,7 @@ const RECIPES: readonly Recipe[] = [
   { id: 'late-delay', asset: 'elst-delay', ism: 'delay.ism', ...CLEAR, outputs: outputs(ALL, 'filter=late'), left: { video: { from: 60_060_000 }, aac_eng_2_128000_1_1: { from: 67_440_000 } } },
   { id: 'begin', asset: 'fps25', ism: 'fps25.ism', ...CLEAR, outputs: outputs(ALL, 'filter=begin') },
   { id: 'cenc-late', asset: 'fps25', ism: 'fps25.ism', policy: 'Predefined_MultiDrmStreaming', keys: ['cencKeyDefault', 'cbcsKeyDefault'], outputs: { ...outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc', 'filter=late'), ...outputs(['hls-v4', 'hls-cmaf'], 'encryption=cbcs-aapl', 'filter=late') }, left: { video: { from: 60_000_000 }, aac_fra_2_128000_1_1: { from: 60_139_682 } } },
+  { id: 'late-text', asset: 'text-webvtt', ism: 'webvtt.ism', ...CLEAR, outputs: outputs(ALL, 'filter=late;arabic'), left: { video: { from: 60_000_000, to: 180_000_000 }, audio: LATE_SOUND, subt_ar: {} } },
 
   { id: 'aes', asset: 'fps25', ism: 'fps25.ism', policy: 'Predefined_ClearKey', keys: ['clearKeyDefault'], outputs: outputs(ALL, 'encryption=cbc') },
   { id: 'aes-keys', asset: 'elst-delay', ism: 'delay.ism', policy: 'envelopeOfEach', keys: ['pictures', 'sound'], outputs: outputs(['hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cbc') },
@@ -98,6 +103,9 @@ const RECIPES: readonly Recipe[] = [
   // Two segments of three are clear.
   { id: 'lead-cenc', asset: 'fps25', ism: 'fps25.ism', policy: 'lead', keys: ['one'], outputs: outputs(['hls-cmaf', 'dash-csf', 'dash-cmaf'], 'encryption=cenc') },
   { id: 'lead-cbcs', asset: 'fps25', ism: 'fps25.ism', policy: 'lead', keys: ['one'], outputs: outputs(['hls-cmaf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
+  // Text is in the envelope like everything else, and outside of every other encryption.
+  { id: 'aes-text', asset: 'text-webvtt', ism: 'webvtt.ism', policy: 'Predefined_ClearKey', keys: ['clearKeyDefault'], outputs: outputs(ALL, 'encryption=cbc') },
+  { id: 'cenc-text', asset: 'text-webvtt', ism: 'webvtt.ism', policy: 'Predefined_MultiDrmStreaming', keys: ['cencKeyDefault', 'cbcsKeyDefault'], outputs: { ...outputs(['dash-csf', 'dash-cmaf', 'smooth'], 'encryption=cenc'), ...outputs(['hls-v4', 'hls-cmaf'], 'encryption=cbcs-aapl') } },
   { id: 'cbcs-eac3', asset: 'eac3-51', ism: 'eac3-51.ism', policy: 'everySystem', keys: ['one'], outputs: outputs(['hls-v4', 'hls-cmaf', 'dash-cmaf'], 'encryption=cbcs-aapl') },
 ];
 
@@ -117,7 +125,7 @@ const SCHEMES: readonly (readonly [RegExp, (format: string) => Scheme])[] = [
 
 function protectionOf({ policy, outputs: asked }: Recipe): Subjects['subjects'][number]['protection'] {
   const schemes = Object.fromEntries(Object.entries(asked).flatMap(([format, text]) => SCHEMES.filter(([pattern]) => pattern.test(text)).map(([, scheme]) => [format, scheme(format)])));
-  return Object.keys(schemes).length === 0 ? undefined : { system: CLEAR_KEY.has(policy) ? 'clear-key' : 'licensed', schemes, ...(policy === 'lead' ? { clearLead: true as const } : {}) };
+  return Object.keys(schemes).length === 0 ? undefined : { system: CLEAR_KEY.has(policy) ? 'clear-key' : 'licensed', schemes, ...(policy === 'lead' ? { clearLead: LEAD } : {}) };
 }
 
 /** A JSON Web Token (RFC 7519), good for a hundred years: what it opens is no secret. */

@@ -19,7 +19,7 @@ export const deviationSchema = z.strictObject({
 
 /** Why nothing is checked yet: the part that will bring it, or that no program can. */
 export const openSchema = z.strictObject({
-  until: z.enum(['live', 'protection', 'codecs', 'text', 'filters', 'players', 'probes', 'manual']),
+  until: z.enum(['live', 'protection', 'codecs', 'text', 'filters', 'players', 'manual']),
   why: z.string().min(15),
 });
 

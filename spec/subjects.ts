@@ -29,7 +29,7 @@ export const subjectsSchema = z.strictObject({
         /** What filters leave of the content: tracks by name, all qualities or some, and times in 100 ns. All of it when absent. */
         left: z.record(z.string(), z.strictObject({ bitrates: z.array(z.int().positive()).optional(), from: z.int().nonnegative().optional(), to: z.int().positive().optional() })).optional(),
         /** How outputs are encrypted, and who opens them: `clear-key` gives the key itself to whoever may have it, `licensed` is a system that no test can enter. Absent: clear. */
-        protection: z.strictObject({ system: z.enum(['clear-key', 'licensed']), schemes: z.partialRecord(formatIdSchema, z.enum(SCHEMES)), /** The first seconds are in the clear. */ clearLead: z.literal(true).optional() }).optional(),
+        protection: z.strictObject({ system: z.enum(['clear-key', 'licensed']), schemes: z.partialRecord(formatIdSchema, z.enum(SCHEMES)), /** Seconds: segments that begin before are in the clear. Absent: none. */ clearLead: z.number().positive().optional() }).optional(),
         /** What is asked for, behind `path`. Outputs that are not named are not judged. */
         outputs: z.partialRecord(formatIdSchema, z.string().min(1)),
       }),

@@ -2,7 +2,7 @@
  * Crawls an origin: manifests first, then what they list, as a player would find it. URLs are expanded from what was served and
  * from nothing else. Probes ask the questions that players do not: HEAD, ranges, preflight, things that are not there.
  */
-import { readAmsUrl } from '../outputs.ts';
+import { formatRow, readAmsUrl } from '../outputs.ts';
 import { rangeHeader, type ByteRange, type Exchange, type ManifestTarget, type ProbeKind, type Profile, type Role, type Trace } from '../trace.ts';
 import { readView, trackName, type TrackView, type View } from '../view.ts';
 import { DEFAULT_LIMITS, request, type Ask, type Limits } from './request.ts';
@@ -119,6 +119,11 @@ function probeRequests(view: View, profile: Profile): Wanted[] {
     const etag = original.headers['etag'];
     if (etag !== undefined) wanted.push(probe(original.url, 'conditional', original, 'GET', { 'if-none-match': etag }));
   }
+  const { kind } = formatRow(format);
+  const playlist = view.playlists.find(({ exchange }) => exchange?.status === 200)?.exchange ?? null;
+  for (const original of kind === 'hls' ? [manifest, playlist] : []) if (original?.status === 200) wanted.push(probe(original.url, 'compressed', original, 'GET', { 'accept-encoding': 'gzip' }));
+  for (const original of kind === 'smooth' ? [manifest, segment] : []) if (original?.status === 200) wanted.push(probe(inOtherCase(original.url), 'other-case', original));
+  if (kind === 'smooth' && segment !== null) wanted.push(...OTHER_NOUNS.map((noun) => probe(withNoun(segment.url, noun), 'other-noun', segment)));
   if (profile === 'ams' && track !== undefined && segment !== null && manifest !== null) wanted.push(...refusals(track, segment, manifest).map(([url, kind]) => probe(url, kind, segment)));
   return wanted;
 }
@@ -127,6 +132,22 @@ function escapeUrl(url: string): string {
   const parsed = new URL(url);
   parsed.pathname = parsed.pathname.replace(/[(),=]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
   return parsed.href;
+}
+
+/** Keywords of the path with other letters; empty when there are none ([MS-SSTR] 2.2.1 and 2.2.3: ABNF knows no case, RFC 5234 2.3). */
+function inOtherCase(url: string): string {
+  const parsed = new URL(url);
+  const path = parsed.pathname.replace(/\/(manifest|qualitylevels|fragments)(?=\(|%28|$)/gi, (word) => (word === word.toLowerCase() ? `/${word[1].toUpperCase()}${word.slice(2)}` : word.toLowerCase()));
+  if (path === parsed.pathname) return '';
+  parsed.pathname = path;
+  return parsed.href;
+}
+
+/** What a fragment may be asked for beside the whole: its metadata, its key frame, its sample data ([MS-SSTR] 2.2.3). */
+const OTHER_NOUNS = ['FragmentInfo', 'KeyFrames', 'RawFragments'] as const;
+
+function withNoun(url: string, noun: string): string {
+  return /\/Fragments(?=\(|%28)/i.test(url) ? url.replace(/\/Fragments(?=\(|%28)/i, `/${noun}`) : '';
 }
 
 /** Things that are not there (AMS streaming error codes). */

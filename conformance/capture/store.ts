@@ -5,9 +5,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { formatIdSchema } from '../../spec/requirement.ts';
 import { SuiteFault } from '../fault.ts';
-import { findIn, type Exchange, type Trace, type TraceReader } from '../trace.ts';
-
-const PROBES = ['head', 'range', 'range-outside', 'conditional', 'preflight', 'repeat', 'escaped', 'unknown-time', 'unknown-bitrate', 'unknown-format', 'bad-syntax'] as const;
+import { findIn, PROBE_KINDS, type Exchange, type Trace, type TraceReader } from '../trace.ts';
 
 const roleSchema = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -18,7 +16,7 @@ const roleSchema = z.discriminatedUnion('kind', [
     track: z.string(),
     time: z.string().nullable(),
   }),
-  z.strictObject({ kind: z.literal('probe'), asset: z.string(), format: formatIdSchema, probe: z.enum(PROBES), of: z.string() }),
+  z.strictObject({ kind: z.literal('probe'), asset: z.string(), format: formatIdSchema, probe: z.enum(PROBE_KINDS), of: z.string() }),
 ]);
 
 const headersSchema = z.record(z.string(), z.string());

@@ -76,7 +76,8 @@ function isFiltered({ url }: View): boolean {
 
 function selectionFindings({ view, truth, profile }: FormatContext): readonly Finding[] {
   if (truth === null) return [];
-  const served = fullTracks(view);
+  // text/offered and text/cuts judge what is left of text.
+  const served = fullTracks(view).filter(({ kind }) => kind !== 'text');
   const wanted = truth.tracks.filter(({ kind, codec }) => carriesCodec(view.format, codec.rfc6381) && (view.format !== 'hls-v3' || kind === 'video'));
   const missing = wanted.filter((real) => !served.some((track) => truthOfTrack(truth, track, profile) === real)).map(({ name, bitrate }) => problem('tracks', 'a track that the filters leave is not listed', { wanted: `${name}@${bitrate}`, at: view.manifest }));
   const listed = served.flatMap((track) => {

@@ -168,12 +168,34 @@ export const HTTP_CHECKS: readonly FormatCheck[] = [
     const lost = lostHeaders(answer, original, ['etag', 'cache-control']);
     return lost.length === 0 ? null : { message: 'a 304 lacks headers of the 200', wanted: lost.map((name) => original.headers[name]).join(' '), actual: lost.map((name) => `${name}: ${answer.headers[name] ?? ''}`).join(' ') };
   }),
-  probe('http/repeatable', ['BMFF-010', 'HLS-076'], 'the same request gets the same bytes', 'repeat', (answer, original) =>
-    answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? differentHeaders(answer, original) : { message: 'a second GET gets other bytes', wanted: `200 ${original.body?.sha256}`, actual: `${answer.status} ${answer.body?.sha256}` },
-  ),
-  probe('http/escaped', ['DASH-059'], 'percent-encoded parentheses, commas and equals signs mean the same', 'escaped', (answer, original) =>
-    answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? differentHeaders(answer, original) : { message: 'the percent-encoded URL gets another answer', wanted: `200 ${original.body?.sha256}`, actual: `${answer.status} ${answer.body?.sha256}` },
-  ),
+  probe('http/repeatable', ['BMFF-010', 'HLS-076'], 'the same request gets the same bytes', 'repeat', sameAnswer('a second GET gets other bytes')),
+  probe('http/escaped', ['DASH-059'], 'percent-encoded parentheses, commas and equals signs mean the same', 'escaped', sameAnswer('the percent-encoded URL gets another answer')),
+  {
+    ...probe('http/compressed', ['HLS-072'], 'playlists come compressed to whom accepts that, with a tag of their own', 'compressed', (answer, original) => {
+      if (answer.status !== 200 || answer.body?.sha256 !== original.body?.sha256) return differentBody('the compressed playlist is another one', answer, original);
+      const { 'content-encoding': coding = 'none', vary = '', etag = '' } = answer.headers;
+      if (coding !== 'gzip') return { message: 'the playlist is not compressed', wanted: 'gzip', actual: coding };
+      // RFC 9110 12.5.5 and 8.8.3.3: caches keep both forms apart.
+      if (!listOf(vary).some((name) => name === 'accept-encoding' || name === '*')) return { message: 'Vary does not name Accept-Encoding', wanted: 'Accept-Encoding', actual: vary };
+      return etag.startsWith('"') && etag === original.headers['etag'] ? { message: 'the compressed playlist has the strong tag of the plain one', wanted: 'another tag', actual: etag } : null;
+    }),
+    level: 'should',
+    formats: HLS,
+  },
+  { ...probe('http/any-case', ['MSS-001'], 'keywords of Smooth Streaming URLs mean the same in upper and lower case', 'other-case', sameAnswer('a keyword in other letters gets another answer')), amsOnly: true, formats: ['smooth'] },
+  {
+    ...probe('http/other-nouns', ['MSS-029'], 'parts of fragments are answered as such or refused with 400 or 404', 'other-noun', (answer, original) => {
+      const { status, error, body } = answer;
+      if (status === 400 || status === 404) return null;
+      if (status !== 200) return { message: 'a part of a fragment is neither given nor refused', wanted: '200, 400 or 404', actual: error ?? String(status) };
+      const type = answer.headers['content-type'] ?? '';
+      if (body === null || body.size === 0 || /^text\/|json|xml/.test(type)) return { message: 'a part of a fragment is no media', wanted: original.headers['content-type'] ?? 'media', actual: `${body?.size ?? 0} bytes of ${type}` };
+      // [MS-SSTR] 2.2.4: metadata is the moof alone, data the samples alone. A fragment of one sample may be its own key frame.
+      return body.sha256 === original.body?.sha256 && !/\/KeyFrames/i.test(answer.url) ? { message: 'the whole fragment is given for a part of it', wanted: 'a part', actual: `${body.size} bytes` } : null;
+    }),
+    level: 'should',
+    formats: ['smooth'],
+  },
   refusal('http/unknown-time', ['HTTP-005', 'DASH-027', 'MSS-028'], 'a time that no segment starts at is answered with 404', 'unknown-time', 404),
   refusal('http/unknown-bitrate', ['HTTP-005'], 'a bitrate that is not in the manifest is answered with 404', 'unknown-bitrate', 404),
   refusal('http/bad-syntax', ['HTTP-004'], 'a URL that breaks the grammar is answered with 400', 'bad-syntax', 400),
@@ -188,6 +210,14 @@ function listOf(value: string): readonly string[] {
 /** Headers of the full answer that another form of it lacks or changes. */
 function lostHeaders(answer: Exchange, original: Exchange, names: readonly string[]): readonly string[] {
   return names.filter((name) => original.headers[name] !== undefined && answer.headers[name] !== original.headers[name]);
+}
+
+function differentBody(message: string, answer: Exchange, original: Exchange): ProbeFault {
+  return { message, wanted: `200 ${original.body?.sha256}`, actual: `${answer.error ?? answer.status} ${answer.body?.sha256}` };
+}
+
+function sameAnswer(message: string) {
+  return (answer: Exchange, original: Exchange): ProbeFault | null => (answer.status === 200 && answer.body?.sha256 === original.body?.sha256 ? differentHeaders(answer, original) : differentBody(message, answer, original));
 }
 
 function differentHeaders(answer: Exchange, original: Exchange): ProbeFault | null {

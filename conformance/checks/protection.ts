@@ -134,40 +134,7 @@ export const PROTECTION_CHECKS: readonly FormatCheck[] = [
     formats: ALL,
     run: (context) => openedFindings(context),
   },
-  {
-    id: 'protection/clear-lead',
-    requirements: ['CENC-011'],
-    title: 'what is clear of an encrypted track is its beginning; playlists tell keys for the rest alone',
-    level: 'must',
-    scope: 'format',
-    formats: ['hls-v3', 'hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf'],
-    run: (context) => leadFindings(context),
-  },
 ];
-
-/** Segment by segment: in the clear or not, as the bytes say. */
-function leadFindings({ view, reader, wire }: FormatContext): readonly Finding[] {
-  return view.tracks.flatMap((track) => {
-    const sealing = sealingOfTrack(view, track);
-    const encryption = encryptionOf(wire, track);
-    if (sealing?.kind === 'envelope' || (encryption === null && sealing === null)) return [];
-    const inTransport = formatRow(view.format).container === 'ts';
-    const states = inTransport
-      ? track.segments.flatMap((segment) => (delivered(segment.exchange) ? [{ segment, kinds: [sentTransport(wire, segment.exchange).streams.some(({ streamType }) => SAMPLE_AES_TYPES[streamType] !== undefined)] }] : []))
-      : mediaSegments(reader, track).map(({ segment, facts }) => ({ segment, kinds: [...new Set(facts.fragments.map((fragment) => encryption !== null && isEnciphered(encryption, fragment)))] }));
-    let hidden = false;
-    return states.flatMap(({ segment, kinds }) => {
-      const path = segmentPath(track, segment);
-      const fault = (message: string): readonly Finding[] => [problem(path, message, { at: segment.exchange })];
-      const [isHidden = false] = kinds;
-      if (kinds.length > 1) return fault('the segment is clear in part');
-      if (hidden && !isHidden) return fault('a segment is clear behind one that is not');
-      hidden = isHidden;
-      const isSaid = track.source.kind === 'hls' ? sealingOf(view, track, segment.index) !== null : isHidden;
-      return judged(path, isSaid === isHidden ? [] : fault(isHidden ? 'no key is told for a segment that is enciphered' : 'a key is told for a segment that is clear'));
-    });
-  });
-}
 
 /** The comparison of media/samples-unchanged and media/transport-samples, for tracks that are encrypted. */
 function openedFindings(context: FormatContext): readonly Finding[] {
@@ -281,7 +248,8 @@ function rangeFault(sample: Uint8Array, subsamples: SampleInformation['subsample
 
 const sent = new WeakMap<Exchange, TsSegment>();
 
-function sentTransport(wire: TraceReader, exchange: Exchange): TsSegment {
+/** A transport stream as it was on the wire. */
+export function sentTransport(wire: TraceReader, exchange: Exchange): TsSegment {
   return remembered(sent, exchange, () => readTs(wire.body(exchange)));
 }
 

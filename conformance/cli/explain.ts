@@ -9,7 +9,9 @@ export function list({ requirements = false }: { readonly requirements?: boolean
   for (const line of lines) print(line);
 }
 
-export function explain(id: string): void {
+/** `named` may be the id of a result, as a run prints it: the check, then the subject. */
+export function explain(named: string): void {
+  const [id] = named.replace(/:$/, '').split(' ');
   const requirements = loadRequirements();
   const check = CHECKS.find((each) => each.id === id);
   const wanted = check === undefined ? requirements.filter((each) => each.id === id) : requirements.filter((each) => check.requirements.includes(each.id));

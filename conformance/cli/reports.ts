@@ -10,10 +10,11 @@ import { mergeRuns } from '../report/merge.ts';
 import { reportedResults } from '../report/model.ts';
 import { readReport, readRun } from '../report/read.ts';
 import { writeDerived, writeReport } from '../report/write.ts';
+import { keysFor } from '../subject/self.ts';
 import { note, print } from './output.ts';
 import { loadTruths } from './run.ts';
 
-export type ReportOptions = { readonly out?: string; readonly trace?: string; readonly truth?: string; readonly merge?: readonly string[] };
+export type ReportOptions = { readonly out?: string; readonly trace?: string; readonly truth?: string; readonly keys?: string; readonly merge?: readonly string[] };
 
 /** The files that derive from report.json, run.json and the trace, again: as this version of the suite makes them. */
 export function rewriteReport(folder: string, options: ReportOptions): void {
@@ -25,7 +26,8 @@ export function rewriteReport(folder: string, options: ReportOptions): void {
   if (reader === null) note('there is no trace: the reports name evidence and do not show it');
   const out = options.out ?? folder;
   const reporting = { report, run, checks: CHECKS, requirements: loadRequirements() };
-  const material = reader === null ? null : { reader, truths: loadTruths(options.truth ?? truth ?? undefined, reader) };
+  const known = options.truth ?? truth ?? undefined;
+  const material = reader === null ? null : { reader, truths: loadTruths(known, reader), keys: keysFor(known, options.keys) };
   const names = merging.length === 0 ? writeDerived(out, reporting, material) : writeReport(out, reporting, material);
   print(`${out}: ${names.join(', ')}`);
 }

@@ -19,7 +19,7 @@ import { coverageOf, isNewFailure } from '../report/model.ts';
 import { totalsLine, writeReport } from '../report/write.ts';
 import { checkHosts, expandOrigin } from '../subject/origin.ts';
 import { serveTrace } from '../subject/replay.ts';
-import { assetsIn, keysFor, startOrigin, subjectsIn, targetsOf, targetsOfSubjects } from '../subject/self.ts';
+import { assetsIn, clearLeadsIn, keysFor, startOrigin, subjectsIn, targetsOf, targetsOfSubjects } from '../subject/self.ts';
 import type { ManifestTarget, TraceReader } from '../trace.ts';
 import type { Replays } from '../player/stage.ts';
 import type { ChoiceOptions, JudgeOptions, SubjectOptions } from './options.ts';
@@ -97,7 +97,8 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
   const replay = decode ? await serveTrace(reader) : null;
   const judges = { ...(await openJudges({ schemaDir, java: options.java })), decoder: replay === null ? null : await openDecoder(replay.local) };
   const requirements = loadRequirements();
-  const input: JudgeInput = { reader, checks, requirements, truths, keys: keysFor(options.truth, options.keys), judges, expectations, suiteVersion: suiteVersion(), kind, ...(options.quiet === true ? {} : { progress: (asset: string) => note(`judging ${asset}`) }) };
+  const keys = keysFor(options.truth, options.keys);
+  const input: JudgeInput = { reader, checks, requirements, truths, keys, clearLeads: clearLeadsIn(options.truth), judges, expectations, suiteVersion: suiteVersion(), kind, ...(options.quiet === true ? {} : { progress: (asset: string) => note(`judging ${asset}`) }) };
   let verdicts: Verdicts;
   try {
     verdicts = await judge(input);
@@ -123,7 +124,7 @@ export async function judgeTrace(folder: string, kind: Report['target']['kind'],
     ...(options.truth === undefined ? {} : { truth: relative(options.out, options.truth) }),
     expired: [...expiredEntries(expectations, new Date(started).toISOString().slice(0, 10))],
   };
-  writeReport(options.out, { report, run, checks, requirements }, { reader, truths });
+  writeReport(options.out, { report, run, checks, requirements }, { reader, truths, keys });
   for (const each of judges.notes) note(each);
   for (const fault of faults) note(`fault of the suite: ${fault}`);
   printVerdicts(report, run);

@@ -60,6 +60,17 @@ export const PROTECTED_FAULTS: readonly (Fault & { readonly asset: string })[] =
     },
   },
   {
+    name: 'the clear lead ends a segment early',
+    asset: 'lead-cenc',
+    requirements: ['CENC-012'],
+    async spoil(asked, wire) {
+      if (!isVideoSegment(asked, 'mpd-time-cmaf') || !asked.path.includes('video=60000000,')) return false;
+      // The same asset and key under a policy without a lead.
+      wire.body = await asked.fetch(asked.path.replace('/lead-cenc/', '/samples/'));
+      return true;
+    },
+  },
+  {
     name: 'the envelope lacks its padding',
     asset: 'aes-keys',
     requirements: ['HLS-027', 'CENC-009'],

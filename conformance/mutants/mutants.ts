@@ -2,6 +2,7 @@
 import { CAPTION_MUTANTS } from './captions.ts';
 import { DOCUMENT_MUTANTS } from './documents.ts';
 import { MEDIA_MUTANTS } from './media.ts';
+import { PROBE_MUTANTS } from './probes.ts';
 import { SOUND_MUTANTS } from './sound.ts';
 import { STRICT_MUTANTS } from './strict.ts';
 import { TEXT_MUTANTS } from './texts.ts';
@@ -16,4 +17,4 @@ export type Mutant = {
   readonly warns?: boolean;
 };
 
-export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...STRICT_MUTANTS, ...SOUND_MUTANTS, ...TEXT_MUTANTS, ...VIDEO_MUTANTS, ...CAPTION_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...DOCUMENT_MUTANTS, ...MEDIA_MUTANTS, ...PROBE_MUTANTS, ...STRICT_MUTANTS, ...SOUND_MUTANTS, ...TEXT_MUTANTS, ...VIDEO_MUTANTS, ...CAPTION_MUTANTS];

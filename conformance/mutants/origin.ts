@@ -3,6 +3,7 @@
  * change one thing about it.
  */
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import type { Answer, Ask } from '../capture/request.ts';
 import { aacEntry, avcConfiguration, fragment, initSegment, visualEntry } from './bytes.ts';
 import {
@@ -168,6 +169,11 @@ function putTransports(put: Put, videos: readonly { readonly quality: Quality; r
   }
 }
 
+/** Keywords as the resources have them: they are known in any case. */
+function withKeywords(path: string): string {
+  return path.replace(/^qualitylevels\(/i, 'QualityLevels(').replace(/\/fragments\(/i, '/Fragments(').replace(/^manifest(?=\(|$)/i, 'manifest');
+}
+
 const REFUSAL = Buffer.from('refused');
 
 function answer(resources: Origin['resources'], overrides: Origin['overrides'], url: string, method: string, headers: Readonly<Record<string, string>>): Answer {
@@ -177,11 +183,12 @@ function answer(resources: Origin['resources'], overrides: Origin['overrides'], 
     if (changed !== null) return changed;
   }
   const refuse = (status: number): Answer => ({ status, headers: { 'access-control-allow-origin': '*' }, body: REFUSAL, error: null });
-  const resource = resources.get(path);
+  const resource = resources.get(withKeywords(path));
   if (resource === undefined) return refuse(/format=m3u9/.test(path) ? 415 : /^(QualityLevels\(\d+\)\/)?(Fragments|KeyFrames|Manifest|manifest)(\(|$)/.test(path) ? 404 : 400);
   const { body, status } = resource;
   if (method === 'OPTIONS') return { status: 204, headers: { 'access-control-allow-origin': '*', 'access-control-allow-methods': 'GET, HEAD', 'access-control-allow-headers': 'range' }, body: Buffer.alloc(0), error: null };
   if (method === 'HEAD') return { status, headers: resource.headers, body: Buffer.alloc(0), error: null };
+  if (headers['accept-encoding'] === 'gzip' && resource.headers['content-type'].endsWith('mpegurl')) return { status, headers: { ...resource.headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding', etag: resource.headers['etag'].replace(/"$/, '-gzip"'), 'content-length': String(gzipSync(body).length) }, body, error: null };
   if (headers['if-none-match'] === resource.headers['etag'] && headers['if-none-match'] !== undefined) return { status: 304, headers: resource.headers, body: Buffer.alloc(0), error: null };
   const range = /^bytes=(\d+)-(\d*)$/.exec(headers['range'] ?? '');
   if (range === null) return { status, headers: resource.headers, body, error: null };

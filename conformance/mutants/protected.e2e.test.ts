@@ -17,7 +17,7 @@ import { NO_JUDGES } from '../oracle/judges.ts';
 import type { KeyRing } from '../oracle/keys.ts';
 import { loadTruth, narrowedTruth, type TruthView } from '../oracle/truth.ts';
 import { CHECKS, loadRequirements } from '../registry.ts';
-import { keysFor, startOrigin, subjectsIn, targetsOfSubjects, type RunningOrigin } from '../subject/self.ts';
+import { clearLeadsIn, keysFor, startOrigin, subjectsIn, targetsOfSubjects, type RunningOrigin } from '../subject/self.ts';
 import type { Exchange, TraceReader } from '../trace.ts';
 import { readView } from '../view.ts';
 import { alter, readerOf, subjectOf, type Subject } from './drawn/subject.ts';
@@ -39,6 +39,7 @@ describe('protected content', () => {
   let keys: KeyRing;
   let subjects: Subjects;
   let truths: ReadonlyMap<string, TruthView>;
+  let clearLeads: ReadonlyMap<string, number>;
   let good: ReadonlyMap<string, Subject>;
 
   const captured = async (url: string, assets: readonly string[]): Promise<TraceReader> => {
@@ -47,7 +48,7 @@ describe('protected content', () => {
     const trace = await capture(store, { kind: 'self', profile: 'ams', manifests, concurrency: 8 });
     return traceReader(trace, ({ body }) => store.get(body?.sha256 ?? ''));
   };
-  const judged = (reader: TraceReader, chosen: readonly Check[]): Promise<Verdicts> => judge({ reader, checks: chosen, requirements, truths, keys, judges: NO_JUDGES, expectations: [], suiteVersion: '0', kind: 'trace' });
+  const judged = (reader: TraceReader, chosen: readonly Check[], leads = clearLeads): Promise<Verdicts> => judge({ reader, checks: chosen, requirements, truths, keys, clearLeads: leads, judges: NO_JUDGES, expectations: [], suiteVersion: '0', kind: 'trace' });
 
   beforeAll(async () => {
     await promisify(execFile)(process.execPath, [LAYOUT, root]);
@@ -55,6 +56,7 @@ describe('protected content', () => {
     if (listed === null) throw new Error('the layout lists no subjects');
     subjects = listed;
     keys = keysFor(root, undefined);
+    clearLeads = clearLeadsIn(root);
     truths = new Map(subjects.subjects.flatMap(({ id, truth: folder, left }) => {
       const truth = loadTruth(join(root, folder));
       return truth === null ? [] : [[id, left === undefined ? truth : narrowedTruth(truth, left)] as const];
@@ -127,6 +129,19 @@ describe('protected content', () => {
     });
     expect(faults).toEqual([]);
     expect(outcomes).toContain('fail');
+  });
+
+  it.each([
+    ['longer', 5, 'fail'],
+    ['as long', 6.5, 'pass'],
+    ['shorter', 13, 'fail'],
+    ['there where none is declared', 0, 'fail'],
+  ] as const)('a clear lead is %s (%d s are declared)', async (_, seconds, outcome) => {
+    const subject = good.get('lead-cenc');
+    if (subject === undefined) throw new Error('nothing to judge');
+    const { report, faults } = await judged(traceReader(subject.trace, (exchange) => subject.body(exchange)), PROTECTION.filter(({ id }) => id === 'protection/clear-lead-length'), new Map([['lead-cenc', seconds]]));
+    expect(faults).toEqual([]);
+    expect(new Set(report.results.map((result) => result.outcome))).toEqual(new Set([outcome]));
   });
 
   it.each(PROTECTED_FAULTS)('on the wire: $name', async ({ asset, ...fault }) => {

@@ -123,6 +123,8 @@ export const PROTECTED_MUTANTS: readonly ProtectedMutant[] = [
   { check: 'protection/clear-lead', name: 'the first fragment refers to the enciphered entry', asset: 'lead-cenc', on: video('dash-cmaf'), change: inside('moof/traf/tfhd', (payload) => payload.writeUInt32BE(1, 8)) },
   { check: 'protection/clear-lead', name: 'the playlist has a key from the first segment on', asset: 'lead-cenc', on: video('hls-cmaf', 'playlist'), change: text('METHOD=NONE', 'METHOD=SAMPLE-AES-CTR,URI="key"') },
   { check: 'protection/clear-lead', name: 'the playlist has no key', asset: 'lead-cenc', on: video('hls-cmaf', 'playlist'), change: text(/#EXT-X-KEY:METHOD=SAMPLE[^\n]*\n/g, '') },
+  { check: 'protection/clear-lead-length', name: 'the lead ends a segment early', asset: 'lead-cenc', on: video('dash-cmaf', 'segment', '60000000'), change: inside('moof/traf/tfhd', (payload) => payload.writeUInt32BE(1, 8)) },
+  { check: 'protection/clear-lead-length', name: 'a playlist makes the segments of the lead longer', asset: 'lead-cbcs', on: video('hls-cmaf', 'playlist'), change: text(/#EXTINF:6\./, '#EXTINF:8.') },
   { check: 'protection/playlist-keys', name: 'one of the keys has another method', asset: 'cbcs-everywhere', on: video('hls-v4', 'playlist'), change: text('METHOD=SAMPLE-AES,', 'METHOD=SAMPLE-AES-CTR,') },
   { check: 'protection/playlist-keys', name: 'one of the keys has no vector', asset: 'cbcs-everywhere', on: video('hls-v4', 'playlist'), change: text(/,IV=0x[0-9A-F]+/, '') },
   { check: 'protection/addresses', name: 'Widevine tells no address', asset: 'cenc-keys', on: of('manifest', 'dash-csf'), change: text(/<ms:laurl[^>]*>/, '') },

@@ -77,7 +77,7 @@ export function truthView({ asset, class: honesty, manifest, tracks, texts = [] 
 
 export type Left = Readonly<Record<string, { readonly bitrates?: readonly number[] | undefined; readonly from?: number | undefined; readonly to?: number | undefined }>>;
 
-/** The truth of what filters leave: some tracks, and of them the samples in a range of times. */
+/** The truth of what filters leave: some tracks, and of them the samples in a range of times. Cues are compared by segment, so text tracks stay whole. */
 export function narrowedTruth(truth: TruthView, left: Left): TruthView {
   const pictures = truth.tracks.find(({ kind, name }) => kind === 'video' && left[name] !== undefined);
   const tracks = truth.tracks.flatMap((track): TruthTrackView[] => {
@@ -88,7 +88,7 @@ export function narrowedTruth(truth: TruthView, left: Left): TruthView {
     const samples = within(rest);
     return [{ ...track, samples, muxed: within(pictures === undefined ? rest : left[pictures.name]), editedOut: samples[0] === track.samples[0] ? track.editedOut : 0 }];
   });
-  return { ...truth, tracks };
+  return { ...truth, tracks, texts: truth.texts.filter(({ name }) => left[name] !== undefined) };
 }
 
 /** What URLs carry where the asset states no bitrate: the floor of the presented payload over its duration (media rule 3.3). */

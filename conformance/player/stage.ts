@@ -162,10 +162,10 @@ async function targetsOf({ manifests, truths, subjects, access, note }: ReplayIn
     if (content === undefined) return [];
     const refusal = isRefused(format, truths.get(asset)?.tracks ?? []) ? await refusalAt(url) : null;
     const target = { format, url, ...(refusal === null ? {} : { refusal }) };
-    const { system, schemes, clearLead = false } = subjects?.get(asset)?.protection ?? {};
+    const { system, schemes, clearLead } = subjects?.get(asset)?.protection ?? {};
     const scheme = schemes?.[format];
     if (system === undefined || scheme === undefined) return [{ content, ...target }];
-    return [{ content: { ...content, protection: { scheme, system, clearLead } }, ...target, ...(access === undefined || system !== 'clear-key' ? {} : { access }) }];
+    return [{ content: { ...content, protection: { scheme, system, clearLead: clearLead !== undefined } }, ...target, ...(access === undefined || system !== 'clear-key' ? {} : { access }) }];
   });
   return (await Promise.all(targets)).flat();
 }

@@ -1,7 +1,10 @@
 /** A run as the data of report.html: what was found, the evidence for it out of the trace, and the times of every output. */
 import { FORMAT_IDS } from '../../spec/requirement.ts';
 import { OUTCOMES, type Detail, type Outcome } from '../../spec/report.ts';
+import { Locked } from '../fault.ts';
 import { mediaSegments, transportOf } from '../media.ts';
+import { openAssets, type Opened } from '../opened.ts';
+import { NO_KEYS, type KeyRing } from '../oracle/keys.ts';
 import type { TruthView } from '../oracle/truth.ts';
 import { formatRow } from '../outputs.ts';
 import type { Exchange, TraceReader } from '../trace.ts';
@@ -14,7 +17,9 @@ import { replaysOf } from './replays.ts';
 import { timelineOf } from './timeline.ts';
 
 /** Without a trace there are findings and no excerpts. */
-export type Material = { readonly reader: TraceReader; readonly truths: ReadonlyMap<string, TruthView> } | null;
+export type Material = { readonly reader: TraceReader; readonly truths: ReadonlyMap<string, TruthView>; /** Without them nothing is seen inside what is enciphered. */ readonly keys?: KeyRing } | null;
+
+type Open = (asset: string) => Opened;
 
 /** What keeps the file below eight million bytes, whatever went wrong how often. */
 export const BUDGET = { results: 50_000, findings: 2000, findingBytes: 2_000_000, excerptBytes: 2_000_000, timelineBytes: 600_000 } as const;
@@ -29,8 +34,10 @@ export function assemble({ report, run, checks, requirements }: Reporting, mater
   const messages = intern();
   const known = intern();
   const resultIndex = new Map(results.map(({ id }, index) => [id, index]));
-  const { findings, excerpts, left } = findingsOf(run.details, resultIndex, material);
-  const timelines = material === null ? { rows: {}, left: 0 } : timelinesOf(material, formats, assets.map(({ id }) => id));
+  const open = material === null ? null : openAssets(material.reader, material.keys ?? NO_KEYS);
+  const cutter = material === null || open === null ? null : excerptCutter(material.reader, open);
+  const { findings, excerpts, left } = findingsOf(run.details, resultIndex, cutter);
+  const timelines = material === null || open === null ? { rows: {}, left: 0 } : timelinesOf(material, open, formats, assets.map(({ id }) => id));
   const checkAt = new Map(used.map(({ id }, index) => [id, index]));
   const assetAt = new Map(assets.map(({ id }, index) => [id, index]));
   return {
@@ -89,11 +96,10 @@ function intern(): { readonly list: string[]; at(text: string): number } {
 
 type Found = { readonly findings: Record<number, PageFinding[]>; readonly excerpts: readonly Excerpt[]; readonly left: { readonly findings: number; readonly excerpts: number } };
 
-function findingsOf(details: readonly Detail[], resultIndex: ReadonlyMap<string, number>, material: Material): Found {
+function findingsOf(details: readonly Detail[], resultIndex: ReadonlyMap<string, number>, cutter: Cutter | null): Found {
   const chosen = worstFirst(details, BUDGET.findings);
   const findings: Record<number, PageFinding[]> = {};
   const excerpts: Excerpt[] = [];
-  const cutter = material === null ? null : excerptCutter(material.reader);
   const places = new Map<string, number>();
   const bytes = { findings: 0, excerpts: 0 };
   const left = { findings: details.length - chosen.size, excerpts: 0 };
@@ -127,17 +133,37 @@ function findingsOf(details: readonly Detail[], resultIndex: ReadonlyMap<string,
   return { findings, excerpts, left };
 }
 
-function excerptCutter(reader: TraceReader): (evidence: Detail['evidence'][number], detail: Detail) => Excerpt | null {
+type Cutter = (evidence: Detail['evidence'][number], detail: Detail) => Excerpt | null;
+
+function excerptCutter(reader: TraceReader, open: Open): Cutter {
   const byRef = refsOf(reader.trace.exchanges);
-  const ranges = sampleRanges(reader);
+  const ranges = sampleRanges(reader, open);
   return (evidence, detail) => {
     const exchange = exchangeOf(evidence, detail, byRef);
-    return exchange === null ? null : excerptOf(evidence, detail, exchange, () => reader.body(exchange), ranges);
+    if (exchange === null) return null;
+    // What a finding points at is inside the envelope; without a pointer the envelope itself is meant.
+    const inside = evidence.pointer === '' ? null : insideEnvelope(exchange, open(exchange.role.asset));
+    const excerpt = excerptOf(evidence, detail, exchange, () => inside ?? reader.body(exchange), ranges);
+    return inside === null || excerpt.kind === 'http' ? excerpt : { ...excerpt, opened: true };
   };
 }
 
+function insideEnvelope(exchange: Exchange, opened: Opened): Uint8Array | null {
+  return opened.isEnveloped(exchange) ? unlessLocked(() => opened.body(exchange), null) : null;
+}
+
+/** Without its key, or with another one, nothing is seen of it. */
+function unlessLocked<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Locked) return otherwise;
+    throw error;
+  }
+}
+
 /** Where a sample lies in its segment, read only for assets and formats that a finding asks about. */
-function sampleRanges(reader: TraceReader): SampleRange {
+function sampleRanges(reader: TraceReader, open: Open): SampleRange {
   const views = new Map<string, View | null>();
   const viewOf = ({ role }: Exchange): View | null => {
     const key = JSON.stringify([role.asset, role.format]);
@@ -157,7 +183,7 @@ function sampleRanges(reader: TraceReader): SampleRange {
     for (const segment of track.segments) {
       const own = segment.exchange === exchange;
       if (!own && !ofTrack) continue;
-      const list = ranges(reader, track, segment);
+      const list = unlessLocked(() => ranges(open(view.asset), track, segment), []);
       if (own) return list[sample - 1 - before] ?? null;
       before += list.length;
     }
@@ -179,7 +205,7 @@ function transportRanges(reader: TraceReader, track: TrackView, segment: Segment
   return (transport?.pes ?? []).filter((unit) => unit.pid === pid).map(({ packet }): Range => [packet * 188, (packet + 1) * 188]);
 }
 
-function timelinesOf({ reader, truths }: NonNullable<Material>, formats: readonly string[], assets: readonly string[]): { readonly rows: Record<string, readonly TrackRow[]>; readonly left: number } {
+function timelinesOf({ reader, truths }: NonNullable<Material>, open: Open, formats: readonly string[], assets: readonly string[]): { readonly rows: Record<string, readonly TrackRow[]>; readonly left: number } {
   const rows: Record<string, readonly TrackRow[]> = {};
   let bytes = 0;
   let left = 0;
@@ -190,7 +216,8 @@ function timelinesOf({ reader, truths }: NonNullable<Material>, formats: readonl
       left++;
       continue;
     }
-    const tracks = timelineOf(reader, readView({ asset, format, url }, reader), truths.get(asset) ?? null);
+    const [view, truth] = [readView({ asset, format, url }, reader), truths.get(asset) ?? null];
+    const tracks = unlessLocked(() => timelineOf(open(asset), view, truth), null) ?? timelineOf(reader, view, truth);
     if (tracks.length === 0) continue;
     rows[key] = tracks;
     bytes += embed(tracks).length;

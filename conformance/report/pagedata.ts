@@ -12,6 +12,7 @@ export type TextExcerpt = {
   /** Columns of the marked line that hold the value that was found. */
   readonly columns: readonly [from: number, to: number] | null;
   readonly total: number;
+  readonly opened?: true;
 };
 
 /** `mark`: 2 is what was meant, 1 what holds it. */
@@ -30,6 +31,8 @@ export type BytesExcerpt = {
   readonly what: string;
   readonly tree: readonly TreeRow[];
   readonly packets: readonly PacketRow[];
+  /** What is inside the envelope that was served. */
+  readonly opened?: true;
 };
 
 export type HttpExcerpt = {

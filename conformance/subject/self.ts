@@ -76,6 +76,12 @@ export function targetsOfSubjects(origin: string, { subjects }: Subjects): reado
   return subjects.flatMap(({ id, path, outputs }) => FORMATS.flatMap(({ id: format }) => (outputs[format] === undefined ? [] : [{ asset: id, format, url: `${origin}/${path}/${outputs[format]}` }])));
 }
 
+/** Seconds that a layout leaves in the clear at the beginning of encrypted tracks, by subject. */
+export function clearLeadsIn(folder: string | undefined): ReadonlyMap<string, number> {
+  const listed = folder === undefined ? null : subjectsIn(folder);
+  return new Map(listed?.subjects.flatMap(({ id, protection }) => (protection === undefined ? [] : [[id, protection.clearLead ?? 0] as const])));
+}
+
 /** The keys that a layout names, or those of a file that was given. */
 export function keysFor(folder: string | undefined, file: string | undefined): KeyRing {
   if (file !== undefined) return readKeys(file);

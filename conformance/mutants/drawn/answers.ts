@@ -57,7 +57,7 @@ const HTTP: readonly (Pick<Operator, 'name' | 'kind' | 'on'> & { readonly alter:
   {
     name: 'body of a probe',
     kind: 'bit',
-    on: ({ role, body }) => role.kind === 'probe' && ['range', 'repeat', 'escaped'].includes(role.probe) && (body?.size ?? 0) > 0,
+    on: ({ role, body }) => role.kind === 'probe' && ['range', 'repeat', 'escaped', 'other-case', 'compressed'].includes(role.probe) && (body?.size ?? 0) > 0,
     alter({ body, random }) {
       const at = random.below(body.length);
       const copy = Buffer.from(body);

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { TruthView } from '../../oracle/truth.ts';
-import { findIn, type Exchange, type Role, type Trace, type TraceReader } from '../../trace.ts';
+import { findIn, type Exchange, type ProbeKind, type Role, type Trace, type TraceReader } from '../../trace.ts';
 import { readView, trackName } from '../../view.ts';
 import type { Change, Others } from './operator.ts';
 
@@ -57,12 +57,17 @@ export function renewed(reader: TraceReader): TraceReader {
   return { trace: { ...reader.trace, exchanges }, find: findIn(exchanges), body: ({ id }) => reader.body(originals.get(id) as Exchange) };
 }
 
+/** Probes that get what the original got. */
+const SAME_BODY: ReadonlySet<ProbeKind> = new Set(['repeat', 'escaped', 'other-case', 'compressed']);
+
 /** What a probe of the changed answer gets. */
 function follow(probe: Exchange, original: Exchange, { exchange: { status, headers, body: stored }, body }: Altered): Altered | null {
   const { role } = probe;
   if (role.kind !== 'probe' || role.of !== original.url || role.format !== original.role.format) return null;
   if (role.probe === 'head') return { exchange: { ...probe, status, headers }, body: Buffer.alloc(0) };
-  if (role.probe === 'repeat' || role.probe === 'escaped') return { exchange: { ...probe, status, headers, body: stored }, body };
+  // What tells the forms apart stays: coding, tag, and what both depend on.
+  const own = Object.fromEntries(role.probe === 'compressed' ? ['content-encoding', 'etag', 'vary'].flatMap((name) => (probe.headers[name] === undefined ? [] : [[name, probe.headers[name]]])) : []);
+  if (SAME_BODY.has(role.probe)) return { exchange: { ...probe, status, headers: { ...headers, ...own }, body: stored }, body };
   if (role.probe !== 'range' || status !== 200) return null;
   const [first, last] = (/bytes=(\d+)-(\d+)/.exec(probe.requestHeaders['range'] ?? '') ?? []).slice(1).map(Number);
   const part = body.subarray(first, last + 1);

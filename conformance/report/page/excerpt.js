@@ -38,7 +38,12 @@ function textElement({ first, lines, mark, columns, total }) {
     body.append(item);
   });
   const last = first + lines.length - 1;
-  return element('figure', { class: 'excerpt' }, scrollBox('Excerpt', body), element('figcaption', {}, `lines ${first} to ${last} of ${total}${mark === null ? '; no line was named' : ''}`));
+  return element('figure', { class: 'excerpt' }, scrollBox('Excerpt', body), element('figcaption', {}, `lines ${first} to ${last} of ${total}${mark === null ? '; no line was named' : ''}${fromEnvelope(excerpt)}`));
+}
+
+/** @param {TextExcerpt | BytesExcerpt} excerpt */
+function fromEnvelope({ opened = false }) {
+  return opened ? '; out of the envelope that was served' : '';
 }
 
 /** @param {BytesExcerpt} excerpt */
@@ -49,7 +54,7 @@ function bytesElement(excerpt) {
   const figure = element('figure', { class: 'excerpt' });
   if (tree.length > 0) figure.append(treeElement(tree));
   if (packets.length > 0) figure.append(packetTable(packets, mark === null ? -1 : mark[0]));
-  figure.append(scrollBox('Bytes', dumpElement(excerpt)), element('figcaption', {}, `bytes ${base} to ${base + length - 1} of ${size}; ${marked}`));
+  figure.append(scrollBox('Bytes', dumpElement(excerpt)), element('figcaption', {}, `bytes ${base} to ${base + length - 1} of ${size}; ${marked}${fromEnvelope(excerpt)}`));
   return figure;
 }
 
