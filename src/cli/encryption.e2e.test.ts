@@ -174,6 +174,11 @@ describe('AES-128', () => {
     expect(found).toEqual(expected);
   });
 
+  test('a segment names its successor under the same encryption', async () => {
+    const { headers } = await fetch(resourceUrl('aes', 'hls-v4', 'cbc', 'Fragments video=0'), { headers: { 'CDN-Origin-Assist-Prefetch-Enabled': '1' } });
+    expect(headers.get('cdn-origin-assist-prefetch-path')).toBe('Fragments(video=60060000,format=m3u8-aapl,encryption=cbc)');
+  });
+
   test('a range of an encrypted segment is that part of it', async () => {
     const url = resourceUrl('aes', 'hls-v4', 'cbc', 'Fragments video=0');
     const [whole, part] = [await bytesOf(url), await fetch(url, { headers: { range: 'bytes=1000-70000' } })];
