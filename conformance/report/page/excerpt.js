@@ -27,7 +27,8 @@ function scrollBox(label, ...children) {
 }
 
 /** @param {TextExcerpt} excerpt */
-function textElement({ first, lines, mark, columns, total }) {
+function textElement(excerpt) {
+  const { first, lines, mark, columns, total } = excerpt;
   const body = element('ol', { class: 'lines', start: String(first) });
   lines.forEach((line, i) => {
     const text = element('code', {});
@@ -42,8 +43,8 @@ function textElement({ first, lines, mark, columns, total }) {
 }
 
 /** @param {TextExcerpt | BytesExcerpt} excerpt */
-function fromEnvelope({ opened = false }) {
-  return opened ? '; out of the envelope that was served' : '';
+function fromEnvelope({ opened }) {
+  return opened === true ? '; out of the envelope that was served' : '';
 }
 
 /** @param {BytesExcerpt} excerpt */
