@@ -2,9 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { readFiles } from './files.ts';
+import { readFiles, ROOT } from './files.ts';
 
-const ROOT = join(import.meta.dirname, '..');
 const PAGES = readFiles(['src', 'conformance'], (path) => path.endsWith('/tsconfig.json')).map(({ path }) => path);
 
 test('there are pages', () => {

@@ -29,7 +29,7 @@ export type Drawn = {
   readonly faults: readonly string[];
 };
 
-export type Panel = { readonly checks: readonly Check[]; readonly requirements: readonly Requirement[]; readonly judges: Judges; /** Content keys: the traces are of protected content. */ readonly keys?: KeyRing };
+export type Panel = { readonly checks: readonly Check[]; readonly requirements: readonly Requirement[]; readonly judges: Judges; /** The traces are of protected content. */ readonly locks?: { readonly keys: KeyRing; readonly clearLeads: ReadonlyMap<string, number> } };
 
 type Outcomes = ReadonlyMap<string, Outcome>;
 
@@ -40,7 +40,7 @@ const LOOKS_AT: Readonly<Partial<Record<FormatId, FormatId>>> = { smooth: 'dash-
  * What the whole judge says, from the checks that can see the change: those of the output that it was made in, of the outputs that
  * look at it, and those that compare outputs. Without a format: all of them.
  */
-async function outcomesOf(subject: Subject, read: () => TraceReader, { checks, requirements, judges, keys }: Panel, format: FormatId | null): Promise<{ readonly outcomes: Outcomes; readonly faults: readonly string[] }> {
+async function outcomesOf(subject: Subject, read: () => TraceReader, { checks, requirements, judges, locks }: Panel, format: FormatId | null): Promise<{ readonly outcomes: Outcomes; readonly faults: readonly string[] }> {
   const outcomes = new Map<string, Outcome>();
   const faults: string[] = [];
   try {
@@ -48,7 +48,7 @@ async function outcomesOf(subject: Subject, read: () => TraceReader, { checks, r
     const truths = new Map([[subject.asset, subject.truth]]);
     const run = async (formats: readonly FormatId[], chosen: readonly Check[], wanted: readonly FormatId[] = formats): Promise<void> => {
       const trace = { ...reader.trace, manifests: reader.trace.manifests.filter((manifest) => formats.includes(manifest.format)) };
-      const { report, faults: found } = await judge({ reader: { ...reader, trace }, checks: chosen, requirements, truths, judges, ...(keys === undefined ? {} : { keys }), expectations: [], suiteVersion: '0', kind: 'trace' });
+      const { report, faults: found } = await judge({ reader: { ...reader, trace }, checks: chosen, requirements, truths, judges, ...locks, expectations: [], suiteVersion: '0', kind: 'trace' });
       for (const { id, outcome, subject: { format: of } } of report.results) if (of === 'all' || wanted.includes(of)) outcomes.set(id, outcome);
       faults.push(...found);
     };
@@ -95,7 +95,7 @@ export async function drawMutant({ subjects, panel }: Field, operators: readonly
     if (change === null || !changes(exchange, body, change)) continue;
     const altered = alter(exchange, body, change);
     // A key or a vector changes how the media are read, and what is read is remembered by exchange.
-    const read = (): TraceReader => (panel.keys === undefined || isMedia(exchange) ? readerOf(subject, exchange, altered) : renewed(readerOf(subject, exchange, altered)));
+    const read = (): TraceReader => (panel.locks === undefined || isMedia(exchange) ? readerOf(subject, exchange, altered) : renewed(readerOf(subject, exchange, altered)));
     const { outcomes, faults } = await outcomesOf(subject, read, panel, whole ? null : exchange.role.format);
     const worse = (outcome: Outcome): string[] => [...new Set([...outcomes].filter(([id, now]) => now === outcome && good.get(id) !== outcome && good.get(id) !== 'fail').map(([id]) => id.split(' ')[0]))];
     const [failed, warned] = [worse('fail'), worse('warn')];

@@ -9,11 +9,10 @@ import { parseArgs, promisify } from 'node:util';
 import { capture } from '../../capture/capture.ts';
 import { traceReader, type BodyStore } from '../../capture/store.ts';
 import { openJudges } from '../../oracle/judges.ts';
-import { type KeyRing } from '../../oracle/keys.ts';
 import { loadTruth } from '../../oracle/truth.ts';
 import { CHECKS, loadRequirements } from '../../registry.ts';
-import { assetsIn, keysFor, startOrigin, subjectsIn, targetsOf, targetsOfSubjects } from '../../subject/self.ts';
-import { drawMutant, openField, type Drawn } from './draw.ts';
+import { assetsIn, clearLeadsIn, keysFor, startOrigin, subjectsIn, targetsOf, targetsOfSubjects } from '../../subject/self.ts';
+import { drawMutant, openField, type Drawn, type Panel } from './draw.ts';
 import { OPERATORS } from './operators.ts';
 import { PROTECTION_OPERATORS } from './protections.ts';
 import { summaryOf, toMarkdown } from './report.ts';
@@ -41,7 +40,7 @@ function storeInMemory(): BodyStore {
   };
 }
 
-type Good = { readonly subjects: readonly Subject[]; readonly keys?: KeyRing };
+type Good = { readonly subjects: readonly Subject[]; readonly locks?: Panel['locks'] };
 
 async function goodTraces(): Promise<Good> {
   const assets = assetsIn(ROOT, ASSETS);
@@ -76,7 +75,7 @@ async function protectedTraces(): Promise<Good> {
       if (truth === null) throw new Error(`${id} has no truth`);
       return subjectOf(id, reader, truth);
     });
-    return { subjects, keys: keysFor(root, undefined) };
+    return { subjects, locks: { keys: keysFor(root, undefined), clearLeads: clearLeadsIn(root) } };
   } finally {
     await origin.stop();
     rmSync(root, { recursive: true, force: true });
@@ -111,8 +110,8 @@ async function drawShare(share: number): Promise<readonly Told[]> {
   const schemas = process.env['ISOMER_SCHEMA_DIR'] ?? '';
   const checks = CHECKS.filter(({ id }) => !id.startsWith('decode/'));
   const judges = await openJudges({ schemaDir: schemas === '' ? null : schemas, java: false });
-  const { subjects, keys } = values.protected ? await protectedTraces() : await goodTraces();
-  const field = await openField(subjects, { checks, requirements: loadRequirements(), judges, ...(keys === undefined ? {} : { keys }) });
+  const { subjects, locks } = values.protected ? await protectedTraces() : await goodTraces();
+  const field = await openField(subjects, { checks, requirements: loadRequirements(), judges, ...(locks === undefined ? {} : { locks }) });
   const drawn: Told[] = [];
   for (let number = 1 + share; number <= count; number += workers) {
     const mutant = await drawMutant(field, operators, seed, number);
