@@ -34,7 +34,7 @@ export const EQUIVALENCES: readonly { readonly what: string; readonly why: strin
   { what: 'TS: priority, alignment, copyright and original marks of PES; the extension of clock references', why: 'ISO/IEC 13818-1:2019 2.4.3.7: information for editors; less than a tick of 90 kHz' },
   { what: 'HTTP: headers of refusals and preflights beyond CORS, Content-Length where it is absent', why: 'no part of the contract; RFC 9110 8.6 lets an origin leave the length out' },
   { what: 'TS: null packets, transport_priority', why: 'ISO/IEC 13818-1:2019 2.4.3.3: null packets are padding; the priority only ranks packets of one PID' },
-  { what: 'HTTP: Date, Expires beside max-age, Accept-Ranges, Vary, X-MS-* and Timing-Allow-Origin', why: 'RFC 9111 5.3: max-age overrides Expires; RFC 9110 14.3: Accept-Ranges is optional; the rest is no part of the contract that is judged' },
+  { what: 'HTTP: Date, Expires beside max-age, Accept-Ranges, Vary of what is not compressed, X-MS-* and Timing-Allow-Origin', why: 'RFC 9111 5.3: max-age overrides Expires; RFC 9110 14.3: Accept-Ranges is optional; the rest is no part of the contract that is judged' },
   { what: 'HTTP: the value of an entity tag, max-age of a day or more', why: 'RFC 9110 8.8.3: opaque; any such age keeps the promise of HTTP-003' },
 ];
 
@@ -60,14 +60,14 @@ const PROMISED: Readonly<Partial<Record<ProbeKind, readonly string[]>>> = {
   repeat: ['content-type', 'etag', 'cache-control', 'access-control-allow-origin'],
   escaped: ['content-type', 'etag', 'cache-control', 'access-control-allow-origin'],
   'other-case': ['content-type', 'etag', 'cache-control', 'access-control-allow-origin'],
-  compressed: ['content-encoding', 'access-control-allow-origin'],
+  compressed: ['content-encoding', 'vary', 'access-control-allow-origin'],
 };
 const REFUSED = ['access-control-allow-origin'];
 
 function headersOf({ headers, role, body }: Exchange): string {
   const promised = role.kind === 'probe' ? (PROMISED[role.probe] ?? REFUSED) : null;
   const lines = Object.entries(headers).flatMap(([name, value]) => {
-    if (UNPROMISED.has(name) || (promised !== null && !promised.includes(name))) return [];
+    if (promised === null ? UNPROMISED.has(name) : !promised.includes(name)) return [];
     // The length follows the body, which is compared by itself.
     if (name === 'content-length' && role.kind !== 'probe') return value === String(body?.size ?? 0) ? [] : ['content-length: wrong'];
     if (role.kind === 'probe') return [`${name}: ${value}`];
