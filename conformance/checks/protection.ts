@@ -208,8 +208,12 @@ function informationFaults({ facts: { tree } }: MediaSegment, { traf, moof, samp
   if (form === 'piff') return faults;
   if (saiz.length !== 1 || saio.length !== 1) return [...faults, `traf holds ${saiz.length} saiz and ${saio.length} saio`];
   const auxiliary = auxiliarySizes(tree, saiz[0]);
-  // 14496-12:2022 8.7.8.2 and 8.7.9.2: one flag each, and only a type behind it.
-  for (const box of [...saiz, ...saio]) if ((fullBox(tree, box, 0)?.flags ?? 0) > 1) faults.push(`${box.type} has unknown flags`);
+  // 14496-12:2022 8.7.8.2 and 8.7.9.2: one flag each, and only a type behind it; offsets have 64 bits in version 1.
+  for (const box of [...saiz, ...saio]) {
+    const { version = 0, flags = 0 } = fullBox(tree, box, 0) ?? {};
+    if (flags > 1) faults.push(`${box.type} has unknown flags`);
+    if (version > (box.type === 'saio' ? 1 : 0)) faults.push(`${box.type} has version ${version}`);
+  }
   if (auxiliary.problem !== null) faults.push(auxiliary.problem);
   else if (auxiliary.sizes.length !== sizes.length || auxiliary.sizes.some((size, i) => size !== sizes[i])) faults.push('saiz gives other sizes than senc has');
   const offsets = auxiliaryOffsets(tree, saio[0]);

@@ -137,5 +137,6 @@ export const PROTECTED_MUTANTS: readonly ProtectedMutant[] = [
   { check: 'protection/addresses', name: 'an address names another key', asset: 'lead-cenc', on: of('manifest', 'dash-cmaf'), change: text(/kid=../, 'kid=00') },
   { check: 'protection/addresses', name: 'a playlist names two keys', asset: 'cbcs-everywhere', on: video('hls-v4', 'playlist'), change: text(/(skd:[^"]*kid=)../, '$100') },
   { check: 'protection/sample-information', name: 'saiz has an unknown flag', asset: 'cenc-keys', on: video('dash-cmaf'), change: inside('moof/traf/saiz', (payload) => payload.writeUInt8(8, 1)) },
+  { check: 'protection/sample-information', name: 'saiz has a version that is none', asset: 'cenc-keys', on: video('dash-csf'), change: inside('moof/traf/saiz', (payload) => payload.writeUInt8(2, 0)) },
   { check: 'protection/same-keys', name: 'one output names another key', asset: 'cenc-keys', on: video('dash-csf', 'init'), change: inside(TENC, (payload) => payload.writeUInt8(payload[8] ^ 1, 8)) },
 ];
