@@ -4,6 +4,7 @@ import { ERRORS, IsomerError } from '../errors.ts';
 import { handle, isPlan, replyToError, type HandlerDeps, type Reply } from './handler.ts';
 import { chosenCoding, codedTag, entityTag, noneMatch, requestedRange } from './headers.ts';
 import { NO_LOG } from '../log.ts';
+import { folderPublication, type Publication } from '../policy/publication.ts';
 import { makeWorld, type World, type WorldOptions } from './testing.ts';
 
 const BASE = '/films/ignite/ignite.ism';
@@ -184,6 +185,18 @@ describe('caching and conditions', () => {
   test('three days from now', async () => {
     const { headers } = await ask(SEGMENT);
     expect([headers['Cache-Control'], headers['Expires']]).toEqual(['max-age=259200', 'Sun, 04 Jan 2026 00:00:00 GMT']);
+  });
+
+  test('no longer than the locator is there', async () => {
+    const now = Date.UTC(2026, 0, 1);
+    const until = async (endTime: number | null): Promise<readonly unknown[]> => {
+      const catalog = { resolve: () => Promise.resolve({ ...folderPublication(['films', 'ignite']) as Publication, locator: { name: 'x', assetName: 'films/ignite', streamingPolicyName: '', endTime } }) };
+      const replies = await Promise.all([SEGMENT, `${BASE}/manifest`].map((path) => ask(path, {}, { deps: { catalog } })));
+      return [...new Set(replies.map(({ headers }) => `${headers['Cache-Control']}, ${headers['Expires']}`))];
+    };
+    expect(await until(now + 90_500)).toEqual(['max-age=90, Thu, 01 Jan 2026 00:01:30 GMT']);
+    expect(await until(now + 200)).toEqual(['max-age=0, Thu, 01 Jan 2026 00:00:00 GMT']);
+    expect(await until(Date.UTC(9999, 0, 1))).toEqual(await until(null));
   });
 
   test('segments say their length in time and, when asked, their successor', async () => {

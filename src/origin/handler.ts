@@ -153,7 +153,7 @@ async function downloadContent(download: Download, { catalog, files, settings, n
   const release = onceOnly({ release: () => void source.close().catch(NOTHING) });
   const plan: SegmentPlan = { kind: 'copy', head: new Uint8Array(), ranges: [{ source: download.file, offset: 0, length: source.size }] };
   return {
-    headers: { 'Content-Type': download.mime, ...caching(settings.maxAge, now()) },
+    headers: { 'Content-Type': download.mime, ...caching(settings.maxAge, now(), publication.locator?.endTime) },
     etag: entityTag(settings.generation, source.version, download.file),
     textOf: null,
     release,
@@ -179,7 +179,7 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
     const headers = {
       'Content-Type': found.mime,
       ...found.headers,
-      ...caching(settings.maxAge, deps.now()),
+      ...caching(settings.maxAge, deps.now(), publication.locator?.endTime),
       ...(prefetch === null ? {} : { 'CDN-Origin-Assist-Prefetch-Path': prefetch }),
     };
     return { headers, etag, textOf: found.text ? presentation : null, release, makeBody: found.makeBody };

@@ -56,9 +56,10 @@ export function errorCaching(kind: ErrorKind): Headers {
   return { 'Cache-Control': maxAge === null ? 'no-store' : `max-age=${maxAge}` };
 }
 
-/** `Expires` says the same for caches of HTTP/1.0, as AMS did. */
-export function caching(maxAge: number, now: number): Headers {
-  return { 'Cache-Control': `max-age=${maxAge}`, Expires: new Date(now + maxAge * 1000).toUTCString() };
+/** `Expires` says the same for caches of HTTP/1.0, as AMS did. What is not served from `end` on is kept no longer. */
+export function caching(maxAge: number, now: number, end?: number | null): Headers {
+  const seconds = Math.max(0, Math.min(maxAge, Math.floor(((end ?? Infinity) - now) / 1000)));
+  return { 'Cache-Control': `max-age=${seconds}`, Expires: new Date(now + seconds * 1000).toUTCString() };
 }
 
 /** Strong: equal parts mean equal bytes. */
