@@ -68,9 +68,9 @@ async function withDecoder(context: FormatContext, client: 'ffmpeg' | 'gstreamer
   if (decoder === null || !decoder.clients.has(client)) return [cantTell('decode', 'the client is not installed')];
   if (context.truth === null) return [inapplicable('decode', 'the content is unknown')];
   if (context.view.document === null) return [];
-  if (await isFiller(decoder, context.truth)) return [inapplicable('decode', 'the stored samples are filler')];
   // The trace is what is served again: a client cannot play over what was not asked for.
   if (fullTracks(context.view).some(({ segments }) => segments.some(({ exchange }) => exchange === null))) return [inapplicable('decode', 'the capture left segments out')];
+  if (await isFiller(decoder, context.truth)) return [inapplicable('decode', 'the stored samples are filler')];
   return judge(decoder, context.truth);
 }
 
