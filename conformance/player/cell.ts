@@ -52,7 +52,12 @@ export function judgeCell({ target: { content }, template, browser }: Cell, told
   // Steps that were not finished in time are what a starved browser leaves behind, too.
   const starved = starvation(observation, told.evidence);
   if (starved !== null) return { observation, verdict: { outcome: 'unclear', reasons: [starved, ...reasons], maybeSlow: true } };
-  return { observation, verdict: { outcome: 'fail', reasons, maybeSlow: verdict.outcome === 'fail' ? verdict.maybeSlow && unmet.length === 0 : undone.length > 0 } };
+  return { observation, verdict: { outcome: 'fail', reasons, maybeSlow: isBlank(observation) || (verdict.outcome === 'fail' ? verdict.maybeSlow && unmet.length === 0 : undone.length > 0) } };
+}
+
+/** A clock that runs without a picture, and no word of the player's: now and then a browser forgets to paint. A stream that shows nothing does so each time. */
+function isBlank({ framesSeen, clockMoved, errors }: Observation): boolean {
+  return framesSeen === 0 && clockMoved > 0 && errors.length === 0;
 }
 
 /** Seconds by which a player may begin before the place that it was told. */

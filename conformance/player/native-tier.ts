@@ -38,10 +38,10 @@ export const WHOLE = { id: 'whole', title: 'a native client plays the whole as f
 
 /**
  * Of GStreamer 1.22: decodebin3 gives up a text track beside pictures ("Switching from passthrough to parsebin"), hlsdemux2 a codec string of DTS-HD inside a variant.
- * Its older demuxers play both; they lose pictures where the quality changes.
+ * Its older demuxers play both; they lose pictures where the quality changes, and DTS-HD that has a stream of its own.
  */
-function wantsOlder({ texts, sampleEntries }: PlanTarget['content']): boolean {
-  return texts.length > 0 || sampleEntries.some((entry) => /^dts[ehl]$/.test(entry));
+function wantsOlder({ format, content: { texts, sampleEntries } }: PlanTarget): boolean {
+  return texts.length > 0 || (format === 'hls-v3' && sampleEntries.some((entry) => /^dts[ehl]$/.test(entry)));
 }
 
 const never = (): null => null;
@@ -134,7 +134,7 @@ async function playWhole(run: Run, defects: readonly Defect[]): Promise<{ readon
   const began = performance.now();
   const whole = wholeTruth(run);
   const largest = truth.tracks.filter(({ kind }) => kind === 'video').toSorted((a, b) => (b.bitrate ?? 0) - (a.bitrate ?? 0))[0].codec;
-  const task: Task = { url: target.url, kind: formatRow(target.format).kind, sound: whole.audioSeconds > 0, older: wantsOlder(target.content), size: { width: largest.width ?? 0, height: largest.height ?? 0 } };
+  const task: Task = { url: target.url, kind: formatRow(target.format).kind, sound: whole.audioSeconds > 0, older: wantsOlder(target), size: { width: largest.width ?? 0, height: largest.height ?? 0 } };
   let judged: ReturnType<typeof judgeWhole> | { readonly reasons: readonly string[]; readonly observation: null } = { reasons: [], observation: null };
   let attempts = 0;
   do {

@@ -36,6 +36,8 @@ export async function createAdapter(video, report) {
   return {
     async load(url, _format, _switching, protection, text) {
       if (protection !== undefined) protect(hls, protection);
+      // A menu shows one text track at a time; captions inside the pictures the browser turns on as it likes.
+      if (text !== undefined) hls.config.enableCEA708Captions = false;
       hls.loadSource(url);
       hls.attachMedia(video);
       await within(manifest.promise, 15_000, 'reading the playlist');
