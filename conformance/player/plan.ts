@@ -68,7 +68,8 @@ function plan({ targets, players, probes, templates, tier }: Omit<PlanInput, 'ab
         const { everyOutput, everyBrowser, everyAsset } = template.breadth;
         if (SUPPLEMENTS.includes(browser) && !(everyOutput && player.name === 'native')) continue;
         const able = kindsIn(player, probe);
-        const kinds = tier === 'full' || everyOutput ? able : able.filter((kind) => player.sampled?.includes(kind) !== false);
+        const isSampled = !everyBrowser && !everyAsset;
+        const kinds = tier === 'full' || everyOutput ? able : able.filter((kind) => player.tried?.includes(kind) !== false && (!isSampled || player.sampled?.includes(kind) !== false));
         const legal = targets.filter(({ format, content }) => kinds.includes(formatRow(format).kind) && template.of(content));
         if (tier === 'ci' && !everyBrowser && browser !== main) continue;
         const own = tier === 'full' && everyAsset ? legal : canonical(legal, template, player);

@@ -7,7 +7,9 @@ import type { Probe } from './probe.ts';
 export type PlayerRow = {
   readonly name: string;
   readonly kinds: readonly ManifestFormat[];
-  /** Those in which a short run tries what is tried in a sample alone; absent: all of them. */
+  /** Those in which a short run tries more than to play; absent: all of them. */
+  readonly tried?: readonly ManifestFormat[];
+  /** Of these, those in which it tries what one asset and one browser show; absent: all of them. */
   readonly sampled?: readonly ManifestFormat[];
   /** Whether qualities and languages can be chosen from outside. */
   readonly choosesQuality: boolean;
@@ -26,7 +28,7 @@ export const PLAYERS: readonly PlayerRow[] = [
   // Version 5 gave Smooth Streaming up.
   row('shaka-4', ['smooth']),
   // DASH has players enough.
-  row('rx-player', ['dash', 'smooth'], { sampled: ['smooth'] }),
+  row('rx-player', ['dash', 'smooth'], { tried: ['smooth'] }),
   // A choice takes effect behind what is buffered (30 s), which is behind the end of the corpus' assets.
   row('video.js', ['hls', 'dash'], { sampled: ['hls'], choosesQuality: false, choosesAudio: false }),
   row('native', ['hls', 'dash'], { sampled: ['hls'], choosesQuality: false, choosesAudio: false }),
