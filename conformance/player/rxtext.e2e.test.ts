@@ -42,7 +42,7 @@ const readCues = (url: string, cues: number): string => `(async () => {
   };
   await until(() => player.getPlayerState() === 'LOADED');
   player.setTextTrack(player.getAvailableTextTracks()[0].id);
-  const told = () => tracks.flatMap(({ cues }) => Array.from(cues ?? [], ({ startTime, endTime, text }) => ({ start: startTime, end: endTime, text })));
+  const told = () => tracks.flatMap(({ cues }) => Array.from(cues ?? [], (cue) => ({ start: cue.startTime, end: cue.endTime, text: cue.getCueAsHTML().textContent })));
   await until(() => told().length >= ${cues});
   await new Promise((resolve) => setTimeout(resolve, 500));
   const all = told();
