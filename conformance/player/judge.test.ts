@@ -110,6 +110,12 @@ describe('a verdict comes from what was seen and heard', () => {
     expect(judge({ ...flawless(), frames: frames.map((frame) => (frame.counter > 50 ? { ...frame, mediaTime: (frame.counter - 3) / RATE } : frame)) }, [], TRUTH, LIMITS, ['backwards']).verdict.reasons.join()).toContain('the timeline bends');
   });
 
+  test('two readings off their time fail and are asked for again, three only fail', () => {
+    const off = (until: number) => judge(mapFrames((frame) => ({ ...frame, mediaTime: (frame.counter - (frame.counter >= 30 && frame.counter < until ? 3 : 0)) / RATE })), [], TRUTH, LIMITS).verdict;
+    expect(off(32)).toMatchObject({ outcome: 'fail', maybeSlow: true });
+    expect(off(33)).toMatchObject({ outcome: 'fail', maybeSlow: false });
+  });
+
   test('a single lost picture is the harness, not the stream', () => {
     const recording = flawless();
     expect(reasonsFor({ ...recording, frames: recording.frames.filter((frame) => frame.counter !== 20) })).toBe('');

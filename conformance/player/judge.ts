@@ -133,11 +133,12 @@ function judgePictures(recording: Recording, seen: Observation, truth: ReplayTru
   return reasons;
 }
 
-/** Where pixels trail their time, a browser that is held up shows some pictures late, and leaves others out. */
-function isHeldUp({ offsets, offset, unread }: Observation, { pixelLag, offsetSpread }: Limits): boolean {
+/** Where pixels trail their time, a browser that is held up shows some pictures late, and leaves others out; elsewhere a reading or two may fall into a switch of quality. */
+function isHeldUp({ offsets, offset, unread }: Observation, { pixelLag, offsetSpread, raceShare }: Limits): boolean {
   const readings = Object.entries(offsets).map(([value, count]) => ({ off: Number(value) - (offset ?? 0), count }));
   const countOf = (is: (off: number) => boolean): number => readings.reduce((sum, { off, count }) => sum + (is(off) ? count : 0), 0);
-  return pixelLag > 0 && unread > 0 && countOf((off) => off > pixelLag + offsetSpread) <= countOf(() => true) * THRESHOLDS.unreadShare.value;
+  if (pixelLag === 0) return countOf((off) => Math.abs(off) > offsetSpread) <= countOf(() => true) * raceShare;
+  return unread > 0 && countOf((off) => off > pixelLag + offsetSpread) <= countOf(() => true) * THRESHOLDS.unreadShare.value;
 }
 
 function judgeMachine(seen: Observation, limits: Limits): Reason[] {
