@@ -3,7 +3,7 @@ import type { ReplayDetail, ReplayRow } from '../../spec/replay.ts';
 import { startProxy } from '../faults/proxy.ts';
 import { messageOf } from '../fault.ts';
 import { judgeCell, taskOf } from './cell.ts';
-import { defectOf, type Defect } from './defects.ts';
+import { defectBehind, type Defect } from './defects.ts';
 import type { BrowserDriver, BrowserPage } from './drivers/driver.ts';
 import { createGate } from './gate.ts';
 import { taskResult, type BrowserName } from './model.ts';
@@ -133,7 +133,7 @@ async function runTask(page: BrowserPage, task: string): Promise<unknown> {
 function concluded(cell: Cell, last: Attempt, { began, ...counts }: { readonly attempts: number; readonly infrastructure: number; readonly began: number }, defects?: readonly Defect[]): Played {
   const tally = { ...counts, milliseconds: Math.round(performance.now() - began) };
   if ('lost' in last) return { row: rowOf(cell, 'cantTell', ['the browser was lost']), detail: lostDetail(cell.id, last.lost, tally), version: null };
-  return { row: rowOfVerdict(cell, last.judged, defectOf(cell, defects)), detail: detailOf(cell.id, last, tally), version: last.version };
+  return { row: rowOfVerdict(cell, last.judged, defectBehind(cell, last.judged.verdict.reasons, defects)), detail: detailOf(cell.id, last, tally), version: last.version };
 }
 
 type DriverPool = { get(name: BrowserName): Promise<BrowserDriver>; drop(name: BrowserName, cause: unknown): Promise<void>; close(): Promise<void> };

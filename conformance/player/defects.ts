@@ -157,3 +157,15 @@ export function defectOf({ player, browser, target, template }: Replayed, defect
 export function explains({ shows }: Defect, reasons: readonly string[]): boolean {
   return shows === undefined || reasons.every((reason) => shows.test(reason));
 }
+
+/** What a failure comes of, where a client is known for failing like this. */
+export function defectBehind(replayed: Replayed, reasons: readonly string[], defects?: readonly Defect[]): Defect | null {
+  const defect = defectOf(replayed, defects);
+  return defect !== null && explains(defect, reasons) ? defect : null;
+}
+
+/** A defect that a replay did not show is named with the replay. */
+export function staleDefect(replayed: Replayed, { id, outcome }: { readonly id: string; readonly outcome: string }, defects?: readonly Defect[]): readonly string[] {
+  const defect = outcome === 'pass' ? defectOf(replayed, defects) : null;
+  return defect === null || defect.intermittent === true ? [] : [`${defect.id}: ${id} passes`];
+}

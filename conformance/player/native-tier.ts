@@ -7,7 +7,7 @@ import type { Truth } from '../../spec/truth.ts';
 import { messageOf } from '../fault.ts';
 import { hlsOptions, nativeVersion, playWithFfmpeg, playWithGStreamer, playWithVlc, type Played } from '../native.ts';
 import { carriesCodec, formatRow } from '../outputs.ts';
-import { DEFECTS, defectOf, type Defect } from './defects.ts';
+import { DEFECTS, defectBehind, staleDefect, type Defect } from './defects.ts';
 import { createGate } from './gate.ts';
 import { judgeWhole, type WholeTruth } from './whole.ts';
 import type { ManifestFormat } from './model.ts';
@@ -96,10 +96,7 @@ export async function playNatively({ targets, truths, tier, clients, cores, defe
     rows: played.map(({ row }) => row),
     details: played.flatMap(({ detail }) => (detail === null ? [] : [detail])),
     versions,
-    staleDefects: played.flatMap(({ row }, i) => {
-      const defect = row.outcome === 'pass' ? defectOf(cellOf(runs[i]), defects) : null;
-      return defect === null || defect.intermittent === true ? [] : [`${defect.id}: ${row.id} passes`];
-    }),
+    staleDefects: played.flatMap(({ row }, i) => staleDefect(cellOf(runs[i]), row, defects)),
   };
 }
 
@@ -144,7 +141,7 @@ async function playWhole(run: Run, defects: readonly Defect[]): Promise<{ readon
       (error: unknown) => ({ reasons: [`the client failed: ${firstLines(messageOf(error))}`], observation: null }),
     );
   } while (judged.observation === null && attempts < TRIES && performance.now() - began < LOSES_NO_RACE_MS);
-  const defect = judged.reasons.length > 0 ? defectOf(cellOf(run), defects) : null;
+  const defect = judged.reasons.length > 0 ? defectBehind(cellOf(run), judged.reasons, defects) : null;
   const row = rowOf(run, judged.reasons.length === 0 ? 'pass' : defect === null ? 'fail' : 'warn', judged.reasons.map((reason) => reason.replace(/-?\d+(?:\.\d+)?(?:(?:-|, )-?\d+(?:\.\d+)?)*/g, 'n')));
   return {
     row: defect === null ? row : { ...row, known: { reason: defect.statement, bug: defect.reference } },

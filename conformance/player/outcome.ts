@@ -2,7 +2,7 @@
 import { EVIDENCE_LIMITS } from '../../spec/evidence.ts';
 import type { ReplayDetail, ReplayEvidence, ReplayRow } from '../../spec/replay.ts';
 import type { Judged } from './cell.ts';
-import { explains, type Defect } from './defects.ts';
+import type { Defect } from './defects.ts';
 import type { Cell } from './plan.ts';
 
 /** A replay that was judged, with what it left behind; null where a device sent nothing that could be read. */
@@ -26,8 +26,7 @@ export function rowOf({ id, template, target, player, browser, leftOut }: Cell, 
 }
 
 /** What fails for a reason that the client is known for, warns. */
-export function rowOfVerdict(cell: Cell, { verdict }: Judged, listed: Defect | null): ReplayRow {
-  const defect = listed !== null && explains(listed, verdict.reasons) ? listed : null;
+export function rowOfVerdict(cell: Cell, { verdict }: Judged, defect: Defect | null): ReplayRow {
   const outcome = verdict.outcome === 'unclear' ? 'cantTell' : verdict.outcome === 'fail' && defect !== null ? 'warn' : verdict.outcome;
   const row = rowOf(cell, outcome, [...new Set(verdict.reasons.map(withoutValues))]);
   return outcome === 'warn' && defect !== null ? { ...row, known: { reason: defect.statement, bug: defect.reference } } : row;

@@ -2,16 +2,13 @@
  * Text of Smooth Streaming as rx-player reads it. It takes its track element out of the page as soon as text is chosen
  * (defects.ts, rx-native-text), so the cues are looked for in the track of the element that was there.
  */
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Truth } from '../../spec/truth.ts';
 import { startOrigin, type RunningOrigin } from '../subject/self.ts';
-import { contentOf } from './content.ts';
 import { judgeCues } from './cues.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import { launchBrowser } from './drivers/launch.ts';
 import { openStage, type Stage } from './serve.ts';
-import { CORPUS, ORIGIN_ENTRY } from './testing.ts';
+import { CORPUS, ORIGIN_ENTRY, readContent } from './testing.ts';
 
 let origin: RunningOrigin;
 let stage: Stage;
@@ -51,13 +48,11 @@ const readCues = (url: string, cues: number): string => `(async () => {
 })()`;
 
 test.each(['captions-608', 'text-ttml', 'text-webvtt'])('%s: every cue of the first text track once and at its time', async (asset) => {
-  const truth = Truth.parse(JSON.parse(await readFile(`${CORPUS}${asset}/truth.json`, 'utf8')));
-  const content = contentOf(truth);
-  if ('unobservable' in content) throw new Error(content.unobservable);
+  const { manifest, content } = await readContent(asset);
   const page = await driver.open();
   try {
     await page.goto(stage.url);
-    const { all, failed } = (await page.evaluate(readCues(`${origin.url}/${asset}/${truth.manifest}/manifest`, content.texts[0].cues.length))) as { all: Told; failed: string | null };
+    const { all, failed } = (await page.evaluate(readCues(`${origin.url}/${asset}/${manifest}/manifest`, content.texts[0].cues.length))) as { all: Told; failed: string | null };
     expect(failed).toBeNull();
     const known = all.map((cue) => ({ ...cue, copies: 1, drawn: false }));
     const { wrong } = judgeCues({ known, active: [] }, content.texts[0].cues, { until: content.seconds, offset: 0, frameRate: content.frameRate, videoStart: content.truth.videoStart });

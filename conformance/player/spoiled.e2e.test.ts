@@ -1,13 +1,10 @@
 /** What is made wrong on purpose between an origin and a player is caught, and the reason names what was seen. The same player on the same origin without the fault passes. */
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { FormatId } from '../../spec/requirement.ts';
-import { Truth } from '../../spec/truth.ts';
 import { startProxy, type Asked, type Fault, type Wire } from '../faults/proxy.ts';
 import { masterUrls } from '../outputs.ts';
 import { startOrigin, type RunningOrigin } from '../subject/self.ts';
 import { playCell } from './campaign.ts';
-import { contentOf } from './content.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import { launchBrowser } from './drivers/launch.ts';
 import { disguise } from './fixture.ts';
@@ -15,7 +12,7 @@ import { planReplays } from './plan.ts';
 import { PLAYERS } from './players.ts';
 import { probeBrowser, type Probe } from './probe.ts';
 import { openStage, type Stage } from './serve.ts';
-import { CORPUS, ORIGIN_ENTRY } from './testing.ts';
+import { CORPUS, ORIGIN_ENTRY, readContent } from './testing.ts';
 
 const ASSET = 'h264-multiaudio';
 /** Timescale of its pictures, and what one lasts. */
@@ -98,13 +95,11 @@ afterAll(async () => {
 });
 
 test.each(ROWS)('%s: %s in %s, %s', async (name, template, player, format, asset, spoil, seen) => {
-  const truth = Truth.parse(JSON.parse(await readFile(`${CORPUS}${asset}/truth.json`, 'utf8')));
-  const content = contentOf(truth);
-  if ('unobservable' in content) throw new Error(content.unobservable);
+  const { manifest, content } = await readContent(asset);
   const proxy = await startProxy(origin.url);
   try {
     if (spoil !== null) proxy.spoilWith({ name, requirements: [], spoil });
-    const url = masterUrls(`${proxy.url}/${asset}/${truth.manifest}`).find((each) => each.format === format)?.url ?? '';
+    const url = masterUrls(`${proxy.url}/${asset}/${manifest}`).find((each) => each.format === format)?.url ?? '';
     const [cell] = planReplays({ targets: [{ content, format, url }], players: PLAYERS.filter((each) => each.name === player), probes: new Map([['chromium', probe]]), templates: [template], tier: 'full' });
     const { judged: { verdict } } = await playCell(cell, stage, driver);
     expect(verdict.reasons.join('\n')).toMatch(seen ?? /^$/);

@@ -9,7 +9,7 @@ import { isRefused } from '../outputs.ts';
 import type { ManifestTarget } from '../trace.ts';
 import { runPlan } from './campaign.ts';
 import { contentOf, type Content } from './content.ts';
-import { DEFECTS, defectOf } from './defects.ts';
+import { staleDefect } from './defects.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import type { BrowserName } from './model.ts';
 import { NATIVE, NATIVE_CLIENTS, playNatively, WHOLE } from './native-tier.ts';
@@ -115,7 +115,7 @@ async function replayInBrowsers(input: ReplayInput, targets: readonly PlanTarget
       players: Object.fromEntries([...players.map(({ name }) => [name, ''] as const), ...versions]),
       browsers: Object.fromEntries([...found].map(([name, { probe, version }]) => [name, { version, mediaSource: probe.mediaSource, native: probe.native }])),
       rows,
-      staleDefects: staleDefects(cells, new Map(rows.map(({ id, outcome }) => [id, outcome]))),
+      staleDefects: played.flatMap(({ row }, i) => staleDefect(cells[i], row)),
     };
     return { section, details, infrastructure: details.reduce((sum, { infrastructure }) => sum + infrastructure, 0) };
   } finally {
@@ -132,11 +132,6 @@ export async function planForDevice(input: ReplayInput): Promise<readonly Cell[]
   const unasked: Probe = { userAgent: '', mediaSource: {}, native: { 'application/vnd.apple.mpegurl': 'maybe' }, frameCallback: true, encryptedMedia: false };
   const templates = chosenFrom(TEMPLATES.map(({ id }) => id), input.templates, 'template');
   return planReplays({ targets: await targetsOf(input), players, probes: new Map([['chromium', unasked]]), templates, tier: input.tier });
-}
-
-/** A defect that a replay did not show is named with the replay. */
-function staleDefects(cells: readonly Cell[], outcomes: ReadonlyMap<string, string>): string[] {
-  return DEFECTS.filter(({ intermittent }) => intermittent !== true).flatMap((defect) => cells.filter((cell) => outcomes.get(cell.id) === 'pass' && defectOf(cell) === defect).map(({ id }) => `${defect.id}: ${id} passes`));
 }
 
 /** puppeteer is not among what the suite is installed with: who replays brings it. */

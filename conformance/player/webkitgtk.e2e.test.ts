@@ -1,13 +1,9 @@
 /** WebKitGTK's own player: the one browser here that decodes Dolby and DTS. Where it is not installed nothing of this runs. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Truth } from '../../spec/truth.ts';
 import type { FormatId } from '../../spec/requirement.ts';
 import { formatRow } from '../outputs.ts';
 import { startOrigin, type RunningOrigin } from '../subject/self.ts';
 import { playCell } from './campaign.ts';
-import { contentOf } from './content.ts';
 import type { BrowserDriver } from './drivers/driver.ts';
 import { launchBrowser } from './drivers/launch.ts';
 import { locateBrowser } from './drivers/locate.ts';
@@ -16,7 +12,7 @@ import { planReplays, type Cell } from './plan.ts';
 import { PLAYERS } from './players.ts';
 import { probeBrowser, type Probe } from './probe.ts';
 import { openStage, type Stage } from './serve.ts';
-import { CORPUS, ORIGIN_ENTRY, readCorpusAsset } from './testing.ts';
+import { CORPUS, ORIGIN_ENTRY, readContent } from './testing.ts';
 
 const located = await locateBrowser('webkitgtk', process.env);
 let origin: RunningOrigin;
@@ -38,9 +34,7 @@ afterAll(async () => {
 });
 
 async function cellOf(asset: string, format: FormatId): Promise<Cell> {
-  const content = contentOf(Truth.parse(JSON.parse(readFileSync(join(CORPUS, asset, 'truth.json'), 'utf8'))));
-  if ('unobservable' in content) throw new Error(content.unobservable);
-  const { manifest } = await readCorpusAsset(asset);
+  const { manifest, content } = await readContent(asset);
   const url = `${origin.url}/${asset}/${manifest}/${formatRow(format).resource}`;
   const [cell] = planReplays({ targets: [{ content, format, url }], players: PLAYERS.filter(({ name }) => name === 'native'), probes: new Map([['webkitgtk', probe]]), templates: ['sequential'], tier: 'full' });
   return cell;
