@@ -110,8 +110,8 @@ const NAL_UNITS = 16;
  * Bytes of samples [first, end) as they are sent; with in-band sets an upper bound, with short length fields an estimate from above,
  * encrypted with one slice in each picture.
  */
-export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm, until?: number): number {
-  return sentBytes(track, first, end, form, headBytes(track, first, end, form, until));
+export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm): number {
+  return sentBytes(track, first, end, form, headBytes(track, first, end, form));
 }
 
 function headBytes(track: Track, first: number, end: number, form: FragmentForm, until?: number): number {
