@@ -154,18 +154,16 @@ export function createLibrary(options: LibraryOptions): Library {
 
 /** Compares the versions of an asset's media files with those that were read. Its manifests are small and count as one read each. */
 async function unchanged(storage: Storage, asset: Asset): Promise<boolean> {
-  for (const [path, version] of asset.files) {
+  const same = async ([path, version]: readonly [string, string]): Promise<boolean> => {
     try {
       const source = await storage.open(path);
-      try {
-        if (source.version !== version) return false;
-      } finally {
-        await source.close();
-      }
+      await source.close();
+      return source.version === version;
     } catch (error) {
       if (error instanceof IsomerError && error.kind === 'not-found') return false;
       throw error;
     }
-  }
-  return true;
+  };
+  // Together: threads of the pool that are awake already take the next file for little.
+  return (await Promise.all(Array.from(asset.files, same))).every(Boolean);
 }

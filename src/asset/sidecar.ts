@@ -7,9 +7,11 @@
  * here may write to the assets. The arrays that a reader gets are views of the file as it was read.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, open, rename, writeFile } from 'node:fs/promises';
+import { closeSync, fstatSync, open, read } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { Movie, MovieTrack } from '../isobmff/movie.ts';
@@ -82,17 +84,20 @@ export function createSidecarCache(folder: string, scope: string, warn: (message
   };
 }
 
-/** In one read: readFile takes a turn of the thread pool for each half a megabyte. */
+const openDescriptor = promisify(open);
+const readDescriptor = promisify(read);
+
+/** Two turns of the thread pool, as in storage/file.ts; readFile takes one for each half a megabyte. */
 async function readWhole(path: string): Promise<Buffer<ArrayBuffer>> {
-  const file = await open(path);
+  const descriptor = await openDescriptor(path, 'r');
   try {
-    const { size } = await file.stat();
+    const { size } = fstatSync(descriptor);
     const bytes = Buffer.allocUnsafeSlow(size);
-    const { bytesRead } = await file.read(bytes, 0, size, 0);
+    const { bytesRead } = await readDescriptor(descriptor, bytes, 0, size, 0);
     check(bytesRead === size, 'length');
     return bytes;
   } finally {
-    await file.close();
+    closeSync(descriptor);
   }
 }
 

@@ -4,6 +4,7 @@ import { fragmentHeadSize, writeFragmentHead, type FragmentHead } from '../isobm
 import { writeInit, type Init } from '../isobmff/init.ts';
 import { cmafSampleEntry } from '../isobmff/sampleentry.ts';
 import type { SegmentPlan } from '../formats.ts';
+import { createKept } from '../model/kept.ts';
 import { movieLanguage } from '../model/languages.ts';
 import type { SwitchingSet, Track } from '../model/presentation.ts';
 import { endOf, isSync, payloadBytes, presentationTime } from '../model/samples.ts';
@@ -13,6 +14,7 @@ import { envelopeBytes } from '../protection/envelope.ts';
 import { protectionSystemBoxes } from '../protection/signalling.ts';
 import { HNS_PER_SECOND } from '../time.ts';
 import { expectedEncryption, planEncryption, protectionFrom, sampleProtection, trackEncryption } from './encrypt.ts';
+import { headShape } from './headshape.ts';
 import { layoutOf } from './look.ts';
 import { planPayload } from './payload.ts';
 import { sampleRanges } from './ranges.ts';
@@ -111,8 +113,14 @@ const NAL_UNITS = 16;
  * encrypted with one slice in each picture.
  */
 export function fragmentBytes(track: Track, first: number, end: number, form: FragmentForm): number {
-  return sentBytes(track, first, end, form, headBytes(track, first, end, form));
+  const payload = payloadBytes(track.samples, first, end);
+  const shape = form.hns || payload > MAX_NARROW ? null : headShape(track.samples, first, end);
+  const head = shape === null ? headBytes(track, first, end, form) : keptHead(track, first, form, `${shape}`, () => headBytes(track, first, end, form));
+  return sentBytes(track, payload, end - first, form, head);
 }
+
+/** Above, the header of an mdat is longer. */
+const MAX_NARROW = 2 ** 32 - 16;
 
 function headBytes(track: Track, first: number, end: number, form: FragmentForm, until?: number): number {
   const head = headOf(track, first, end, 1, form, until);
@@ -120,10 +128,17 @@ function headBytes(track: Track, first: number, end: number, form: FragmentForm,
   return fragmentHeadSize(protection === null ? head : { ...head, encryption: expectedEncryption(track, protection, end - first, form) });
 }
 
-function sentBytes(track: Track, first: number, end: number, form: FragmentForm, headBytes: number): number {
-  const growth = form.cmaf && track.codec.kind === 'video' ? (4 - track.codec.nalLengthSize) * NAL_UNITS * (end - first) : 0;
-  const bytes = payloadBytes(track.samples, first, end) + headBytes + growth;
-  return track.protection?.scheme === 'cbc' ? envelopeBytes(bytes) : bytes;
+function sentBytes({ codec, protection }: Track, payload: number, count: number, form: FragmentForm, headBytes: number): number {
+  const growth = form.cmaf && codec.kind === 'video' ? (4 - codec.nalLengthSize) * NAL_UNITS * count : 0;
+  const bytes = payload + headBytes + growth;
+  return protection?.scheme === 'cbc' ? envelopeBytes(bytes) : bytes;
+}
+
+const heads = createKept<string, number>();
+
+/** By form, by protection or, in the clear, sample table: a clear lead has other heads than what follows it. */
+function keptHead(track: Track, first: number, form: FragmentForm, shape: string, make: () => number): number {
+  return heads([form, track.protection ?? track.samples], protectionFrom(track, first) === null ? `clear ${shape}` : shape, make);
 }
 
 /** One key frame alone, shown until the next one (media-rules 6). `index` counts the key frames. */
@@ -131,19 +146,10 @@ export function planKeyFrameFragment(track: Track, sample: number, index: number
   return planSamples(track, sample, sample + 1, index + 1, form, keyFrameEnd(track, sample, index));
 }
 
-/** By form, by protection or, in the clear, sample table: of key frames in the clear and of encrypted ones. */
-const keyFrameHeads = new WeakMap<FragmentForm, WeakMap<object, { clear?: number; encrypted?: number }>>();
-
 /** The head of one key frame alone is as large as that of any other of the track: one duration, one size, presented when it is decoded. */
 export function keyFrameBytes(track: Track, sample: number, index: number, form: FragmentForm): number {
-  const owner = track.protection ?? track.samples;
-  const heads = keyFrameHeads.get(form) ?? new WeakMap<object, { clear?: number; encrypted?: number }>();
-  keyFrameHeads.set(form, heads);
-  const known = heads.get(owner) ?? {};
-  heads.set(owner, known);
-  const kind = protectionFrom(track, sample) === null ? 'clear' : 'encrypted';
-  known[kind] ??= headBytes(track, sample, sample + 1, form, keyFrameEnd(track, sample, index));
-  return sentBytes(track, sample, sample + 1, form, known[kind]);
+  const head = keptHead(track, sample, form, 'key frame', () => headBytes(track, sample, sample + 1, form, keyFrameEnd(track, sample, index)));
+  return sentBytes(track, track.samples.sizes[sample], 1, form, head);
 }
 
 /** Not the time of the next sample: in an open GOP that one is presented before the key frame. */

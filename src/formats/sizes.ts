@@ -1,9 +1,8 @@
 /** What clients receive of CMAF segments and key frames, in bytes: manifests measure bit rates by it. */
 import { CARRIES, carries } from '../manifest/common.ts';
 import type { Sizes } from '../manifest/rates.ts';
+import { createKept } from '../model/kept.ts';
 import type { Presentation, Track } from '../model/presentation.ts';
-import type { TrackProtection } from '../model/protection.ts';
-import type { SampleTable } from '../model/samples.ts';
 import { segmentCount } from '../model/timeline.ts';
 import { fragmentBytes, keyFrameBytes, type FragmentForm } from './fmp4.ts';
 
@@ -17,22 +16,8 @@ export const CMAF_SIZES: Sizes = {
 
 /** Kept by protection or, in the clear, sample table, and by first sample: what filtered views share with the asset. */
 function remembered(bytesOf: (track: Track, segment: number) => number): (track: Track, segment: number) => number {
-  const known = new WeakMap<SampleTable | TrackProtection, Map<number, number>>();
-  return (track, segment) => {
-    const owner = track.protection ?? track.samples;
-    let sizes = known.get(owner);
-    if (sizes === undefined) {
-      sizes = new Map();
-      known.set(owner, sizes);
-    }
-    const sample = track.cuts[segment];
-    let bytes = sizes.get(sample);
-    if (bytes === undefined) {
-      bytes = bytesOf(track, segment);
-      sizes.set(sample, bytes);
-    }
-    return bytes;
-  };
+  const known = createKept<number, number>();
+  return (track, segment) => known([track.protection ?? track.samples], track.cuts[segment], () => bytesOf(track, segment));
 }
 
 export function keySample({ samples }: Track, keyFrame: number): number {

@@ -1,7 +1,7 @@
 /** What manifests measure: durations over boundaries, bit rates over segment sizes. */
 import { HNS_PER_SECOND, type Ticks } from '../time.ts';
+import { createKept } from '../model/kept.ts';
 import type { Presentation, SwitchingSet, Track } from '../model/presentation.ts';
-import type { Timeline } from '../model/timeline.ts';
 
 /** Bytes of what a client receives, headers included. */
 export type Sizes = {
@@ -12,22 +12,14 @@ export type Sizes = {
 
 export type BitRates = { readonly peak: number; readonly average: number };
 
-type OfTimeline = WeakMap<Track, Map<string, unknown>>;
-const known = new WeakMap<object, WeakMap<Timeline, OfTimeline>>();
+const known = createKept<string, unknown>();
 
 /**
  * What is reckoned once for a track as long as that lives: thousands of segments and key frames are added up for each, and every filter
  * asks for the same tracks again. Views that cut a set have tracks and timelines of their own; `key` names what else the value depends on.
  */
 export function oncePerTrack<T>(sizes: Pick<Sizes, 'segmentBytes'>, { timeline }: SwitchingSet, track: Track, key: string, make: () => T): T {
-  const ofSizes = known.get(sizes) ?? new WeakMap<Timeline, OfTimeline>();
-  known.set(sizes, ofSizes);
-  const ofTimeline: OfTimeline = ofSizes.get(timeline) ?? new WeakMap<Track, Map<string, unknown>>();
-  ofSizes.set(timeline, ofTimeline);
-  const ofTrack = ofTimeline.get(track) ?? new Map<string, unknown>();
-  ofTimeline.set(track, ofTrack);
-  if (!ofTrack.has(key)) ofTrack.set(key, make());
-  return ofTrack.get(key) as T;
+  return known([sizes, timeline, track], key, make) as T;
 }
 
 /** The longest segment of some sets, in 10 MHz. */

@@ -1,7 +1,8 @@
 /** A local folder as storage. Nothing outside the root is ever opened, also not through symbolic links. */
-import { constants, readSync, type BigIntStats } from 'node:fs';
-import { open, readdir, realpath, stat, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, open as openCallback, read as readCallback, readSync, type BigIntStats } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { promisify } from 'node:util';
 import { IsomerError } from '../errors.ts';
 import { joinPath, notFound, outOfRange, pathSegments, tooLarge } from './paths.ts';
 import type { Entry, Source, Storage } from './storage.ts';
@@ -11,6 +12,13 @@ import { createTurns, createWarmParts } from './warm.ts';
 const AT_ONCE_BYTES = 256 * 1024;
 const AT_ONCE_PER_TURN = 32;
 const turns = createTurns(AT_ONCE_PER_TURN);
+
+/**
+ * Bare descriptors: to ask another thread costs many times what fstat and close of a file do that was opened just now or
+ * was only read. Looking a name up, opening and reading may wait for a disk, and go through the thread pool.
+ */
+const openDescriptor = promisify(openCallback);
+const readDescriptor = promisify(readCallback);
 
 /** `root` is an absolute path of an existing folder. */
 export async function openFileStorage(root: string): Promise<Storage> {
@@ -29,16 +37,16 @@ export async function openFileStorage(root: string): Promise<Storage> {
   const openSource = async (path: string): Promise<Source> => {
     const real = await locate(path);
     // Non-blocking, so that a named pipe in an asset cannot hold the opening thread.
-    const handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    const descriptor = await openDescriptor(real, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
       throw storageError(path, error);
     });
     try {
-      const facts = await handle.stat({ bigint: true });
+      const facts = fstatSync(descriptor, { bigint: true });
       if (!facts.isFile()) throw notFound(path);
-      return makeSource(path, handle, facts);
+      return makeSource(path, descriptor, facts);
     } catch (error) {
-      await handle.close();
-      throw error;
+      closeSync(descriptor);
+      throw storageError(path, error);
     }
   };
 
@@ -84,14 +92,20 @@ async function describe(path: string, name: string, locate: (path: string) => Pr
   }
 }
 
-function makeSource(path: string, handle: FileHandle, facts: BigIntStats): Source {
+function makeSource(path: string, descriptor: number, facts: BigIntStats): Source {
   const size = Number(facts.size);
+  // A number that was closed may be another file's at once: it is closed behind the last read.
+  let reading = 0;
+  let closed = false;
+  const closeUnread = (): void => {
+    if (closed && reading === 0) closeSync(descriptor);
+  };
   const warm = createWarmParts(size, () => performance.now());
   /** Bytes that were read without waiting; 0 where that may not be done. */
   const readAtOnce = (offset: number, target: Uint8Array): number => {
     if (target.length > AT_ONCE_BYTES || !warm.has(offset, target.length) || !turns.take()) return 0;
     const started = performance.now();
-    const bytesRead = readSync(handle.fd, target, 0, target.length, offset);
+    const bytesRead = readSync(descriptor, target, 0, target.length, offset);
     warm.took(performance.now() - started);
     return bytesRead;
   };
@@ -99,19 +113,29 @@ function makeSource(path: string, handle: FileHandle, facts: BigIntStats): Sourc
     size,
     version: `${facts.size.toString(16)}-${facts.mtimeNs.toString(16)}`,
     async read(offset, target) {
+      if (closed) throw storageError(path, new Error(`${path} is read after it was closed`));
       if (offset < 0 || offset + target.length > size) throw outOfRange(path, offset + target.length, size);
+      reading++;
       try {
         for (let done = readAtOnce(offset, target); done < target.length; ) {
-          const { bytesRead } = await handle.read(target, done, target.length - done, offset + done);
+          const { bytesRead } = await readDescriptor(descriptor, target, done, target.length - done, offset + done);
           if (bytesRead === 0) throw new IsomerError('MPE_STORAGE_PRECONDITION_FAILED', { where: path, expected: `${size} bytes, as when it was opened`, found: `the end at ${offset + done}` });
           done += bytesRead;
           if (done === target.length) warm.mark(offset, target.length);
         }
       } catch (error) {
         throw storageError(path, error);
+      } finally {
+        reading--;
+        closeUnread();
       }
     },
-    close: () => handle.close(),
+    close() {
+      if (closed) return Promise.resolve();
+      closed = true;
+      closeUnread();
+      return Promise.resolve();
+    },
   };
 }
 
