@@ -32,12 +32,13 @@ export type StoredBytes = { readonly buffer: Uint8Array; read(reads: SegmentWind
 
 /**
  * How a segment is made. `copy`: `head`, then the ranges as stored. `windows`: the body in pieces, each made from a few
- * reads, strictly in order; `length` is the sum. `look`: stored bytes must be looked at before it is known.
+ * reads, strictly in order; `length` is the sum, `held` about the memory that the plan takes (absent: it is not worth keeping). `look`: stored
+ * bytes must be looked at before it is known. A plan may be used again.
  */
 export type SegmentPlan =
   | { readonly kind: 'copy'; readonly head: Uint8Array; readonly ranges: readonly ByteRange[] }
   | { readonly kind: 'look'; look(stored: StoredBytes): Promise<SegmentPlan> }
-  | { readonly kind: 'windows'; readonly length: number; windows(): Iterable<SegmentWindow> };
+  | { readonly kind: 'windows'; readonly length: number; readonly held?: number; windows(): Iterable<SegmentWindow> };
 
 /** The request's part in manifests and their child URLs. */
 export type ChildParameters = ManifestParameters;

@@ -55,6 +55,8 @@ export function createLibrary(options: LibraryOptions): Library {
   const entries = new Map<string, Entry>();
   const failures = new Map<string, Failure>();
   let [opened, evicted, failed] = [0, 0, 0];
+  /** Of the assets in `entries`: counted along, for every request asks. */
+  let bytes = 0;
   const retiredOpen = new Set<Entry>();
 
   const closeIfIdle = (entry: Entry): void => {
@@ -64,15 +66,17 @@ export function createLibrary(options: LibraryOptions): Library {
     entry.asset.close().catch(() => undefined);
   };
   const retire = (entry: Entry): void => {
-    if (entries.get(entry.key) === entry) entries.delete(entry.key);
+    if (entries.get(entry.key) === entry) {
+      entries.delete(entry.key);
+      bytes -= entry.asset?.bytes ?? 0;
+    }
     entry.retired = true;
     retiredOpen.add(entry);
     closeIfIdle(entry);
   };
-  const totalBytes = (): number => [...entries.values()].reduce((sum, { asset }) => sum + (asset?.bytes ?? 0), 0);
   const evict = (): void => {
     for (const entry of entries.values()) {
-      if (entries.size <= options.maxAssets && totalBytes() <= options.maxBytes) return;
+      if (entries.size <= options.maxAssets && bytes <= options.maxBytes) return;
       if (entry.asset === null || entry.leases > 0) continue;
       evicted++;
       retire(entry);
@@ -86,6 +90,7 @@ export function createLibrary(options: LibraryOptions): Library {
     entry.opening.then(
       (asset) => {
         entry.asset = asset;
+        if (entries.get(key) === entry) bytes += asset.bytes;
         if (asset.notes.length > 0) options.note?.(key, asset.notes);
         closeIfIdle(entry);
       },
@@ -143,7 +148,7 @@ export function createLibrary(options: LibraryOptions): Library {
         release();
       }
     },
-    stats: () => ({ assets: entries.size, bytes: totalBytes(), leases: [...entries.values(), ...retiredOpen].reduce((sum, { leases }) => sum + leases, 0), opened, evicted, failures: failed }),
+    stats: () => ({ assets: entries.size, bytes, leases: [...entries.values(), ...retiredOpen].reduce((sum, { leases }) => sum + leases, 0), opened, evicted, failures: failed }),
     async close() {
       const all = [...entries.values()];
       for (const entry of all) retire(entry);

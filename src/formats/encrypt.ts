@@ -15,6 +15,8 @@ import type { FragmentForm } from './fmp4.ts';
 import type { PayloadCrypt } from './payload.ts';
 
 const NO_BYTES = new Uint8Array(0);
+/** What is kept for each sample and each protected range: ranges, subsamples and vectors. */
+const HELD_BYTES = 40;
 
 /** The track's protection when it lies on the samples; null in the clear and inside an envelope. */
 export function sampleProtection({ protection }: Track): TrackProtection | null {
@@ -39,6 +41,7 @@ export function planEncryption(track: Track, protection: TrackProtection, { firs
   return {
     boxes: { form: form.encryption, ivBytes: isCbcs ? 0 : CENC_IV_BYTES, ivs, subsamples },
     ranges,
+    held: HELD_BYTES * (sizes.length + ranges.starts.length),
     open() {
       const key = protection.key.reveal();
       return isCbcs ? cbcsCipher(ranges, key, protection.iv, patternOf(track.codec.kind)) : cencCipher(ranges, key, ivs);

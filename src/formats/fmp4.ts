@@ -17,6 +17,7 @@ import { expectedEncryption, planEncryption, protectionFrom, sampleProtection, t
 import { headShape } from './headshape.ts';
 import { layoutOf } from './look.ts';
 import { planPayload } from './payload.ts';
+import { keptPlan } from './plans.ts';
 import { sampleRanges } from './ranges.ts';
 
 /** How one format writes its fragments. */
@@ -37,8 +38,10 @@ export type FragmentForm = {
 
 /** One segment of the track. */
 export function planFragment(stored: Track, segment: number, form: FragmentForm): SegmentPlan {
-  const track = form.text === 'fragment' ? withRelativeText(stored) : stored;
-  return planSamples(track, track.cuts[segment], track.cuts[segment + 1], segment + 1, form);
+  return keptPlan(stored, [form], `${segment}`, () => {
+    const track = form.text === 'fragment' ? withRelativeText(stored) : stored;
+    return planSamples(track, track.cuts[segment], track.cuts[segment + 1], segment + 1, form);
+  });
 }
 
 /** Text in its other form has other bytes at the same times. */
@@ -91,10 +94,11 @@ function headOf(track: Track, first: number, end: number, sequence: number, form
   };
 }
 
+/** No sum of 32-bit values reaches 2^53. */
 function sumOf(durations: Uint32Array): bigint {
-  let sum = 0n;
-  for (const duration of durations) sum += BigInt(duration);
-  return sum;
+  let sum = 0;
+  for (let i = 0; i < durations.length; i++) sum += durations[i];
+  return BigInt(sum);
 }
 
 /** The entries of a header with a clear lead: encrypted, then as stored, as Shaka Packager writes them. */

@@ -8,8 +8,12 @@ import { payloadReads } from './look.ts';
 /** The least that holds a window of ours, as pools have them. */
 const WINDOW_BYTES = 256 * 1024;
 const FIELD_BYTES = 4;
+/** Of objects in memory, about. */
+const PIECE_BYTES = 56;
+const FIELD_ENTRY_BYTES = 40;
 
-export type PayloadCrypt = { readonly ranges: ProtectedRanges; open(): PayloadCipher };
+/** `held`: bytes of what it keeps, about. */
+export type PayloadCrypt = { readonly ranges: ProtectedRanges; readonly held: number; open(): PayloadCipher };
 
 /** Bytes that are sent as stored, and where. */
 type Piece = { readonly sent: number; readonly stored: number; readonly bytes: number };
@@ -21,7 +25,8 @@ type Composition = { readonly pieces: readonly Piece[]; readonly fields: readonl
 export function planPayload(track: Track, first: number, end: number, head: Uint8Array, layout: NalLayout | null, crypt: PayloadCrypt | null): SegmentPlan {
   const { samples } = track;
   const composition = layout === null ? asStored(samples.sizes.subarray(first, end)) : compose(layout, track.codec.kind === 'video' ? track.codec.nalLengthSize : FIELD_BYTES);
-  return { kind: 'windows', length: head.length + composition.total, windows: () => windowsOf(track, first, end, head, composition, crypt) };
+  const held = head.length + PIECE_BYTES * composition.pieces.length + FIELD_ENTRY_BYTES * composition.fields.length + (crypt === null ? 0 : crypt.held);
+  return { kind: 'windows', length: head.length + composition.total, held, windows: () => windowsOf(track, first, end, head, composition, crypt) };
 }
 
 function asStored(sizes: Uint32Array): Composition {

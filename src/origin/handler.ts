@@ -88,6 +88,7 @@ type Made = string | Uint8Array | { readonly body: BodyPlan; readonly plan: Segm
 const PREFLIGHT = 'OPTIONS';
 const PAGE_PREFIX = '/-/';
 const NOTHING = (): void => undefined;
+const NO_NEXT = (): null => null;
 
 /** Never rejects. */
 export async function handle(request: Request, deps: HandlerDeps): Promise<Reply> {
@@ -173,7 +174,7 @@ async function streamContent(stream: StreamRequest, request: Request, deps: Hand
     const whole = encryption === null ? { presentation, tag: '' } : deps.protector.protect(presentation, publication, encryption);
     const asset = { sources, presentation: applyFilters(whole.presentation, filters, { live: false }) };
     const found = findContent(stream, format, asset, release, deps);
-    const prefetch = header(request.headers, 'cdn-origin-assist-prefetch-enabled') === '1' ? found.next : null;
+    const prefetch = header(request.headers, 'cdn-origin-assist-prefetch-enabled') === '1' ? found.next() : null;
     const { settings } = deps;
     const etag = entityTag(settings.generation, presentation.version, printUrl(stream), filtersText(filters), ...(whole.tag === '' ? [] : [whole.tag]), ...(found.text ? textSettings(settings) : []));
     const headers = {
@@ -213,13 +214,13 @@ function checkPolicy(stream: StreamRequest, format: Format, publication: Publica
   return { encryption, filters: isManifest ? selectFilters(publication.filters, stream.filters, (name) => publication.findFilter(name)) : [] };
 }
 
-type Found = Pick<Content, 'makeBody'> & { readonly text: boolean; readonly mime: string; readonly headers: Headers; readonly next: string | null };
+type Found = Pick<Content, 'makeBody'> & { readonly text: boolean; readonly mime: string; readonly headers: Headers; /** The request for the next segment. */ readonly next: () => string | null };
 
 /** All look-ups: what this returns exists, and only its bytes are still to be made. */
 function findContent(stream: StreamRequest, format: Format, { presentation, sources }: Lease['asset'], release: () => void, deps: HandlerDeps): Found {
   const { resource } = stream;
   const parameters = childParameters(stream, format, presentation, deps.settings);
-  const written = (write: () => string | Uint8Array | Promise<string>, mime: string, text: boolean): Found => ({ mime, headers: {}, next: null, text, makeBody: () => releasing(write, release) });
+  const written = (write: () => string | Uint8Array | Promise<string>, mime: string, text: boolean): Found => ({ mime, headers: {}, next: NO_NEXT, text, makeBody: () => releasing(write, release) });
   if (resource.kind === 'manifest') {
     const write = async (): Promise<string> => {
       await format.prepare?.(presentation);
@@ -248,7 +249,7 @@ function findContent(stream: StreamRequest, format: Format, { presentation, sour
       if (format.planKeyFrame === undefined) throw notInFormat(format, 'key frame segments');
       const plan = format.planKeyFrame(set, track, resource.time);
       if (plan === null) throw new IsomerError('MPE_EGRESS_TIMESTAMP_NOT_FOUND', { what: `track ${set.name}`, expected: 'the time of a key frame', found: `${resource.time}` });
-      return { mime: format.mimeOf(set, parameters.format).segment, headers: {}, next: null, text: false, makeBody: planned(() => plan) };
+      return { mime: format.mimeOf(set, parameters.format).segment, headers: {}, next: NO_NEXT, text: false, makeBody: planned(() => plan) };
     }
     case 'segment': {
       const { timeline } = set;
@@ -258,7 +259,7 @@ function findContent(stream: StreamRequest, format: Format, { presentation, sour
       return {
         mime: format.mimeOf(set, parameters.format).segment,
         headers: { 'x-ms-streaming-duration': `${set.kind}=${milliseconds}` },
-        next: index + 1 < segmentCount(timeline) ? printVerb({ ...stream, filters: [], audioOnly: null, resource: { ...resource, time: timeline.names[index + 1] } }) : null,
+        next: () => (index + 1 < segmentCount(timeline) ? printVerb({ ...stream, filters: [], audioOnly: null, resource: { ...resource, time: timeline.names[index + 1] } }) : null),
         text: false,
         makeBody: planned(() => format.planSegment(presentation, set, track, index, parameters)),
       };

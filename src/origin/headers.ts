@@ -1,5 +1,5 @@
 /** HTTP semantics of the origin as tables and small functions: caching, conditions, ranges, CORS (spec/url.md "Headers"). */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ErrorKind } from '../errors.ts';
 
 export type Headers = Readonly<Record<string, string>>;
@@ -59,12 +59,20 @@ export function errorCaching(kind: ErrorKind): Headers {
 /** `Expires` says the same for caches of HTTP/1.0, as AMS did. What is not served from `end` on is kept no longer. */
 export function caching(maxAge: number, now: number, end?: number | null): Headers {
   const seconds = Math.max(0, Math.min(maxAge, Math.floor(((end ?? Infinity) - now) / 1000)));
-  return { 'Cache-Control': `max-age=${seconds}`, Expires: new Date(now + seconds * 1000).toUTCString() };
+  return { 'Cache-Control': `max-age=${seconds}`, Expires: dateText(Math.floor(now / 1000) + seconds) };
+}
+
+/** The last date that was written: the requests of one second have the same. */
+let lastDate = { seconds: Number.NaN, text: '' };
+
+function dateText(seconds: number): string {
+  if (lastDate.seconds !== seconds) lastDate = { seconds, text: new Date(1000 * seconds).toUTCString() };
+  return lastDate.text;
 }
 
 /** Strong: equal parts mean equal bytes. */
 export function entityTag(...parts: readonly string[]): string {
-  return `"${createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)}"`;
+  return `"${hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 22)}"`;
 }
 
 /** Content codings of text in order of preference. */
