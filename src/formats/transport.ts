@@ -15,6 +15,7 @@ import { planTsSegment, type TsAudio, type TsInput, type TsSamples, type TsVideo
 import { CLOCK_RATE, toClockRelative, type Ticks } from '../time.ts';
 import { audioSetup, openSampleAes, sampleProtection } from './encrypt.ts';
 import { layoutOf, payloadReads, remember, type Sizes } from './look.ts';
+import { keptPlan } from './plans.ts';
 import { planWebVtt } from './webvtt.ts';
 
 /** 10 s: added to every time stamp, so that decode times before 0 stay positive (media-rules 1.5). */
@@ -26,10 +27,12 @@ export type MuxedAudio = { readonly set: SwitchingSet; readonly track: Track };
 export function planTransport(set: SwitchingSet, track: Track, segment: number, audio: MuxedAudio | null): SegmentPlan {
   const [first, end] = [track.cuts[segment], track.cuts[segment + 1]];
   if (track.codec.kind === 'text') return planWebVtt(set, track, first, CLOCK_OFFSET);
-  if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null);
-  if (audio !== null) checkMuxedKey(track, audio);
-  const muxed = audio === null ? null : audioWithin(audio, set, segment);
-  return plan({ video: videoOf(set, track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end });
+  return keptPlan(track, audio === null ? [set] : [set, audio.set, audio.track], `ts ${segment}`, () => {
+    if (track.codec.kind === 'audio') return plan({ video: null, audio: audioOf(set, track, first, end), segment }, null);
+    if (audio !== null) checkMuxedKey(track, audio);
+    const muxed = audio === null ? null : audioWithin(audio, set, segment);
+    return plan({ video: videoOf(set, track, first, end), audio: muxed, segment, last: segment === track.cuts.length - 2 }, { track, first, end });
+  });
 }
 
 /** One key frame alone (media-rules 6). `index` is its position among the key frames: the tables' continuity counter. */

@@ -10,6 +10,17 @@ const PCR_FIELD = 8;
 /** Packets over which the last PES packet of a PID is spread, so that its continuity counter ends at 15. */
 const STRETCHED = 16;
 
+/** 13 bits. */
+const PIDS = 0x2000;
+/** From so many bytes on a call of the engine's own copy costs less than a loop. */
+const LEAST_COPY = 48;
+
+/** `out` and `bytes` may be one array. */
+function copyBytes(out: Uint8Array, to: number, bytes: Uint8Array, from: number, count: number): void {
+  if (out === bytes && count >= LEAST_COPY) out.copyWithin(to, from, from + count);
+  else for (let i = 0; i < count; i++) out[to + i] = bytes[from + i];
+}
+
 /** How one PES packet is laid over transport packets. */
 export type Layout = {
   readonly pid: number;
@@ -45,7 +56,8 @@ export class Packetizer {
   /** The packet in progress between two outputs. */
   readonly #kept = new Uint8Array(PACKET_BYTES);
   #keptBytes = 0;
-  readonly #counters = new Map<number, number>();
+  /** By PID. */
+  readonly #counters = new Uint8Array(PIDS);
 
   /** Continues in `out` from its start, with what `finishOutput` kept. */
   setOutput(out: Uint8Array): void {
@@ -71,7 +83,7 @@ export class Packetizer {
 
   /** A packet with a PCR and no payload: its continuity counter does not advance (2.4.3.3). */
   clock(pid: number, pcr: number): void {
-    const counter = ((this.#counters.get(pid) ?? 0) + 15) & 15;
+    const counter = (this.#counters[pid] + 15) & 15;
     this.#header(pid, false, 0x20, counter);
     this.#adaptation(PACKET_PAYLOAD, pcr, false);
   }
@@ -98,7 +110,7 @@ export class Packetizer {
         this.#start();
       }
       const taken = Math.min(this.#wanted, to - from);
-      for (let i = 0; i < taken; i++) this.#out[this.#at + i] = bytes[from + i];
+      copyBytes(this.#out, this.#at, bytes, from, taken);
       this.#at += taken;
       this.#wanted -= taken;
       this.#left -= taken;
@@ -117,9 +129,9 @@ export class Packetizer {
   /** Nine packets of ten: all at once. */
   #copyPlain(packets: number, bytes: Uint8Array, from: number): void {
     const { pid } = this.#layout as Layout;
-    const counter = this.#counters.get(pid) ?? 0;
+    const counter = this.#counters[pid];
     copyPackets(this.#out, this.#at, bytes, from, packets, pid, counter);
-    this.#counters.set(pid, (counter + packets) & 15);
+    this.#counters[pid] = (counter + packets) & 15;
     this.#at += PACKET_BYTES * packets;
     this.#left -= PACKET_PAYLOAD * packets;
     this.#index += packets;
@@ -131,8 +143,8 @@ export class Packetizer {
     const first = this.#index === 0;
     const pcr = first ? layout.pcr : -1;
     const payload = this.#share(pcr);
-    const counter = this.#counters.get(layout.pid) ?? 0;
-    this.#counters.set(layout.pid, (counter + 1) & 15);
+    const counter = this.#counters[layout.pid];
+    this.#counters[layout.pid] = (counter + 1) & 15;
     const field = PACKET_PAYLOAD - payload;
     this.#header(layout.pid, first, field > 0 ? 0x30 : 0x10, counter);
     if (field > 0) this.#adaptation(field, pcr, first && layout.randomAccess);
@@ -176,7 +188,7 @@ export class Packetizer {
         out[this.#at++] = ((pcr % 2) << 7) | 0x7e;
         out[this.#at++] = 0;
       }
-      out.fill(STUFFING, this.#at, end);
+      for (let at = this.#at; at < end; at++) out[at] = STUFFING;
       this.#at = end;
     }
   }

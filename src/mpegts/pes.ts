@@ -21,7 +21,15 @@ export function pesHeaderBytes(pts: number, dts: number): number {
 export function writePesHeader(out: Uint8Array, at: number, streamId: number, payload: number, pts: number, dts: number): number {
   const stamps = pts === dts ? 5 : 10;
   const length = payload === 0 ? 0 : payload + 3 + stamps;
-  out.set([0, 0, 1, streamId, length >> 8, length & 0xff, 0x84, stamps === 5 ? 0x80 : 0xc0, stamps], at);
+  out[at] = 0;
+  out[at + 1] = 0;
+  out[at + 2] = 1;
+  out[at + 3] = streamId;
+  out[at + 4] = length >> 8;
+  out[at + 5] = length;
+  out[at + 6] = 0x84;
+  out[at + 7] = stamps === 5 ? 0x80 : 0xc0;
+  out[at + 8] = stamps;
   writeStamp(out, at + 9, stamps === 5 ? 2 : 3, pts);
   if (stamps === 10) writeStamp(out, at + 14, 1, dts);
   return at + 9 + stamps;

@@ -55,7 +55,8 @@ export type TsRead = { readonly source: string; readonly offset: number; readonl
 /** Bytes of a segment that are made together: the reads land in a buffer of `capacity` bytes, `make` returns a view of it. */
 export type TsWindow = { readonly capacity: number; readonly reads: readonly TsRead[]; make(buffer: Uint8Array): Uint8Array };
 
-export type TsPlan = { readonly length: number; windows(): Iterable<TsWindow> };
+/** `held`: about the memory that it takes. It may be used again. */
+export type TsPlan = { readonly length: number; readonly held: number; windows(): Iterable<TsWindow> };
 
 /** Of a window's buffer: all that a stalled client holds. */
 const WINDOW_BYTES = 256 * 1024;
@@ -80,6 +81,8 @@ const AUDIO_PES_BYTES = 2800;
 const MAX_ADTS_PAYLOAD = 0x1fff - ADTS_BYTES;
 /** PES_packet_length has 16 bits and counts the header behind it. */
 const MAX_PES_PAYLOAD = 0xffff - 8;
+/** Of a unit, its piece, its reads and the numbers of its samples in memory, about. */
+const UNIT_BYTES = 320;
 const NO_TIMES = new Float64Array(0);
 const NO_BYTES = new Uint8Array(0);
 
@@ -102,7 +105,15 @@ export function planTsSegment(input: TsInput): TsPlan {
     input.segment,
   );
   const packets = units.reduce((sum, unit) => sum + packetsOf(unit), 0);
-  return { length: tables.length + packets * PACKET_BYTES, windows: () => makeWindows(input, units, tables) };
+  let laid: readonly Laid[] | null = null;
+  return {
+    length: tables.length + packets * PACKET_BYTES,
+    held: tables.length + UNIT_BYTES * units.length,
+    windows() {
+      laid ??= layWindows(input, units, tables);
+      return makeWindows(input, laid, tables);
+    },
+  };
 }
 
 function packetsOf(unit: Unit): number {
@@ -194,18 +205,17 @@ function stretchLast(unwrapped: readonly Unit[]): Unit[] {
 /** A stretch of one unit's samples that a window reads: bytes [from, to) of the unit's sample bytes. */
 type Piece = { readonly unit: Unit; readonly from: number; readonly to: number };
 
-function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array): Generator<TsWindow> {
-  const packetizer = new Packetizer();
-  const feeder = makeFeeder(input, packetizer);
+/** A window as it is for every client: pieces with the place in the buffer where each one is read to. */
+type Laid = { readonly capacity: number; readonly reads: readonly TsRead[]; readonly pieces: readonly Piece[]; readonly starts: readonly number[] };
+
+function layWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array): readonly Laid[] {
+  const windows: Laid[] = [];
   let room = roomFor(tables);
   let pieces: Piece[] = [];
-  let first = true;
-  const flush = (): TsWindow => {
-    const window = makeWindow(input, pieces, room, first ? tables : null, packetizer, feeder);
+  const flush = (): void => {
+    windows.push(layWindow(input, pieces, room));
     pieces = [];
     room = roomFor(null);
-    first = false;
-    return window;
   };
   for (const unit of units) {
     const total = sampleBytes(input, unit);
@@ -215,7 +225,7 @@ function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array
       const to = unit.stream === 'audio' && input.audio?.encryption !== undefined ? total : Math.min(total, from + PIECE_BYTES);
       const wanted = withPiece(room, input, { unit, from, to }, total);
       if (pieces.length > 0 && capacityOf(wanted) > WINDOW_BYTES) {
-        yield flush();
+        flush();
         continue;
       }
       const last = pieces[pieces.length - 1];
@@ -226,7 +236,8 @@ function* makeWindows(input: TsInput, units: readonly Unit[], tables: Uint8Array
       done = to === total;
     }
   }
-  yield flush();
+  flush();
+  return windows;
 }
 
 /**
@@ -271,7 +282,7 @@ function sampleBytes(input: TsInput, unit: Unit): number {
   return bytes;
 }
 
-function makeWindow(input: TsInput, pieces: readonly Piece[], room: Room, tables: Uint8Array | null, packetizer: Packetizer, feed: Feeder): TsWindow {
+function layWindow(input: TsInput, pieces: readonly Piece[], room: Room): Laid {
   const reads: TsRead[] = [];
   const starts: number[] = [];
   let at = headRoom(room);
@@ -283,16 +294,25 @@ function makeWindow(input: TsInput, pieces: readonly Piece[], room: Room, tables
       at = addReads(reads, samples, piece, at);
     });
   }
-  return {
-    capacity: capacityOf(room),
-    reads,
-    make(buffer) {
-      packetizer.setOutput(buffer);
-      if (tables !== null) packetizer.append(tables);
-      pieces.forEach((piece, i) => feed(piece, buffer, starts[i]));
-      return buffer.subarray(0, packetizer.finishOutput());
-    },
-  };
+  return { capacity: capacityOf(room), reads, pieces, starts };
+}
+
+function* makeWindows(input: TsInput, windows: readonly Laid[], tables: Uint8Array): Generator<TsWindow> {
+  const packetizer = new Packetizer();
+  const feed = makeFeeder(input, packetizer);
+  for (const window of windows) {
+    const { capacity, reads, pieces, starts } = window;
+    yield {
+      capacity,
+      reads,
+      make(buffer) {
+        packetizer.setOutput(buffer);
+        if (window === windows[0]) packetizer.append(tables);
+        for (let i = 0; i < pieces.length; i++) feed(pieces[i], buffer, starts[i]);
+        return buffer.subarray(0, packetizer.finishOutput());
+      },
+    };
+  }
 }
 
 /** Adds the reads of a piece, joined with the one before where the file and the buffer are both contiguous. */
