@@ -52,7 +52,7 @@ export async function runPlan(cells: readonly Cell[], options: CampaignOptions):
     const attempt = async (): Promise<Attempt | null> => {
       if (failures >= maxFailures) return null;
       tally.attempts++;
-      return attemptCell(cell, options.stage, drivers);
+      return attemptCell(cell, options.stage, drivers, tally.attempts > 1);
     };
     let last = await gate.take(WEIGHTS[cell.browser], attempt);
     for (let again = 1; last !== null && again < TRIES; again++) {
@@ -80,10 +80,10 @@ function reasonsOf({ row, detail }: Played): string {
 
 type Attempt = { readonly lost: string } | (Shown & { readonly version: string });
 
-async function attemptCell(cell: Cell, stage: Stage, drivers: DriverPool): Promise<Attempt> {
+async function attemptCell(cell: Cell, stage: Stage, drivers: DriverPool, again: boolean): Promise<Attempt> {
   try {
     const driver = await drivers.get(cell.browser);
-    return await playCell(cell, stage, driver);
+    return await playCell(cell, stage, driver, again);
   } catch (error) {
     // Whether it was the page or the whole browser, the next attempt gets a new one.
     await drivers.drop(cell.browser, error);
@@ -91,18 +91,19 @@ async function attemptCell(cell: Cell, stage: Stage, drivers: DriverPool): Promi
   }
 }
 
-/** Plays a cell once, with its fault in between where it has one. Throws when browser or page are lost. */
-export async function playCell(cell: Cell, stage: Stage, driver: BrowserDriver): Promise<Shown & { readonly version: string }> {
+/** Plays a cell once, with its fault in between where it has one. What is asked again is asked of a page that nobody has used. Throws when browser or page are lost. */
+export async function playCell(cell: Cell, stage: Stage, driver: BrowserDriver, again = false): Promise<Shown & { readonly version: string }> {
   const { origin, pathname, search } = new URL(cell.target.url);
   const proxy = cell.template.fault === null ? null : await startProxy(origin);
   proxy?.spoilWith(cell.template.fault?.() ?? null);
   let page: BrowserPage | null = null;
   try {
-    page = await driver.open();
+    const own = pageOf(cell.player);
+    const isUsed = own === null && !again;
+    page = await driver.open(isUsed ? stage.url : undefined);
     // What the compositor has to paint costs more than decoding; what is read is the element's own picture.
     await page.resize(SMALL.width, SMALL.height);
-    const own = pageOf(cell.player);
-    await page.goto(own ?? stage.url);
+    if (!isUsed) await page.goto(own ?? stage.url);
     if (own !== null) await page.evaluate(await remoteScript());
     const url = proxy === null ? cell.target.url : `${proxy.url}${pathname}${search}`;
     const task = taskOf(cell, url);

@@ -10,15 +10,26 @@ const SILENCE = 5e-6;
 /** By how much the winner must exceed the second; less means that the window straddles a change. */
 const CLEAR_LEAD = 4;
 
+/** By length. It is the same for dozens of frequencies, many times a second. */
+const hannWindows = new Map<number, Float64Array>();
+
+function hannWindow(count: number): Float64Array {
+  const known = hannWindows.get(count);
+  if (known !== undefined) return known;
+  const made = Float64Array.from({ length: count }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / count));
+  hannWindows.set(count, made);
+  return made;
+}
+
 /** Power of one frequency: Goertzel's algorithm over a Hann window. A full-scale sine gives 0.5. */
 export function tonePower(samples: ArrayLike<number>, sampleRate: number, hertz: number): number {
   const count = samples.length;
+  const weights = hannWindow(count);
   const coefficient = 2 * Math.cos((2 * Math.PI * hertz) / sampleRate);
   let before = 0;
   let last = 0;
   for (let i = 0; i < count; i++) {
-    const window = 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / count);
-    const next = samples[i] * window + coefficient * last - before;
+    const next = samples[i] * weights[i] + coefficient * last - before;
     before = last;
     last = next;
   }

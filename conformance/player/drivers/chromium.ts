@@ -2,6 +2,7 @@
 import { launch, type Page } from 'puppeteer';
 import type { BrowserDriver, Shot } from './driver.ts';
 import { wrapPage } from './page.ts';
+import { reusingPages } from './reuse.ts';
 
 export async function launchChromium(executablePath: string): Promise<BrowserDriver> {
   const browser = await launch({
@@ -18,7 +19,7 @@ export async function launchChromium(executablePath: string): Promise<BrowserDri
       '--disable-backgrounding-occluded-windows',
     ],
   });
-  return {
+  return reusingPages({
     name: 'chromium',
     version: () => browser.version(),
     open: async () => {
@@ -27,7 +28,7 @@ export async function launchChromium(executablePath: string): Promise<BrowserDri
       return wrapPage(page, () => context.close().catch(() => undefined), screencast);
     },
     close: () => browser.close(),
-  };
+  });
 }
 
 /** Every picture that the compositor shows, protected ones too (Chrome DevTools Protocol, Page.startScreencast). */

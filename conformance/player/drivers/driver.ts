@@ -27,6 +27,7 @@ export type BrowserPage = {
 export type BrowserDriver = {
   readonly name: BrowserName;
   version(): Promise<string>;
-  open(): Promise<BrowserPage>;
+  /** A page of its own; with an address, one that stands there and may have been used before: its document is new, and nothing is left of others. */
+  open(url?: string): Promise<BrowserPage>;
   close(): Promise<void>;
 };

@@ -2,6 +2,7 @@
 import { launch, type Browser } from 'puppeteer';
 import type { BrowserDriver } from './driver.ts';
 import { wrapPage } from './page.ts';
+import { reusingPages } from './reuse.ts';
 
 const PREFERENCES = {
   // Without a sound card an AudioContext stays suspended unless the sound back end is the mock one.
@@ -27,7 +28,7 @@ export async function launchFirefox(executablePath: string): Promise<BrowserDriv
     running.delete(process);
     await process.browser.close().catch(() => undefined);
   };
-  return {
+  return reusingPages({
     name: 'firefox',
     version: async () => {
       const process = idle.pop() ?? (await start());
@@ -57,5 +58,5 @@ export async function launchFirefox(executablePath: string): Promise<BrowserDriv
       idle.length = 0;
       await Promise.all([...running].map(stop));
     },
-  };
+  });
 }

@@ -1,12 +1,20 @@
 /** A puppeteer page as the suite's BrowserPage. The same for both protocols puppeteer speaks (CDP and WebDriver BiDi). */
 import type { Page } from 'puppeteer';
-import type { BrowserPage, Response, Shot } from './driver.ts';
+import type { Response, Shot } from './driver.ts';
+import type { ForgetfulPage } from './reuse.ts';
 
 const NAVIGATION_MS = 30_000;
 
-export async function wrapPage(page: Page, onClose: () => Promise<void>, film: (page: Page) => Promise<() => Promise<readonly Shot[]>> = filmByScreenshots): Promise<BrowserPage> {
-  const messages: string[] = [];
-  const responses: Response[] = [];
+/** What players keep beyond a document: the bandwidth they saw, their settings, licences. */
+const FORGET = `(async () => {
+  localStorage.clear();
+  sessionStorage.clear();
+  for (const { name } of await indexedDB.databases()) indexedDB.deleteDatabase(name);
+})()`;
+
+export async function wrapPage(page: Page, onClose: () => Promise<void>, film: (page: Page) => Promise<() => Promise<readonly Shot[]>> = filmByScreenshots): Promise<ForgetfulPage> {
+  let messages: string[] = [];
+  let responses: Response[] = [];
   page.on('console', (message) => {
     const type = message.type();
     if (type === 'error' || type === 'warn') messages.push(`${type}: ${message.text()}`);
@@ -15,9 +23,17 @@ export async function wrapPage(page: Page, onClose: () => Promise<void>, film: (
   page.on('response', (response) => responses.push({ url: response.url(), status: response.status() }));
   page.setDefaultTimeout(NAVIGATION_MS);
   await page.setViewport({ width: 1280, height: 800 });
+  // Every answer is to be the origin's own.
+  await page.setCacheEnabled(false);
+  const goto = async (url: string): Promise<void> => {
+    await page.goto(url, { waitUntil: 'domcontentloaded', timeout: NAVIGATION_MS });
+  };
   return {
-    goto: async (url) => {
-      await page.goto(url, { waitUntil: 'domcontentloaded', timeout: NAVIGATION_MS });
+    goto,
+    renew: async (url) => {
+      await page.evaluate(FORGET);
+      await goto(url);
+      [messages, responses] = [[], []];
     },
     evaluate: (expression) => page.evaluate(expression),
     resize: (width, height) => page.setViewport({ width, height }),

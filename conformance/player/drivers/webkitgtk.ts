@@ -78,7 +78,11 @@ export async function launchWebKitGtk(miniBrowser: string): Promise<BrowserDrive
         if (version === '') await (await openPage()).close();
         return `WebKitGTK/${version}`;
       },
-      open: openPage,
+      open: async (url) => {
+        const page = await openPage();
+        if (url !== undefined) await page.goto(url);
+        return page;
+      },
       close,
     };
   } catch (error) {

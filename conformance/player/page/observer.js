@@ -12,10 +12,13 @@ import { recordEvidence } from './evidence.js';
 /** @typedef {import('../model.ts').CueReadings} CueReadings */
 /** @typedef {import('../model.ts').PlayerEvent} PlayerEvent */
 /** @typedef {{ kind?: string, text?: string, contents?: TextNode[] }} TextNode */
-/** @typedef {{ pilots: number[], tones: number[], listen: boolean, blind?: boolean }} ObserverOptions blind: scripts cannot see the pictures, so sound does not wait for one */
+/** @typedef {{ pilots: number[], tones: number[], listen: boolean, blind?: boolean, frameRate?: number }} ObserverOptions blind: scripts cannot see the pictures, so sound does not wait for one */
 /** @typedef {{ seen: number, last: number | null, recording(): Recording, evidence(): import('../../../spec/replay.ts').ReplayEvidence, look(): { counter: number, rendition: number } | null, stop(): void }} Observer */
 
 const LOOK_EVERY_MS = 5;
+/** Reading a picture is the dearest thing that the page does. Screens show a new one every 16 ms at most, and not before half of the last one's time is over. */
+const LEAST_MS = 8;
+const HELD_SHARE = 0.5;
 const LISTEN_EVERY_MS = 40;
 const LIST_EVERY_MS = 200;
 /** As many as a recording may hold (model.ts). */
@@ -41,6 +44,9 @@ export function observeVideo(video, options) {
   let lastPresented = 0;
   const droppedBefore = video.getVideoPlaybackQuality().droppedVideoFrames;
   /** @type {number | null} */ let startup = null;
+  const frameMs = options.frameRate === undefined ? 0 : 1000 / options.frameRate;
+  let lookedAt = -Infinity;
+  let changedAt = -Infinity;
 
   const canvas = document.createElement('canvas');
   canvas.width = STRIP_WIDTH;
@@ -63,6 +69,7 @@ export function observeVideo(video, options) {
   function note(mediaTime) {
     if (stopped) return;
     reads++;
+    lookedAt = performance.now();
     const mark = look();
     if (mark === null) {
       if (frames.length > 0) unreadable++;
@@ -73,6 +80,7 @@ export function observeVideo(video, options) {
     const same = previous !== undefined && previous.counter === mark.counter && previous.rendition === mark.rendition;
     counters.add(mark.counter);
     kept.shown(previous ?? null, mark);
+    if (!same) changedAt = lookedAt;
     if (same && mediaTime === null) return;
     frames.push({ at: since(), counter: mark.counter, rendition: mark.rendition, clock: video.currentTime, mediaTime });
   }
@@ -86,9 +94,15 @@ export function observeVideo(video, options) {
     note(metadata.mediaTime);
   }
   video.requestVideoFrameCallback(onFrame);
+
+  function isDue() {
+    const now = performance.now();
+    return now - lookedAt >= LEAST_MS && now - changedAt >= (HELD_SHARE * frameMs) / video.playbackRate;
+  }
+
   const looking = setInterval(() => {
     kept.ticked(LOOK_EVERY_MS);
-    note(null);
+    if (isDue()) note(null);
     written.read(since(), frames.at(-1)?.counter ?? null);
   }, LOOK_EVERY_MS);
 

@@ -25,7 +25,7 @@ export async function playTask(task, video, create) {
   };
   const failed = () => events.some((event) => event.fatal) || video.error !== null;
   const player = await create(video, report);
-  const watching = globalThis.isomerObservers.observeVideo(video, { pilots: [...task.pilots], tones: [...task.tones], listen: task.pilots.length > 0 });
+  const watching = globalThis.isomerObservers.observeVideo(video, { pilots: [...task.pilots], tones: [...task.tones], listen: task.pilots.length > 0, frameRate: task.frameRate });
   try {
     const loaded = player.load(task.url, task.format, task.steps.some((step) => step.do === 'quality'), task.protection ?? undefined, task.text ?? undefined);
     await within(Promise.race([loaded, ruin.promise]), LOAD_MS, 'loading');
