@@ -9,6 +9,7 @@ import { AUDIO_TYPES, type AudioSetup, type BlockCipher } from '../mpegts/protec
 import { cbcsCipher, VIDEO_PATTERN, WHOLE_PATTERN } from '../protection/cbcs.ts';
 import { CENC_IV_BYTES, cencCipher, sampleIvs } from '../protection/cenc.ts';
 import { protectedRanges } from '../protection/protected.ts';
+import { keyCiphers, type KeyCiphers } from '../protection/keyciphers.ts';
 import { restartedCbc } from '../protection/restartedcbc.ts';
 import { mapSubsamples } from '../protection/subsamples.ts';
 import type { FragmentForm } from './fmp4.ts';
@@ -43,10 +44,22 @@ export function planEncryption(track: Track, protection: TrackProtection, { firs
     ranges,
     held: HELD_BYTES * (sizes.length + ranges.starts.length),
     open() {
-      const key = protection.key.reveal();
-      return isCbcs ? cbcsCipher(ranges, key, protection.iv, patternOf(track.codec.kind)) : cencCipher(ranges, key, ivs);
+      const ciphers = ciphersOf(protection);
+      return isCbcs ? cbcsCipher(ranges, ciphers, protection.iv, patternOf(track.codec.kind)) : cencCipher(ranges, ciphers, ivs);
     },
   };
+}
+
+/** As long as the protection is there: its ciphers hold no more than it does. */
+const ciphers = new WeakMap<TrackProtection, KeyCiphers>();
+
+function ciphersOf(protection: TrackProtection): KeyCiphers {
+  let found = ciphers.get(protection);
+  if (found === undefined) {
+    found = keyCiphers(protection.key.reveal());
+    ciphers.set(protection, found);
+  }
+  return found;
 }
 
 /** What `planEncryption` would say of `count` samples of one slice each: enough to reckon sizes without the samples. */
@@ -69,7 +82,7 @@ function patternOf(kind: Codec['kind']): typeof VIDEO_PATTERN {
 /** The cipher of SAMPLE-AES; null in the clear. */
 export function openSampleAes(track: Track): (() => BlockCipher) | null {
   const protection = sampleProtection(track);
-  return protection === null ? null : () => restartedCbc(protection.key.reveal(), protection.iv);
+  return protection === null ? null : () => restartedCbc(ciphersOf(protection), protection.iv);
 }
 
 /** What an encrypted stream's descriptor holds for its decoder. */

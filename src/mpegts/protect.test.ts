@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unescapeNal } from '../codec/nal.ts';
 import { escapeNal, withFourByteLengths, withoutSets } from '../codec/testing.ts';
+import { keyCiphers } from '../protection/keyciphers.ts';
 import { restartedCbc } from '../protection/restartedcbc.ts';
 import { openNalForm } from './nalform.ts';
 import { encryptAudioFrames, ENCRYPTED_VIDEO, encryptedAudio, type BlockCipher } from './protect.ts';
@@ -82,7 +83,7 @@ describe('SAMPLE-AES video', () => {
         const whole = isEncrypted ? encryptAvcSamples(Uint8Array.from(formed.payload), formed.sizes, cipher) : formed;
         const expected = nalsOf(whole.payload).flatMap((unit) => [0, 0, 0, 1, ...unit]);
         let dropped = 0;
-        const form = openNalForm(lengthSize, isEncrypted ? restartedCbc(KEY, IV) : null, (bytes) => void (dropped += bytes));
+        const form = openNalForm(lengthSize, isEncrypted ? restartedCbc(keyCiphers(KEY), IV) : null, (bytes) => void (dropped += bytes));
         const sent: number[] = [];
         let turn = 0;
         for (const sample of stored) {

@@ -3,9 +3,8 @@
  * 8-byte initialization vectors. Many samples are enciphered with one AES-ECB cipher over their counter blocks: a cipher
  * per sample costs more than the encryption of a small sample.
  */
-import { createCipheriv } from 'node:crypto';
 import { allocate, counterBlocks, xorBytes } from '../kernels/kernels.ts';
-import { encipherInto } from './encipher.ts';
+import type { KeyCiphers } from './keyciphers.ts';
 import { partsWithin, type PayloadCipher, type ProtectedRanges } from './protected.ts';
 import { BLOCK_BYTES } from './subsamples.ts';
 
@@ -34,17 +33,16 @@ const keystream = scratch();
 /**
  * Samples lie one after the other; `ivs` holds 8 bytes for each. Protected ranges are whole blocks, but for the last one of a sample (9.5.2.2).
  */
-export function cencCipher(ranges: ProtectedRanges, key: Uint8Array, ivs: Uint8Array): PayloadCipher {
+export function cencCipher(ranges: ProtectedRanges, ciphers: KeyCiphers, ivs: Uint8Array): PayloadCipher {
   const { before } = ranges;
   for (let i = 0; i < before.length; i++) if (before[i] % BLOCK_BYTES !== 0) throw new Error('a protected range follows one that ends inside a block');
-  const cipher = createCipheriv('aes-128-ecb', key, null).setAutoPadding(false);
   return (bytes, from) => {
     /** Ranges that wait for their keystream: place in the window, length and first block of each. */
     const waiting: number[] = [];
     let blocks = 0;
     const flush = (): void => {
       if (blocks === 0) return;
-      encipherInto(cipher, counters.subarray(0, blocks * BLOCK_BYTES), keystream);
+      ciphers.ecb(counters.subarray(0, blocks * BLOCK_BYTES), keystream);
       for (let i = 0; i < waiting.length; i += 3) xorBytes(bytes, waiting[i], keystream, waiting[i + 2] * BLOCK_BYTES, waiting[i + 1]);
       waiting.length = 0;
       blocks = 0;

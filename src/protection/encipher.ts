@@ -14,7 +14,7 @@ const LEAST_BYTES = 2048;
 export function encipherInto(cipher: Cipheriv, input: Uint8Array, target: Uint8Array): number {
   let written = 0;
   for (let from = 0; from < input.length; from += PIECE_BYTES) {
-    const piece = cipher.update(input.subarray(from, from + PIECE_BYTES));
+    const piece = cipher.update(input.length <= PIECE_BYTES ? input : input.subarray(from, from + PIECE_BYTES));
     target.set(piece, written);
     written += piece.length;
     if (piece.length >= LEAST_BYTES && piece.buffer instanceof ArrayBuffer && piece.buffer.byteLength === piece.length) piece.buffer.transfer(0);
