@@ -4,6 +4,7 @@ import { starvation, thinness } from './doubt.ts';
 import { isRight, judge, limitsOf } from './judge.ts';
 import type { Observation, Recording, Task, TaskResult, Verdict } from './model.ts';
 import { isBlind, isDeaf } from './protection.ts';
+import { atOneRate } from './strides.ts';
 import type { Template } from './templates.ts';
 import { THRESHOLDS } from './thresholds.ts';
 
@@ -22,6 +23,7 @@ export function taskOf({ target, format, player, template, browser }: Cell, url:
     pilots: isDeaf(protection, browser) ? [] : [...new Set(truth.pilots.map(({ hertz }) => hertz))],
     tones: Array.from({ length: count }, (_, second) => first + step * second),
     frameRate,
+    strides: truth.strides,
     videoStart: truth.videoStart,
     protection: target.access ?? null,
     text: template.text(target.content),
@@ -30,7 +32,8 @@ export function taskOf({ target, format, player, template, browser }: Cell, url:
 }
 
 /** `spoiled`: answers that the template's fault changed; null where nothing stood between. */
-export function judgeCell({ target: { content }, template, browser }: Cell, told: TaskResult, spoiled: number | null, device = false): Judged {
+export function judgeCell({ target: { content }, template, browser }: Cell, read: TaskResult, spoiled: number | null, device = false): Judged {
+  const told = atOneRate(read, content.truth.strides);
   const result = { ...told, recording: fromStart(told.recording, template.from(content), content.frameRate) };
   const { protection } = content;
   const usual = limitsOf(device ? 'device' : browser, template.seconds);

@@ -3,7 +3,8 @@ import { TEMPLATES } from './templates.ts';
 
 export type Defect = {
   readonly id: string;
-  readonly player: string;
+  /** Absent: every one, since the browser does it. */
+  readonly players?: readonly string[];
   /** Absent: in each. */
   readonly browsers?: readonly string[];
   readonly formats?: readonly string[];
@@ -24,7 +25,7 @@ const PLAYING = TEMPLATES.filter(({ tolerates }) => !tolerates.includes('error')
 export const DEFECTS: readonly Defect[] = [
   {
     id: 'shaka-sequence-mode',
-    player: 'shaka',
+    players: ['shaka'],
     formats: ['hls-v3'],
     // Its sound begins 0.75 s after its pictures.
     assets: ['elst-delay'],
@@ -34,7 +35,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'shaka-unequal-starts',
-    player: 'shaka',
+    players: ['shaka'],
     formats: ['hls-v4'],
     assets: ['elst-delay'],
     templates: ['sequential'],
@@ -43,7 +44,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'videojs-unknown-dts',
-    player: 'video.js',
+    players: ['video.js'],
     formats: ['hls-v4'],
     assets: ['dts-core'],
     templates: ['sequential'],
@@ -52,7 +53,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'videojs-undecodable-groups',
-    player: 'video.js',
+    players: ['video.js'],
     formats: ['hls-v4', 'hls-cmaf'],
     // Groups in which one language has another codec than the next.
     assets: ['multi-codec'],
@@ -62,7 +63,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'shaka-mixed-groups',
-    player: 'shaka',
+    players: ['shaka'],
     formats: ['hls-v4'],
     assets: ['multi-codec'],
     templates: ['sequential'],
@@ -71,7 +72,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'rx-timeline-not-inherited',
-    player: 'rx-player',
+    players: ['rx-player'],
     formats: ['dash-cmaf'],
     templates: PLAYING,
     statement: "rx-player merges a Representation's SegmentTemplate over that of its AdaptationSet with what it lacks, too: a SegmentTimeline that stands in the AdaptationSet alone is lost (ISO/IEC 23009-1 5.3.9.1 lets it be inherited)",
@@ -79,7 +80,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'rx-smooth-in-firefox',
-    player: 'rx-player',
+    players: ['rx-player'],
     browsers: ['firefox'],
     formats: ['smooth'],
     templates: PLAYING,
@@ -88,7 +89,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'rx-native-text',
-    player: 'rx-player',
+    players: ['rx-player'],
     templates: ['text'],
     shows: /is lost$/,
     statement: 'rx-player takes its track element out of the page when a text track is chosen, and puts it back at no time: it reads every cue, and no browser shows one',
@@ -96,15 +97,24 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'shaka-4-late-start',
-    player: 'shaka-4',
+    players: ['shaka-4'],
     formats: ['smooth'],
     templates: ['filtered'],
     statement: 'Shaka wants content to start at zero, and takes the length of a Smooth timeline for its end: a trimmed presentation ends too early by what was cut off',
     reference: 'https://github.com/shaka-project/shaka-player/issues/499',
   },
   {
+    id: 'chromium-open-gop',
+    browsers: ['chromium'],
+    assets: ['open-gop'],
+    templates: ['sequential'],
+    shows: /seeks showed|was sought|PIPELINE_ERROR_DECODE|bufferAppendError|MEDIA_ERR_DECODE/,
+    statement: 'Chromium takes no picture of an open GOP for a random access point but the first of the stream, whatever container and recovery point message say: behind a seek it decodes nothing, or fails',
+    reference: 'https://github.com/video-dev/hls.js/issues/7774',
+  },
+  {
     id: 'chromium-hls-end',
-    player: 'native',
+    players: ['native'],
     browsers: ['chromium'],
     formats: ['hls-v3', 'hls-v4'],
     templates: ['sequential', 'to-end'],
@@ -116,7 +126,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'webkitgtk-hls-transport',
-    player: 'native',
+    players: ['native'],
     browsers: ['webkitgtk'],
     formats: ['hls-v3', 'hls-v4'],
     templates: ['sequential'],
@@ -126,7 +136,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'webkitgtk-dash-start',
-    player: 'native',
+    players: ['native'],
     browsers: ['webkitgtk'],
     formats: ['dash-csf', 'dash-cmaf'],
     templates: ['sequential'],
@@ -137,7 +147,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     id: 'vlc-in-band-sets',
-    player: 'vlc',
+    players: ['vlc'],
     formats: ['dash-csf'],
     assets: ['avc3-inband'],
     templates: ['whole'],
@@ -151,7 +161,7 @@ type Replayed = { readonly player: { readonly name: string }; readonly browser: 
 
 export function defectOf({ player, browser, target, template }: Replayed, defects: readonly Defect[] = DEFECTS): Defect | null {
   const has = (list: readonly string[] | undefined, value: string): boolean => list === undefined || list.includes(value);
-  return defects.find((each) => each.player === player.name && has(each.browsers, browser) && has(each.formats, target.format) && has(each.assets, target.content.asset) && each.templates.includes(template.id)) ?? null;
+  return defects.find((each) => has(each.players, player.name) && has(each.browsers, browser) && has(each.formats, target.format) && has(each.assets, target.content.asset) && each.templates.includes(template.id)) ?? null;
 }
 
 export function explains({ shows }: Defect, reasons: readonly string[]): boolean {

@@ -25,6 +25,7 @@ export const FIXTURE_TRUTH: ReplayTruth = {
   frames: RATE * SECONDS,
   videoStart: 0,
   renditions: [1],
+  strides: {},
   pilots: [{ language: 'eng', hertz: PILOT, start: 0 }],
   secondTones: { first: 500, step: 100, count: 24 },
 };

@@ -12,6 +12,7 @@ const TRUTH: ReplayTruth = {
   frames: 300,
   videoStart: 0,
   renditions: [1, 2],
+  strides: {},
   pilots: [{ language: 'eng', hertz: 5000, start: 0 }, { language: 'fra', hertz: 6000, start: 0 }],
   secondTones: { first: 500, step: 100, count: 24 },
 };

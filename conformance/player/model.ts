@@ -7,6 +7,8 @@ export type ManifestFormat = 'dash' | 'hls' | 'smooth';
 export type PlayerName = 'hls.js' | 'dash.js' | 'shaka' | 'shaka-4' | 'rx-player' | 'video.js' | 'native';
 export type BrowserName = 'chromium' | 'firefox' | 'webkitgtk';
 
+export type Strides = Readonly<Record<number, number>>;
+
 /** What the content is, as far as a player can show it. Comes from the corpus, never from what was served. */
 export type ReplayTruth = {
   /** Pictures per second, exact: 30000/1001 is { num: 30000, den: 1001 }. Null: no video. */
@@ -19,6 +21,8 @@ export type ReplayTruth = {
   readonly videoStart: number;
   /** Rendition ids that the marks may carry. */
   readonly renditions: readonly number[];
+  /** Renditions at a lower rate count their own pictures: picture c of one with stride k stands where k pictures from c × k on do. Absent: 1. */
+  readonly strides: Strides;
   /** Pilot tone of each audio track, and where its second 0 is due, in seconds; empty: no audio marks. */
   readonly pilots: readonly { readonly language: string; readonly hertz: number; readonly start: number }[];
   /** Tone of second s is `first + step × (s mod count)` hertz. */
@@ -104,6 +108,7 @@ export type Task = {
   readonly pilots: readonly number[];
   readonly tones: readonly number[];
   readonly frameRate: number;
+  readonly strides: Strides;
   readonly videoStart: number;
   /** Null: clear, or opened without being asked. */
   readonly protection: Access | null;

@@ -3,6 +3,7 @@
  * What a browser shows in a window of seconds they show whole, and they decode what no browser does.
  */
 import type { ReplayDetail, ReplayRow } from '../../spec/replay.ts';
+import { FORMAT_IDS } from '../../spec/requirement.ts';
 import type { Truth } from '../../spec/truth.ts';
 import { messageOf } from '../fault.ts';
 import { hlsOptions, nativeVersion, playWithFfmpeg, playWithGStreamer, playWithVlc, type Played } from '../native.ts';
@@ -100,7 +101,7 @@ export async function playNatively({ targets, truths, tier, clients, cores, defe
   };
 }
 
-/** In a short run one asset stands for those of plain codecs, the one with most pictures, since it has most to lose; of the others as many in each output as it takes to have every codec. */
+/** In a short run one asset stands for those of plain codecs in each output, the one with most pictures, since it has most to lose; of the others as many in each protocol's newest output as it takes to have every codec. */
 export function planWhole(client: NativeRow, targets: readonly PlanTarget[], truths: ReadonlyMap<string, Truth>, tier: 'ci' | 'full'): readonly Run[] {
   const known = targets.flatMap((target) => {
     const truth = truths.get(target.content.asset);
@@ -109,9 +110,11 @@ export function planWhole(client: NativeRow, targets: readonly PlanTarget[], tru
   if (tier === 'full') return known;
   const isPlain = ({ target: { content } }: Run): boolean => content.sampleEntries.every((entry) => COMMON.test(entry));
   const order = known.toSorted((a, b) => Number(isPlain(a)) - Number(isPlain(b)) || (isPlain(a) ? b.target.content.truth.frames - a.target.content.truth.frames : 0));
-  const chosen = [...Map.groupBy(order, ({ target }) => target.format).values()].flatMap((runs) => {
+  const newest = new Map(known.toSorted((a, b) => FORMAT_IDS.indexOf(a.target.format) - FORMAT_IDS.indexOf(b.target.format)).map(({ target: { format } }) => [formatRow(format).kind, format]));
+  const chosen = [...Map.groupBy(order, ({ target }) => target.format)].flatMap(([format, runs]) => {
     const had = new Set<string>();
     const first = runs.find(isPlain);
+    if (newest.get(formatRow(format).kind) !== format) return first ?? [];
     return runs.filter((run) => {
       const fresh = run.target.content.sampleEntries.filter((entry) => !COMMON.test(entry) && !had.has(entry));
       for (const entry of run.cannot === null ? fresh : []) had.add(entry);

@@ -22,7 +22,7 @@ const content = (asset: string, more: Partial<Content> = {}): Content => ({
   filtered: false,
   cut: 0,
   texts: [],
-  truth: { frameRate: { num: 25, den: 1 }, first: 0, frames: 300, videoStart: 0, renditions: [1, 2], pilots: [{ language: 'eng', hertz: 5000, start: 0 }, { language: 'fra', hertz: 6000, start: 0 }], secondTones: { first: 500, step: 100, count: 24 } },
+  truth: { frameRate: { num: 25, den: 1 }, first: 0, frames: 300, videoStart: 0, renditions: [1, 2], strides: {}, pilots: [{ language: 'eng', hertz: 5000, start: 0 }, { language: 'fra', hertz: 6000, start: 0 }], secondTones: { first: 500, step: 100, count: 24 } },
   frameRate: 25,
   seconds: 12,
   qualities: [1, 2],

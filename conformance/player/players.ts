@@ -22,7 +22,8 @@ const row = (name: PlayerName, kinds: readonly ManifestFormat[], more: Partial<P
 
 export const PLAYERS: readonly PlayerRow[] = [
   row('hls.js', ['hls']),
-  row('dash.js', ['dash', 'smooth']),
+  // Smooth Streaming has players enough.
+  row('dash.js', ['dash', 'smooth'], { sampled: ['dash'] }),
   // HLS has players enough.
   row('shaka', ['hls', 'dash'], { sampled: ['dash'] }),
   // Version 5 gave Smooth Streaming up.

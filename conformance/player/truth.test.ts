@@ -43,6 +43,15 @@ describe('what a player is held to', () => {
     expect(replayTruth(truthOf(video([0, 120, 40, 80], [25, 1])))).toMatchObject({ frameRate: { num: 25, den: 1 }, frames: 4, videoStart: 0, renditions: [1], pilots: [] });
   });
 
+  test('the highest rate of a set is the rate, and the others say how many of its pictures each of theirs stands for', () => {
+    const slow = video([0, 40, 80], [25, 1], { pictures: { rendition: 1, first: 0, count: 3 } });
+    const fast = video([0, 20, 40, 60, 80, 100], [50, 1], { pictures: { rendition: 2, first: 0, count: 6 } });
+    expect(replayTruth(truthOf(slow, fast))).toMatchObject({ frameRate: { num: 50, den: 1 }, frames: 6, renditions: [1, 2], strides: { 1: 2 } });
+    expect(replayTruth(truthOf(fast)).strides).toEqual({});
+    const odd = video([0, 33, 67], [30, 1], { pictures: { rendition: 1, first: 0, count: 3 } });
+    expect(() => replayTruth(truthOf(odd, fast))).toThrow('pictures of rendition 1 last 1.667 times those of another');
+  });
+
   test('times that were rounded still give a rate, so that pictures are judged', () => {
     const { frameRate } = replayTruth(truthOf(video([0, 33, 67, 100, 133, 167, 200], null)));
     expect((frameRate?.num ?? 0) / (frameRate?.den ?? 1)).toBeCloseTo(30, 6);

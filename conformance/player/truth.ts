@@ -13,10 +13,12 @@ const MOST_JITTER = 0.25;
 /** `left`: times in 100 ns by the names of tracks, as filters leave them. */
 export function replayTruth(truth: Truth, left: Readonly<Record<string, { readonly from?: number | undefined; readonly to?: number | undefined }>> = {}): ReplayTruth {
   const videos = truth.tracks.filter(({ kind, pictures }) => kind === 'video' && pictures !== null);
-  const [video] = videos;
+  const rates = videos.map((track) => ({ track, rate: rateOf(track) })).toSorted((a, b) => hertz(b.rate) - hertz(a.rate));
+  const video = rates.at(0)?.track;
   const whole = {
     ...(video === undefined ? { frameRate: null, first: 0, frames: 0, videoStart: 0 } : pictureTruth(video)),
     renditions: videos.flatMap(({ pictures }) => (pictures === null ? [] : [pictures.rendition])),
+    strides: Object.fromEntries(rates.flatMap(({ track: { pictures }, rate }) => (pictures === null ? [] : strideOf(pictures.rendition, hertz(rates[0].rate) / hertz(rate))))),
     pilots: truth.tracks.flatMap(pilotTruth),
     secondTones: { first: secondTone(0), step: secondTone(1) - secondTone(0), count: TONES },
   };
@@ -45,15 +47,30 @@ function pilotTruth({ pilot, language, accessibility, samples, timescale, codec 
 
 /** Picture n is due at videoStart + n / rate, also where the timeline leaves the first pictures out. */
 function pictureTruth(track: TruthTrack): Pick<ReplayTruth, 'frameRate' | 'first' | 'frames' | 'videoStart'> {
-  const { codec, pictures, timescale } = track;
+  const { pictures, timescale } = track;
   if (pictures === null) return { frameRate: null, first: 0, frames: 0, videoStart: 0 };
   const times = shownTimes(track);
-  const frameRate = codec.frameRate === null ? measureRate(times, timescale) : { num: codec.frameRate[0], den: codec.frameRate[1] };
+  const frameRate = rateOf(track);
   return { frameRate, first: pictures.first, frames: pictures.first + pictures.count, videoStart: times[0] / timescale - (pictures.first * frameRate.den) / frameRate.num };
 }
 
+type Rate = { readonly num: number; readonly den: number };
+const hertz = ({ num, den }: Rate): number => num / den;
+
+function rateOf(track: TruthTrack): Rate {
+  const { codec: { frameRate }, timescale } = track;
+  return frameRate === null ? measureRate(shownTimes(track), timescale) : { num: frameRate[0], den: frameRate[1] };
+}
+
+/** Measured rates differ by what rounding leaves. */
+function strideOf(rendition: number, ratio: number): readonly (readonly [number, number])[] {
+  const stride = Math.round(ratio);
+  if (Math.abs(ratio - stride) > 0.001) throw new Error(`pictures of rendition ${rendition} last ${ratio.toFixed(3)} times those of another, which replay cannot judge`);
+  return stride === 1 ? [] : [[rendition, stride]];
+}
+
 /** Where rounded times hide the rate. A rate that does vary cannot be judged by it, and must not pass unjudged. */
-function measureRate(times: readonly number[], timescale: number): { num: number; den: number } {
+function measureRate(times: readonly number[], timescale: number): Rate {
   const span = times[times.length - 1] - times[0];
   const frame = span / (times.length - 1);
   const worst = Math.max(...times.map((time, i) => Math.abs(time - times[0] - i * frame)));

@@ -112,10 +112,10 @@ const STEPS = {
 };
 
 /** @param {Recording} recording @param {Task} task */
-function offsets({ frames }, { frameRate, videoStart }) {
-  return frames.flatMap(({ mediaTime, counter }) => {
+function offsets({ frames }, { frameRate, videoStart, strides }) {
+  return frames.flatMap(({ mediaTime, counter, rendition }) => {
     if (mediaTime === null) return [];
-    const raw = (mediaTime - videoStart) * frameRate - counter;
+    const raw = (mediaTime - videoStart) * frameRate - counter * (strides[rendition] ?? 1);
     return [raw - Math.round(raw / COUNTERS) * COUNTERS];
   });
 }
