@@ -69,12 +69,16 @@ export function aboveFloor(row: ManifestRow, floor: ManifestRow): number {
   return median(row.microseconds) - median(floor.microseconds);
 }
 
-/** `cold`: no index file; `sidecar`: with one; `again`: the same request once more. `index`: an initialization segment, which needs the index alone; `manifest`: DASH CMAF. */
-export type Opening = { readonly asset: string; readonly first: 'index' | 'manifest'; readonly way: 'cold' | 'sidecar' | 'again'; readonly milliseconds: number; readonly cpuMilliseconds: number; readonly indexBytes: number };
+/**
+ * `cold`: no index file; `stored`: the same, and one is written; `sidecar`: with one; `again`: the same request once more. `index`: an
+ * initialization segment, which needs the index alone; `manifest`: DASH CMAF.
+ */
+const WAYS = ['cold', 'stored', 'sidecar', 'again'] as const;
+export type Opening = { readonly asset: string; readonly first: 'index' | 'manifest'; readonly way: (typeof WAYS)[number]; readonly milliseconds: number; readonly cpuMilliseconds: number; readonly indexBytes: number };
 
 /**
- * The first request of an asset in a process that has served another one (`warm`), so that what starts a process is not
- * counted: code that only long assets make fast is cold.
+ * The first request of an asset in a process that has practised, as every one does before it listens, and has served another, short
+ * one (`warm`): what starts a process and what connects a client is not counted.
  */
 export async function measureOpening(synthetic: string, assets: readonly string[], warm: string, rounds: number): Promise<readonly Opening[]> {
   const cache = await mkdtemp(join(tmpdir(), 'isomer-index-'));
@@ -84,7 +88,7 @@ export async function measureOpening(synthetic: string, assets: readonly string[
       for (const first of ['index', 'manifest'] as const) {
         const runs: Opening[] = [];
         for (let round = 0; round < rounds; round++) runs.push(...(await openOnce(synthetic, cache, { asset, first, warm })));
-        for (const way of ['cold', 'sidecar', 'again'] as const) {
+        for (const way of WAYS) {
           const those = runs.filter((entry) => entry.way === way);
           const middle = (of: (entry: Opening) => number): number => median(those.map(of));
           found.push({ asset, first, way, milliseconds: middle((o) => o.milliseconds), cpuMilliseconds: middle((o) => o.cpuMilliseconds), indexBytes: middle((o) => o.indexBytes) });
@@ -101,8 +105,8 @@ async function openOnce(synthetic: string, cache: string, { asset, first, warm }
   const output = OUTPUTS[4];
   const runs: Opening[] = [];
   await rm(cache, { recursive: true, force: true });
-  for (const way of ['cold', 'sidecar'] as const) {
-    const server = await startOrigin(synthetic, '--cache-dir', cache, '--metrics');
+  for (const way of ['cold', 'stored', 'sidecar'] as const) {
+    const server = await startOrigin(synthetic, ...(way === 'cold' ? [] : ['--cache-dir', cache]), '--metrics');
     try {
       const urlOf = (name: string): string => (first === 'index' ? initUrl({ origin: server.origin, asset: name }, output, videoBitrate(0)) : manifestUrl({ origin: server.origin, asset: name }, output));
       await fetchBytes(urlOf(warm));

@@ -20,6 +20,7 @@ const MEASURED: Measured = {
   openings: [
     { asset: 'track', first: 'index', way: 'cold', milliseconds: 30, cpuMilliseconds: 20, indexBytes: 4e6 },
     { asset: 'track', first: 'index', way: 'sidecar', milliseconds: 5, cpuMilliseconds: 4, indexBytes: 4e6 },
+    { asset: 'track', first: 'index', way: 'again', milliseconds: 2, cpuMilliseconds: 1.5, indexBytes: 0 },
   ],
   memory: [{ what: 'TS, clear', idle: 1e8, busy: 2e8, stalled: 1.5e8, afterwards: 1.1e8 }],
   clients: [{ what: 'fMP4, clear', clients: 1, cpuPerGigabyte: 2, bytesPerSecond: 1e9 }, { what: 'fMP4, clear', clients: 64, cpuPerGigabyte: 2.2, bytesPerSecond: 1e9 }],
@@ -41,6 +42,8 @@ describe('the report', () => {
     expect(found.get('fMP4 clear, ratio to static')).toBe(true);
     expect(found.get('TS clear, ratio to static')).toBe(false);
     expect(found.get('manifests of 2 hours, 6 + 2, kept texts, µs above the floor')).toBe(false);
+    // Above the same request once more.
+    expect(found.get('the same with index file')).toBe(true);
     expect([...found.values()]).toHaveLength(18);
     const page = await writePage(MEASURED);
     expect(page).toContain('| TS clear, ratio to static | ≤ 1.3 | 1.5 | missed | hls-v4.clear.1080p |');

@@ -90,6 +90,7 @@ export function targetsOf(measured: Measured): readonly Target[] {
   const beyondCbc = (ts: boolean): Pick<Target, 'found' | 'by'> => worst((key) => isTs(key) === ts && protectionOf(key) === 'aes128', (ratio, ladder) => ratio - ratios[`aes-128-cbc.${ladder}`]);
   const isCenc = (key: string): boolean => ['cenc', 'piff'].includes(protectionOf(key));
   const manifest = (asset: string): number => Math.max(...Object.entries(figures).filter(([key]) => key.startsWith(`manifest.${asset}.`) && !key.includes('key-frame') && !key.includes('.anew.')).map(([, value]) => value));
+  const opening = (way: string): number => two(figures[`opening.track.index.${way}.ms`] - figures['opening.track.index.again.ms']);
   const perClients = clients.filter(({ what }) => what.startsWith('fMP4')).map(({ cpuPerGigabyte }) => cpuPerGigabyte);
   return [
     { what: 'fMP4 clear, ratio to static', wanted: 1.1, ...worst((key) => !isTs(key) && isClear(key)) },
@@ -102,8 +103,8 @@ export function targetsOf(measured: Measured): readonly Target[] {
     { what: 'AES-128 in fMP4, ratio above raw CBC', wanted: 1.3, ...beyondCbc(false) },
     { what: 'manifests of 10 minutes, 6 + 2, kept texts, µs above the floor', wanted: 60, found: manifest('ten') },
     { what: 'manifests of 2 hours, 6 + 2, kept texts, µs above the floor', wanted: 350, found: manifest('long') },
-    { what: 'index of a 2-hour video track without index file, CPU ms', wanted: 25, found: figures['opening.track.index.cold.ms'] },
-    { what: 'the same with index file, CPU ms', wanted: 3, found: figures['opening.track.index.sidecar.ms'] },
+    { what: 'index of a 2-hour video track without index file, CPU ms above the same request once more', wanted: 25, found: opening('cold') },
+    { what: 'the same with index file', wanted: 3, found: opening('sidecar') },
     { what: 'its index, MB', wanted: 5, found: two(figures['opening.track.index-bytes'] / 1e6) },
     { what: '2 workers, CPU per byte over that of one', wanted: 1.1, found: figures['workers.ratio'] },
     { what: '2 workers, percent of the requests that the busier one answered', wanted: 60, found: Math.round(100 * Math.max(...workers.shares)) },
@@ -169,9 +170,10 @@ ${manifests.rows.map((row) => `| ${row.asset} | ${row.what} | ${row.bytes} | ${a
 
 ## The first request of an asset
 
-In a process that has served another, short asset: without an index file, with one, and once more. \`index\` asks for an initialization segment,
-which needs nothing but the index; \`manifest\` for that of DASH CMAF, which needs the size of every segment. \`track\` is one video track of 2 hours
-(216 000 samples), \`long\` 2 hours of 6 + 2 tracks.
+In a process that has practised, as each does before it listens (\`--warm-up-ms\`), and has served another, short asset: without an index file
+(\`cold\`), the same with one being written (\`stored\`), with one (\`sidecar\`), and once more. \`index\` asks for an initialization segment, which needs
+nothing but the index; \`manifest\` for that of DASH CMAF, which needs the size of every segment. \`track\` is one video track of 2 hours (216 000 samples),
+\`long\` 2 hours of 6 + 2 tracks. What \`again\` costs is the request itself in a process that has answered few, and is no part of the targets above.
 
 | asset | what | way | CPU ms | ms | index, MB |
 |---|---|---|---|---|---|

@@ -24,6 +24,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { CliDeps, Command } from './deps.ts';
 import { loadMasterKey, serveKeys } from './keyserver.ts';
 import { listForPage } from './pagelist.ts';
+import { warmUp } from './warmup.ts';
 import { runWorkers, workplace, type Workplace } from './workers.ts';
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -87,6 +88,7 @@ async function serveHere(config: Config, log: Log & { flush(): void }, place: Wo
     now: deps.now,
     secrets: [root],
   };
+  if (config.warmUpMs > 0) await warmUp(config.warmUpMs, FORMATS, () => performance.now());
   let requests = 0;
   const server = await startServer(handler, { ...config, tls, meter }, () => `${process.pid.toString(36)}-${(++requests).toString(36)}`);
   if (place === null) deps.out(`listening on ${server.address}\n`);
