@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { allocate, copyBlocks, copyBlocksHere, copyPackets, copyPacketsHere, counterBlocks, counterBlocksHere, xorBytes, xorBytesHere } from './kernels.ts';
+import { allocate, copyBlocks, copyBlocksHere, copyPackets, copyPacketsHere, counterBlocks, counterBlocksHere, findZeros, findZerosHere, xorBytes, xorBytesHere } from './kernels.ts';
 
 const BYTES = 64 * 1024;
 const inside = allocate(BYTES) as Uint8Array;
@@ -58,6 +58,19 @@ describe('the kernels do what the JavaScript does', () => {
   });
 });
 
+test('two zeros in a row, at all places and ends', () => {
+  const sparse = fc.array(fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, { weight: 10, arbitrary: fc.integer({ min: 1, max: 255 }) }), { maxLength: 90 });
+  fc.assert(
+    fc.property(fc.nat(40), sparse, fc.nat(20), (offset, list, start) => {
+      inside.fill(0);
+      inside.set(list, offset);
+      const bytes = inside.subarray(offset, offset + list.length);
+      const at = Math.min(start, list.length);
+      expect(findZeros(bytes, at, list.length)).toBe(findZerosHere(Uint8Array.from(list), at, list.length));
+    }),
+  );
+});
+
 test('nothing is touched outside the buffers', () => {
   const end = BYTES - 100;
   expect(() => copyPackets(inside, end, other, 0, 1, 0, 0)).toThrow(RangeError);
@@ -68,6 +81,7 @@ test('nothing is touched outside the buffers', () => {
   expect(() => copyBlocks(inside, 0, 16, other, end, 160, 2)).toThrow(RangeError);
   expect(() => counterBlocks(inside, end, new Uint8Array(8), 0, 0, 7)).toThrow(RangeError);
   expect(() => counterBlocks(inside, 0, new Uint8Array(8), 1, 0, 1)).toThrow(RangeError);
+  expect(() => findZeros(inside, 0, BYTES + 1)).toThrow(RangeError);
 });
 
 test('the memory has an end', () => {

@@ -11,7 +11,7 @@ type Api = {
   readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
 };
 type Words = (...words: readonly number[]) => void;
-type Machine = { readonly buffer: ArrayBuffer; readonly packets: Words; readonly xor: Words; readonly blocks: Words; readonly counters: Words };
+type Machine = { readonly buffer: ArrayBuffer; readonly packets: Words; readonly xor: Words; readonly blocks: Words; readonly counters: Words; readonly zeros: (at: number, end: number) => number };
 
 const PAGE_BYTES = 64 * 1024;
 /** The memory never grows, for growing would take all views away. Pages that nobody has touched cost nothing. */
@@ -122,4 +122,16 @@ export function counterBlocksHere(out: Uint8Array, to: number, ivs: Uint8Array, 
     out[to + 14] = number >>> 8;
     out[to + 15] = number;
   }
+}
+
+/** The place in [at, end) where two bytes of 0 begin that both lie in it; `end` where there are none. */
+export function findZeros(bytes: Uint8Array, at: number, end: number): number {
+  if (at > end || end > bytes.length) throw new RangeError('bytes beyond their buffer');
+  const found = machineOf(bytes, bytes);
+  return found === null ? findZerosHere(bytes, at, end) : found.zeros(bytes.byteOffset + at, bytes.byteOffset + end) - bytes.byteOffset;
+}
+
+export function findZerosHere(bytes: Uint8Array, at: number, end: number): number {
+  for (let i = at; i + 1 < end; i++) if (bytes[i] === 0 && bytes[i + 1] === 0) return i;
+  return end;
 }

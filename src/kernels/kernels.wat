@@ -77,4 +77,24 @@
         (local.set $first (i32.add (local.get $first) (i32.const 1)))
         (local.set $to (i32.add (local.get $to) (i32.const 16)))
         (local.set $count (i32.sub (local.get $count) (i32.const 1)))
-        (br $block)))))
+        (br $block))))
+
+  ;; The place from $at on where two bytes of 0 begin that both lie before $end; $end where there are none.
+  (func (export "zeros") (param $at i32) (param $end i32) (result i32)
+    (local $mask i32)
+    (block $tail
+      (loop $block
+        (br_if $tail (i32.gt_u (i32.add (local.get $at) (i32.const 17)) (local.get $end)))
+        (local.set $mask
+          (i8x16.bitmask
+            (i8x16.eq (v128.or (v128.load (local.get $at)) (v128.load offset=1 (local.get $at))) (v128.const i32x4 0 0 0 0))))
+        (if (local.get $mask) (then (return (i32.add (local.get $at) (i32.ctz (local.get $mask))))))
+        (local.set $at (i32.add (local.get $at) (i32.const 16)))
+        (br $block)))
+    (block $none
+      (loop $byte
+        (br_if $none (i32.ge_u (i32.add (local.get $at) (i32.const 1)) (local.get $end)))
+        (if (i32.eqz (i32.load16_u (local.get $at))) (then (return (local.get $at))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $byte)))
+    (local.get $end)))

@@ -4,6 +4,7 @@
  */
 import { isAccessUnitDelimiter, isParameterSet, nalType } from '../codec/nal.ts';
 import { IsomerError } from '../errors.ts';
+import { allocate, copyBlocks, findZeros } from '../kernels/kernels.ts';
 import { BLOCK, isEncryptedNal, NAL_LEADER_BYTES, SKIPPED_BYTES, type BlockCipher } from './protect.ts';
 
 /** Takes bytes [from, to); they may be overwritten afterwards. */
@@ -15,6 +16,9 @@ export type NalForm = (bytes: Uint8Array, from: number, to: number, left: number
 const START_CODE = Uint8Array.of(0, 0, 0, 1);
 const EMULATION_PREVENTION = Uint8Array.of(3);
 const STRIDE = BLOCK + SKIPPED_BYTES;
+const CHUNK_BLOCKS = 2048;
+/** Used from the beginning to the end of one call, so all responses share it. */
+const gathered = allocate(BLOCK * CHUNK_BLOCKS) ?? new Uint8Array(BLOCK * CHUNK_BLOCKS);
 
 /** AVC samples with length fields of `lengthSize` bytes; `cipher`: null in the clear. `dropped` hears of stored bytes that are left out. */
 export function openNalForm(lengthSize: number, cipher: BlockCipher | null, dropped: (bytes: number) => void = () => undefined): NalForm {
@@ -67,7 +71,6 @@ function openSlice(length: number, cipher: BlockCipher): (bytes: Uint8Array, fro
   let heldBytes = 0;
   let place = 0;
   let done = 0;
-  let gathered = new Uint8Array(BLOCK * 64);
   return (bytes, from, to, put) => {
     let at = from;
     if (heldBytes > 0) {
@@ -81,13 +84,11 @@ function openSlice(length: number, cipher: BlockCipher): (bytes: Uint8Array, fro
     // Whole blocks of what is left, together.
     const first = at + NAL_LEADER_BYTES + STRIDE * done - place;
     const blocks = Math.max(0, Math.min(count - done, Math.floor((to - first - BLOCK) / STRIDE) + 1));
-    if (blocks > 0) {
-      if (gathered.length < BLOCK * blocks) gathered = new Uint8Array(BLOCK * blocks);
-      const packed = gathered.subarray(0, BLOCK * blocks);
-      for (let i = 0; i < blocks; i++) copyBlock(bytes, first + STRIDE * i, packed, BLOCK * i);
-      const encrypted = cipher(packed, done === 0);
-      for (let i = 0; i < blocks; i++) copyBlock(encrypted, BLOCK * i, bytes, first + STRIDE * i);
-      done += blocks;
+    for (let i = 0; i < blocks; i += CHUNK_BLOCKS) {
+      const some = Math.min(CHUNK_BLOCKS, blocks - i);
+      copyBlocks(gathered, 0, BLOCK, bytes, first + STRIDE * i, STRIDE, some);
+      copyBlocks(bytes, first + STRIDE * i, STRIDE, cipher(gathered.subarray(0, BLOCK * some), done === 0), 0, BLOCK, some);
+      done += some;
     }
     const next = first + STRIDE * blocks;
     const end = done < count && next < to ? next : to;
@@ -98,22 +99,18 @@ function openSlice(length: number, cipher: BlockCipher): (bytes: Uint8Array, fro
   };
 }
 
-/** A loop is cheaper than two views. */
-function copyBlock(from: Uint8Array, at: number, to: Uint8Array, place: number): void {
-  for (let i = 0; i < BLOCK; i++) to[place + i] = from[at + i];
-}
-
-/** emulation_prevention_three_byte (ISO/IEC 14496-10:2022 7.4.1.1) for one NAL unit. Looks from zero to zero, which are rare. */
+/** emulation_prevention_three_byte (ISO/IEC 14496-10:2022 7.4.1.1) for one NAL unit. Looks from two zeros in a row to the next, which are rare. */
 function openEscape(): (bytes: Uint8Array, from: number, to: number, put: Put) => void {
   let zeros = 0;
   return (bytes, from, to, put) => {
-    const seen = bytes.subarray(0, to);
     let start = from;
     for (let at = from; at < to; at++) {
       if (zeros === 0) {
-        at = seen.indexOf(0, at);
-        if (at === -1) break;
-        zeros = 1;
+        at = findZeros(bytes, at, to);
+        if (at < to) zeros = 2;
+        else zeros = from < to && bytes[to - 1] === 0 ? 1 : 0;
+        // The second of them: the loop goes on behind it.
+        at++;
         continue;
       }
       const byte = bytes[at];

@@ -31,16 +31,27 @@ export type AudioFamily = 'aac' | 'ac3' | 'eac3';
 export function encryptAudioFrames(payload: Uint8Array, sizes: Uint32Array, family: AudioFamily, cipher: BlockCipher): void {
   let start = 0;
   for (const size of sizes) {
-    // Each syncframe of E-AC-3 has a leader of its own, and the chain runs on through all of one frame (2.3.1.3).
-    const parts = family === 'eac3' ? syncframes(payload, start, start + size) : [{ at: start, bytes: size }];
-    const ranges = parts.flatMap(({ at, bytes }) => (bytes < AUDIO_LEADER_BYTES + BLOCK ? [] : [payload.subarray(at + AUDIO_LEADER_BYTES, at + bytes - (bytes % BLOCK))]));
-    const encrypted = cipher(concatBytes(ranges));
-    let from = 0;
-    for (const range of ranges) {
-      range.set(encrypted.subarray(from, from + range.length));
-      from += range.length;
+    if (family === 'eac3') encryptSyncframes(syncframes(payload, start, start + size).flatMap(({ at, bytes }) => protectedPart(payload, at, bytes) ?? []), cipher);
+    else {
+      const range = protectedPart(payload, start, size);
+      const encrypted = range === null ? null : cipher(range);
+      if (encrypted !== null && encrypted !== range) range?.set(encrypted);
     }
     start += size;
+  }
+}
+
+function protectedPart(payload: Uint8Array, at: number, bytes: number): Uint8Array | null {
+  return bytes < AUDIO_LEADER_BYTES + BLOCK ? null : payload.subarray(at + AUDIO_LEADER_BYTES, at + bytes - (bytes % BLOCK));
+}
+
+/** Each syncframe of E-AC-3 has a leader of its own, and the chain runs on through all of one frame (2.3.1.3). */
+function encryptSyncframes(ranges: readonly Uint8Array[], cipher: BlockCipher): void {
+  const encrypted = cipher(concatBytes(ranges));
+  let from = 0;
+  for (const range of ranges) {
+    range.set(encrypted.subarray(from, from + range.length));
+    from += range.length;
   }
 }
 
