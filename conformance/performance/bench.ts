@@ -5,7 +5,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { measureClients, measureLoop, measureMemory, measureWorkers } from './capacity.ts';
+import { measureClients, measureMemory } from './capacity.ts';
+import { measureLoop } from './eventloop.ts';
 import { LENGTH_SHAPES, measureGrowth, TRACK_SHAPES } from './growth.ts';
 import { measureManifests, measureOpening } from './manifests.ts';
 import { makeMedia } from './media.ts';
@@ -15,6 +16,7 @@ import { ROOT, startOrigin } from './process.ts';
 import { compare, figuresOf, writePage, type Figures, type Measured } from './report.ts';
 import { measureOffline, measureSegments, type Offline } from './segments.ts';
 import type { Shape } from './synthetic.ts';
+import { measureWorkers } from './workers.ts';
 
 const USAGE = `Usage: npm run bench -- [--quick] [--only SECTION,…] [--compare OLD.json] [--out FOLDER]
 
@@ -74,11 +76,11 @@ const SECTIONS: { readonly [K in keyof Omit<Measured, 'conditions'>]: Section<Me
     },
   },
   manifests: { planned: 80, measure: () => measureManifests(media.synthetic, ['ten', 'long'], { rounds: size.rounds, seconds: size.manifests }) },
-  openings: { planned: 75, measure: () => measureOpening(media.synthetic, ['track', 'long'], 'minutes1', size.rounds) },
+  openings: { planned: 95, measure: () => measureOpening(media.synthetic, ['track', 'long'], 'minutes1', size.rounds) },
   memory: { planned: 70, measure: () => measureMemory(media, size.memory) },
   clients: { planned: 20, measure: () => measureClients(media, size.clients) },
-  workers: { planned: 20, measure: () => measureWorkers(media, size.workers) },
-  loop: { planned: 25, measure: () => measureLoop(media, 'long', ['track', 'minutes600', 'minutes300', 'tracks64'], size.loop) },
+  workers: { planned: 25, measure: () => measureWorkers(media, size.workers) },
+  loop: { planned: 30, measure: () => measureLoop(media, 'long', ['track', 'minutes600', 'minutes300', 'tracks64'], size.loop) },
   growth: { planned: 140, measure: () => measureGrowth(media, { seconds: size.growth, assets: size.assets, tell }) },
 };
 

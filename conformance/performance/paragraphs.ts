@@ -1,11 +1,13 @@
 /**
- * A paragraph for each output and protection: what it costs, what its floor is, and where the rest goes. The figures are those of the
- * run; what was tried on the way is told by hand, for no run shows it.
+ * A paragraph for each output and protection: what it costs, what its floor is, and where the rest goes; for two workers and for the
+ * event loop as well. The figures are those of the run; what was tried on the way is told by hand, for no run shows it.
  */
+import type { LoopDelay } from './eventloop.ts';
 import { median } from './load.ts';
 import { OUTPUTS } from './matrix.ts';
 import type { ProfileRow } from './profile.ts';
 import type { Rounds } from './segments.ts';
+import type { Workers } from './workers.ts';
 
 /** What no server of ours can do without: yardsticks that are added up, with a factor each. */
 type Floor = { readonly words: string; readonly parts: readonly (readonly [yardstick: 'pooled' | 'aes-128-cbc' | 'aes-128-ecb', factor: number])[] };
@@ -90,4 +92,37 @@ export function paragraphs(rounds: Rounds, profiles: readonly ProfileRow[], ladd
       return lines.length === 0 ? [] : [`- **${id}, ${protection}.** ${[...lines, TRIED[kind][protection]].join('\n  ')}`];
     });
   }).join('\n');
+}
+
+const TEAMS: readonly (readonly [kind: keyof Workers['cost'], words: string])[] = [['one', 'one worker'], ['two', 'two workers'], ['strangers', 'two servers with a port each']];
+
+/** Against two servers that share nothing: what two processes cost on this machine is not the price of sharing a port. */
+export function workersText({ cost, ratio, threads }: Workers): string {
+  const rows = TEAMS.map(([kind, words]) => {
+    const { mainUser, mainSystem, othersUser, othersSystem, switches } = threads[kind];
+    return `| ${words} | ${cost[kind].toFixed(2)} | ${ratio[kind].toFixed(2)} | ${[mainUser, mainSystem, othersUser, othersSystem].map((value) => value.toFixed(2)).join(' | ')} | ${switches.toFixed(1)} |`;
+  });
+  const grown = (['mainUser', 'mainSystem', 'othersUser', 'othersSystem'] as const).map((of) => threads.two[of] - threads.one[of]);
+  const [user, system, ...others] = grown.map((value) => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`);
+  return `16 clients, clear fMP4, rounds that take turns; s/GB of all processes, medians, and ratios within a round.
+
+| | CPU | ratio | main threads, user | system | others, user | system | switches per MB |
+|---|---|---|---|---|---|---|---|
+${rows.join('\n')}
+
+From one to two the main threads take ${user} s/GB in user and ${system} in system time, all others ${others.join(' and ')}. Two servers that know nothing of each other
+cost ${ratio.strangers.toFixed(2)} times as much as one: so much is the price of two busy processes beside a client on this machine, each with caches, heap and code of its own.
+What is above that (${(ratio.two - ratio.strangers).toFixed(2)}) is the workers': a first process that hands out connections, none of it once for a request. Tried: connections by the kernel
+instead (\`NODE_CLUSTER_SCHED_POLICY=none\`), and two threads for files and one for the compiler in each process: no difference beyond that of the rounds.`;
+}
+
+/** What is said of the loop: the figures, and the longest stretches of a run under the profiler. */
+export function loopText({ p99, max, idle, stretches }: LoopDelay): string {
+  const told = stretches.map(({ milliseconds, rooms }) => `${milliseconds.toFixed(1)} ms (${rooms.slice(0, 3).map(([room, part]) => `${room} ${part.toFixed(1)}`).join(', ')})`);
+  return `Event-loop delay at half load (the worse of two mixes: segments of three kinds; manifests of the 2-hour asset while four others, up to ten hours and 64 tracks, are
+opened): p99 ${p99.toFixed(1)} ms, longest ${max.toFixed(1)} ms. Both are beyond the interval of the timer that the process watches itself with (${idle.toFixed(1)} ms in an idle one), which the figures of
+\`/metrics\` hold.
+The longest stretches of the main thread while those four assets are opened at once, under the profiler: ${told.join('; ')}.
+Kept: tables of more than 2048 chunks and sizes of more than 128 segments are reckoned in turns; a fragment's size is looked up by the shape of its head, a tenth of the CPU of
+making the head, which was the longest stretch before.`;
 }

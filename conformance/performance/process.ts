@@ -10,6 +10,8 @@ export type ServerProcess = {
   cpuSeconds(): Promise<number>;
   /** The same for each child process, e.g. each worker. */
   childCpuSeconds(): Promise<readonly number[]>;
+  /** Of the process and its children. */
+  pids(): Promise<readonly number[]>;
   /** Resident set size of process and children in bytes. */
   residentBytes(): Promise<number>;
   /** What it has written to its error stream. */
@@ -41,6 +43,7 @@ export async function startServer(command: string, args: readonly string[], cwd:
   return {
     origin,
     pid,
+    pids: async () => [pid, ...(await childrenOf(pid))],
     cpuSeconds: () => sum(cpuOf),
     childCpuSeconds: async () => Promise.all((await childrenOf(pid)).map(cpuOf)),
     residentBytes: () => sum(residentOf),
@@ -62,7 +65,7 @@ async function childrenOf(pid: number): Promise<readonly number[]> {
 }
 
 /** Time on a processor of every thread, in nanoseconds by the scheduler: /proc/PID/stat counts in hundredths of a second. */
-async function cpuOf(pid: number): Promise<number> {
+export async function cpuOf(pid: number): Promise<number> {
   const threads = await readdir(`/proc/${pid}/task`);
   const times = await Promise.all(threads.map(async (thread) => Number((await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0')).split(' ')[0])));
   return times.reduce((a, b) => a + b, 0) / 1e9;

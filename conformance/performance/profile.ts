@@ -3,7 +3,6 @@
  * Part of the benchmark; alone: node conformance/performance/profile.ts [--seconds 2] [OUTPUT.PROTECTION.LADDER …].
  * The profiler itself costs some percent: shares count here, not seconds.
  */
-import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { deadline, load } from './load.ts';
@@ -11,13 +10,14 @@ import { OUTPUTS, segmentUrl, type Output, type Protection } from './matrix.ts';
 import { makeMedia } from './media.ts';
 import { originArguments, ROOT, startServer, type ServerProcess } from './process.ts';
 import { bitrateOf, segmentTimes } from './segments.ts';
+import { perByte, threadsOf, type Threads } from './threads.ts';
 
 const CLIENTS = 4;
 const BODIES = 20;
 const INTERVAL_US = 200;
 
-type Node = { readonly id: number; readonly callFrame: { readonly functionName: string; readonly url: string } };
-type Profile = { readonly nodes: readonly Node[]; readonly samples: readonly number[]; readonly timeDeltas: readonly number[] };
+type Node = { readonly id: number; readonly callFrame: { readonly functionName: string; readonly url: string }; readonly children?: readonly number[] };
+export type Profile = { readonly nodes: readonly Node[]; readonly samples: readonly number[]; readonly timeDeltas: readonly number[] };
 type Row = { readonly key: string; readonly output: Output; readonly protection: Protection; readonly ladder: string };
 
 /** The inspector of a server that was started with --inspect=0. */
@@ -69,47 +69,48 @@ export function fold({ nodes, samples, timeDeltas }: Profile): readonly (readonl
   return [...times].map(([room, time]) => [room, time / total] as const).toSorted(([, a], [, b]) => b - a);
 }
 
-/** CPU seconds, and context switches. */
-type Threads = { readonly mainUser: number; readonly mainSystem: number; readonly othersUser: number; readonly othersSystem: number; readonly switches: number };
+/** A stretch in which the main thread did not wait for anything: milliseconds, and what took them. */
+export type Stretch = { readonly milliseconds: number; readonly rooms: readonly (readonly [room: string, milliseconds: number])[] };
 
-/** Hundredths of a second, as /proc counts them (proc(5): fields 14 and 15 of stat). */
-async function threadsOf(pid: number): Promise<Threads> {
-  const sum = { mainUser: 0, mainSystem: 0, othersUser: 0, othersSystem: 0, switches: 0 };
-  for (const thread of await readdir(`/proc/${pid}/task`)) {
-    const stat = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => '');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const [user, system] = [Number(fields[11] ?? 0) / 100, Number(fields[12] ?? 0) / 100];
-    if (Number(thread) === pid) {
-      sum.mainUser += user;
-      sum.mainSystem += system;
-    } else {
-      sum.othersUser += user;
-      sum.othersSystem += system;
+/** The longest stretches without a break: another task, or the profiler's "(idle)", ends one. */
+export function longestStretches({ nodes, samples, timeDeltas }: Profile, count: number): readonly Stretch[] {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id] as const)));
+  const taskOf = (id: number): number => {
+    for (let at = id; ; ) {
+      const parent = parents.get(at);
+      if (parent === undefined || byId.get(parent)?.callFrame.functionName === '(root)') return at;
+      at = parent;
     }
-    const status = await readFile(`/proc/${pid}/task/${thread}/status`, 'utf8').catch(() => '');
-    for (const [, count] of status.matchAll(/ctxt_switches:\s+(\d+)/g)) sum.switches += Number(count);
+  };
+  const found: { task: number; times: Map<string, number> }[] = [];
+  let task = -1;
+  for (const [i, id] of samples.entries()) {
+    const frame = byId.get(id)?.callFrame;
+    const room = frame === undefined ? '(program)' : roomOf(frame);
+    // The collector and native code interrupt a task; they do not end it.
+    const next = room === '(idle)' ? -1 : room.startsWith('(') ? task : taskOf(id);
+    if (next !== task && next !== -1) found.push({ task: next, times: new Map() });
+    task = next;
+    const times = task === -1 ? undefined : found.at(-1)?.times;
+    times?.set(room, (times.get(room) ?? 0) + Math.max(0, timeDeltas[i]) / 1000);
   }
-  return sum;
+  return found
+    .map(({ times }) => ({ milliseconds: [...times.values()].reduce((a, b) => a + b, 0), rooms: [...times].toSorted(([, a], [, b]) => b - a) }))
+    .toSorted((a, b) => b.milliseconds - a.milliseconds)
+    .slice(0, count);
 }
 
 /** CPU seconds per 10^9 body bytes by thread, context switches per 10^6, and shares of the main thread's time. */
 export type ProfileRow = { readonly key: string; readonly threads: Threads; readonly shares: ReturnType<typeof fold> };
-type Inspector = Awaited<ReturnType<typeof openInspector>>;
 
-async function profileRow(server: ServerProcess, inspector: Inspector, { key, output, protection, ladder }: Row, times: readonly string[], seconds: number): Promise<ProfileRow> {
+async function profileRow(server: ServerProcess, profiler: Profiler, { key, output, protection, ladder }: Row, times: readonly string[], seconds: number): Promise<ProfileRow> {
   const urls = times.map((time) => segmentUrl({ origin: server.origin, asset: 'bench' }, output, protection, bitrateOf(ladder), time));
   await load(urls, CLIENTS, (requests) => requests >= urls.length);
   const before = await threadsOf(server.pid);
-  await inspector.call('Profiler.start');
-  const { bytes } = await load(urls, CLIENTS, deadline(seconds));
-  const { profile } = (await inspector.call('Profiler.stop')) as { readonly profile: Profile };
-  const after = await threadsOf(server.pid);
-  const per = (of: keyof Threads, unit: number): number => (after[of] - before[of]) / (bytes / unit);
-  return {
-    key,
-    threads: { mainUser: per('mainUser', 1e9), mainSystem: per('mainSystem', 1e9), othersUser: per('othersUser', 1e9), othersSystem: per('othersSystem', 1e9), switches: per('switches', 1e6) },
-    shares: fold(profile).filter(([, share]) => share >= LEAST_SHARE),
-  };
+  let bytes = 0;
+  const profile = await profiler.take(async () => ({ bytes } = await load(urls, CLIENTS, deadline(seconds))));
+  return { key, threads: perByte(before, await threadsOf(server.pid), bytes), shares: fold(profile).filter(([, share]) => share >= LEAST_SHARE) };
 }
 
 const LEAST_SHARE = 0.02;
@@ -119,21 +120,40 @@ const ROWS: readonly Row[] = OUTPUTS.flatMap((output) => output.protections.flat
 export async function measureProfiles(folder: string, seconds: number, keys: readonly string[] = []): Promise<readonly ProfileRow[]> {
   const rows = keys.length === 0 ? ROWS : ROWS.filter(({ key }) => keys.includes(key));
   if (rows.length === 0) throw new Error(`keys are ${ROWS.map(({ key }) => key).join(', ')}`);
-  const server = await startServer(process.execPath, ['--inspect=127.0.0.1:0', ...originArguments(folder)], ROOT);
+  const server = await startProfiled(folder);
   try {
-    const address = /ws:\/\/\S+/.exec(server.errors())?.[0];
-    if (address === undefined) throw new Error('the server has no inspector');
-    const inspector = await openInspector(address);
-    await inspector.call('Profiler.enable');
-    await inspector.call('Profiler.setSamplingInterval', { interval: INTERVAL_US });
+    const profiler = await openProfiler(server);
     const times = (await segmentTimes(server.origin)).slice(0, BODIES);
     const found: ProfileRow[] = [];
-    for (const row of rows) found.push(await profileRow(server, inspector, row, times, seconds));
-    inspector.close();
+    for (const row of rows) found.push(await profileRow(server, profiler, row, times, seconds));
+    profiler.close();
     return found;
   } finally {
     await server.stop();
   }
+}
+
+/** An origin whose main thread can be profiled. */
+export function startProfiled(folder: string): Promise<ServerProcess> {
+  return startServer(process.execPath, ['--inspect=127.0.0.1:0', ...originArguments(folder)], ROOT);
+}
+
+type Profiler = { take(work: () => Promise<unknown>): Promise<Profile>; close(): void };
+
+export async function openProfiler(server: ServerProcess): Promise<Profiler> {
+  const address = /ws:\/\/\S+/.exec(server.errors())?.[0];
+  if (address === undefined) throw new Error('the server has no inspector');
+  const inspector = await openInspector(address);
+  await inspector.call('Profiler.enable');
+  await inspector.call('Profiler.setSamplingInterval', { interval: INTERVAL_US });
+  return {
+    async take(work) {
+      await inspector.call('Profiler.start');
+      await work();
+      return ((await inspector.call('Profiler.stop')) as { readonly profile: Profile }).profile;
+    },
+    close: () => inspector.close(),
+  };
 }
 
 export const percent = (shares: ProfileRow['shares']): string => shares.map(([room, share]) => `${room} ${(100 * share).toFixed(0)} %`).join(', ');

@@ -1,12 +1,14 @@
 import { SaxesParser } from 'saxes';
 import { describe, expect, test } from 'vitest';
 import { plot } from './plot.ts';
-import { fold, roomOf } from './profile.ts';
+import { fold, longestStretches, roomOf } from './profile.ts';
 import { compare, figuresOf, targetsOf, writePage, type Measured } from './report.ts';
 
 const row = (microseconds: number, what = 'dash-cmaf', asset = 'ten'): Measured['manifests']['floor'] => ({ asset, what, bytes: 10, microseconds: [microseconds], p50: 1, anew: 3 * microseconds });
 const LADDERS = ['1080p', '360p'];
 const COSTS = { static: 2, pooled: 1, 'hls-v4.clear': 3, 'hls-v4.aes128': 6, 'dash-cmaf.clear': 2.2, 'dash-cmaf.aes128': 5, 'dash-cmaf.cenc': 4, 'dash-cmaf.cbcs': 2.4 };
+
+const THREADS = { cpu: 2, mainUser: 1, mainSystem: 0.9, othersUser: 0.1, othersSystem: 0, switches: 2 };
 
 const MEASURED: Measured = {
   conditions: 'a test',
@@ -14,7 +16,7 @@ const MEASURED: Measured = {
     rounds: new Map<string, readonly number[]>([...LADDERS.flatMap((ladder) => Object.entries(COSTS).map(([key, cost]) => [`${key}.${ladder}`, [cost + 1, cost, cost - 0.5]] as const)), ['aes-128-cbc', [3]]]),
     bodyBytes: new Map([['hls-v4.clear.1080p', 4e6]]),
   },
-  profiles: [{ key: 'hls-v4.clear.1080p', threads: { mainUser: 0.3, mainSystem: 0.4, othersUser: 0, othersSystem: 0.01, switches: 2 }, shares: [['src/mpegts', 0.25], ['native: writev', 0.5]] }],
+  profiles: [{ key: 'hls-v4.clear.1080p', threads: { cpu: 0.71, mainUser: 0.3, mainSystem: 0.4, othersUser: 0, othersSystem: 0.01, switches: 2 }, shares: [['src/mpegts', 0.25], ['native: writev', 0.5]] }],
   offline: [],
   manifests: { floor: row(40), rows: [row(90), row(500, 'dash-cmaf', 'long')] },
   openings: [
@@ -24,8 +26,8 @@ const MEASURED: Measured = {
   ],
   memory: [{ what: 'TS, clear', idle: 1e8, busy: 2e8, stalled: 1.5e8, afterwards: 1.1e8 }],
   clients: [{ what: 'fMP4, clear', clients: 1, cpuPerGigabyte: 2, bytesPerSecond: 1e9 }, { what: 'fMP4, clear', clients: 64, cpuPerGigabyte: 2.2, bytesPerSecond: 1e9 }],
-  workers: { ratio: 1.05, one: 2, two: 2.1, shares: [0.45, 0.55] },
-  loop: { p99: 11, max: 30, requestsPerSecond: 100 },
+  workers: { cost: { one: 2, two: 2.1, strangers: 2.06 }, ratio: { one: 1, two: 1.05, strangers: 1.03 }, threads: { one: THREADS, two: { ...THREADS, mainUser: 1.25 }, strangers: THREADS }, shares: [0.45, 0.55] },
+  loop: { p99: 11, max: 30, idle: 10.2, requestsPerSecond: 100, stretches: [{ milliseconds: 12, rooms: [['src/model', 9], ['(garbage collector)', 3]] }] },
   growth: [],
 };
 
@@ -52,6 +54,9 @@ describe('the report', () => {
     expect(page).toContain('| hls-v4.clear.1080p | 0.30 | 0.40 | 0.00 | 0.01 | 2.0 | src/mpegts 25 %, native: writev 50 % |');
     expect(page).toContain('- **hls-v4, clear.** 1080p: 3.00 s/GB, 1.50 times `static`, 3.00 times its floor (the pooled loop: 1.00). The profile divides 0.70 s/GB of the main thread: system calls and native code 0.35 (writev 0.35); our code 0.17 (src/mpegts 0.17); other threads 0.01.');
     expect(page).toContain('360p: 6.00 s/GB, 3.00 times `static`, 1.50 times its floor (the pooled loop and AES-CBC over every byte: 4.00).');
+    expect(page).toContain('| two workers | 2.10 | 1.05 | 1.25 | 0.90 | 0.10 | 0.00 | 2.0 |');
+    expect(page).toContain('From one to two the main threads take +0.25 s/GB in user and +0.00 in system time');
+    expect(page).toContain('under the profiler: 12.0 ms (src/model 9.0, (garbage collector) 3.0).');
     expect(page).not.toContain('NaN');
   });
 
@@ -83,6 +88,13 @@ describe('a profile', () => {
     expect(roomOf(frame('writeHead', 'node:_http_server'))).toBe('node: HTTP');
     expect(roomOf(frame('read', 'node:internal/fs/promises'))).toBe('node: files');
     expect(roomOf(frame('(garbage collector)'))).toBe('(garbage collector)');
+  });
+
+  test('a stretch is what one task takes without a break, the collector within it', () => {
+    const frames: readonly (readonly [frame: Parameters<typeof roomOf>[0], children: readonly number[]])[] = [[frame('(root)'), [1, 2, 3, 5]], [frame('(idle)'), []], [frame('(garbage collector)'), []], [frame('open', 'file:///x/src/asset/open.ts'), [4]], [frame('cut', 'file:///x/src/model/cuts.ts'), []], [frame('answer', 'file:///x/src/origin/server.ts'), []]];
+    const nodes = frames.map(([callFrame, children], id) => ({ id, callFrame, children }));
+    const stretches = longestStretches({ nodes, samples: [3, 4, 2, 4, 5, 1, 3], timeDeltas: [1000, 2000, 3000, 1000, 2000, 9000, 500] }, 2);
+    expect(stretches.map(({ milliseconds, rooms }) => [milliseconds, rooms[0]])).toEqual([[7, ['src/model', 3]], [2, ['src/origin', 2]]]);
   });
 
   test('shares are of the time that was not idle', () => {
