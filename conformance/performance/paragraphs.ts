@@ -113,7 +113,9 @@ ${rows.join('\n')}
 From one to two the main threads take ${user} s/GB in user and ${system} in system time, all others ${others.join(' and ')}. Two servers that know nothing of each other
 cost ${ratio.strangers.toFixed(2)} times as much as one: so much is the price of two busy processes beside a client on this machine, each with caches, heap and code of its own.
 What is above that (${(ratio.two - ratio.strangers).toFixed(2)}) is the workers': a first process that hands out connections, none of it once for a request. Tried: connections by the kernel
-instead (\`NODE_CLUSTER_SCHED_POLICY=none\`), and two threads for files and one for the compiler in each process: no difference beyond that of the rounds.`;
+instead (\`NODE_CLUSTER_SCHED_POLICY=none\`), and two threads for files and one for the compiler in each process: no difference beyond that of the rounds.
+Kept: a copy that was slow though no block was read from a disk is that of a busy processor, and the next one is made without the thread pool all the same: with more
+processes than processors that took more than half of the context switches away.`;
 }
 
 /** What is said of the loop: the figures, and the longest stretches of a run under the profiler. */

@@ -100,7 +100,7 @@ function makeSource(path: string, descriptor: number, facts: BigIntStats): Sourc
   const closeUnread = (): void => {
     if (closed && reading === 0) closeSync(descriptor);
   };
-  const warm = createWarmParts(size, () => performance.now());
+  const warm = createWarmParts(size, () => performance.now(), () => process.resourceUsage().fsRead);
   /** Bytes that were read without waiting; 0 where that may not be done. */
   const readAtOnce = (offset: number, target: Uint8Array): number => {
     if (target.length > AT_ONCE_BYTES || !warm.has(offset, target.length) || !turns.take()) return 0;

@@ -9,9 +9,13 @@ import { createTurns, createWarmParts } from './warm.ts';
 const PART = 64 * 1024;
 const SIZE = 100 * PART + 17;
 
+/** A disk that is busy. */
+let blocks = 0;
+const reading = (): number => ++blocks;
+
 describe('warm parts', () => {
   test('only what was read is warm', () => {
-    const warm = createWarmParts(SIZE, () => 0);
+    const warm = createWarmParts(SIZE, () => 0, reading);
     expect(warm.has(0, 1)).toBe(false);
     warm.mark(3 * PART, 2 * PART);
     expect([warm.has(3 * PART, 2 * PART), warm.has(4 * PART + 5, 10)]).toEqual([true, true]);
@@ -22,7 +26,7 @@ describe('warm parts', () => {
 
   test('marks fade within a minute', () => {
     let time = 0;
-    const warm = createWarmParts(SIZE, () => time);
+    const warm = createWarmParts(SIZE, () => time, reading);
     time = 20_000;
     warm.mark(0, 1);
     time = 45_000;
@@ -34,8 +38,18 @@ describe('warm parts', () => {
     expect(warm.has(PART, 1)).toBe(false);
   });
 
+  test('slow reads for which no block was read are those of a busy processor, up to a limit', () => {
+    const warm = createWarmParts(SIZE, () => 0, () => 7);
+    warm.mark(0, SIZE);
+    for (let i = 0; i < 20; i++) warm.took(5);
+    expect(warm.has(0, SIZE)).toBe(true);
+    warm.took(25);
+    warm.took(25);
+    expect(warm.has(0, 1)).toBe(false);
+  });
+
   test('two slow reads in a row, or many among others, take the marks away; a few do not', () => {
-    const warm = createWarmParts(SIZE, () => 0);
+    const warm = createWarmParts(SIZE, () => 0, reading);
     warm.mark(0, SIZE);
     for (let i = 0; i < 100; i++) warm.took(i % 10 === 0 ? 5 : 0.1);
     expect(warm.has(0, SIZE)).toBe(true);

@@ -17,17 +17,27 @@ const PART_BYTES = 64 * 1024;
 const KEEP_MS = 30_000;
 /** A copy of a window from the page cache takes a tenth of this; more is a disk, or another process that had the processor meanwhile. */
 const SLOW_MS = 1;
+/** Longer than a process is kept from the processor on a machine that is not lost. Network file systems may count no blocks. */
+const LONG_MS = 20;
 /** One slow read weighs as much as so many quick ones, and marks are lost at this weight: by two in a row, or by a fifth of all. */
 const SLOW_WEIGHT = 5;
 const MOST_WEIGHT = 9;
 
-/** `now`: milliseconds of a clock that does not jump. */
-export function createWarmParts(size: number, now: () => number): WarmParts {
+/** `now`: milliseconds of a clock that does not jump. `blocksRead`: what the process has read from disks so far, asked for after slow reads only. */
+export function createWarmParts(size: number, now: () => number, blocksRead: () => number): WarmParts {
   const bytes = Math.ceil(size / PART_BYTES / 8);
   let young: Uint8Array | null = null;
   let old: Uint8Array | null = null;
   let since = now();
   let weight = 0;
+  let blocks = -1;
+  /** With more processes than processors a quick copy may look like a disk: no block was read for it. */
+  const isDisk = (ms: number): boolean => {
+    if (ms <= SLOW_MS) return false;
+    const before = blocks;
+    blocks = blocksRead();
+    return blocks !== before || ms > LONG_MS;
+  };
   const age = (): void => {
     const passed = now() - since;
     if (passed < KEEP_MS) return;
@@ -50,7 +60,7 @@ export function createWarmParts(size: number, now: () => number): WarmParts {
       for (let part = Math.floor(offset / PART_BYTES); part <= last; part++) young[part >>> 3] |= 1 << (part & 7);
     },
     took(ms) {
-      weight = ms > SLOW_MS ? weight + SLOW_WEIGHT : Math.max(0, weight - 1);
+      weight = isDisk(ms) ? weight + SLOW_WEIGHT : Math.max(0, weight - 1);
       if (weight < MOST_WEIGHT) return;
       young = null;
       old = null;
