@@ -15,6 +15,8 @@ import { perByte, threadsOf, type Threads } from './threads.ts';
 const CLIENTS = 4;
 const BODIES = 20;
 const INTERVAL_US = 200;
+/** Of each row: until then much of the time is the engine's, which compiles. */
+const WARM_REQUESTS = 100;
 
 type Node = { readonly id: number; readonly callFrame: { readonly functionName: string; readonly url: string }; readonly children?: readonly number[] };
 export type Profile = { readonly nodes: readonly Node[]; readonly samples: readonly number[]; readonly timeDeltas: readonly number[] };
@@ -106,7 +108,7 @@ export type ProfileRow = { readonly key: string; readonly threads: Threads; read
 
 async function profileRow(server: ServerProcess, profiler: Profiler, { key, output, protection, ladder }: Row, times: readonly string[], seconds: number): Promise<ProfileRow> {
   const urls = times.map((time) => segmentUrl({ origin: server.origin, asset: 'bench' }, output, protection, bitrateOf(ladder), time));
-  await load(urls, CLIENTS, (requests) => requests >= urls.length);
+  await load(urls, CLIENTS, (requests) => requests >= WARM_REQUESTS);
   const before = await threadsOf(server.pid);
   let bytes = 0;
   const profile = await profiler.take(async () => ({ bytes } = await load(urls, CLIENTS, deadline(seconds))));

@@ -29,7 +29,8 @@ export type Segments = { readonly rounds: Rounds; /** The mean, by the same keys
 /** Segments that each row asks for, round and round: few enough that all are asked for once before it is measured. */
 const BODIES = 20;
 const CIPHER_GIGABYTES = 0.25;
-const WARM_TURNS = 2;
+/** Of each row, before anything is measured: until then the engine still compiles, in part on other threads, as much as it serves. */
+const WARM_REQUESTS = 300;
 /** Where the yardsticks begin in a stored file: behind the movie box, as the segments do. */
 const FRONT_BYTES = 1024 * 1024;
 
@@ -73,9 +74,9 @@ export async function measureSegments(server: ServerProcess, stored: string, { r
         for (const protection of output.protections) rows.push({ key: `${output.id}.${protection}.${ladder}`, of: server, urls: times.map((time) => segmentUrl(place, output, protection, bitrateOf(ladder), time)) });
       }
     }
-    // The first times cost more (code that is not compiled yet, subsample maps) and are not what is measured here.
-    tell('segments: everything once, for warmth');
-    for (let turn = 0; turn < WARM_TURNS; turn++) for (const { urls } of rows) await load(urls, clients, (requests) => requests >= urls.length);
+    // The first times cost more (code that is not compiled yet, plans and subsample maps) and are not what is measured here.
+    tell('segments: everything, for warmth');
+    for (const { urls } of rows) await load(urls, clients, (requests) => requests >= WARM_REQUESTS);
     for (let round = 0; round < rounds; round++) {
       tell(`segments: round ${round + 1} of ${rounds}`);
       for (const row of rows) await measure(row);
