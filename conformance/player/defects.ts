@@ -36,7 +36,7 @@ export const DEFECTS: readonly Defect[] = [
   {
     id: 'shaka-unequal-starts',
     players: ['shaka'],
-    formats: ['hls-v4'],
+    formats: ['hls-v4', 'hls-cmaf'],
     assets: ['elst-delay'],
     templates: ['sequential'],
     statement: 'Shaka takes all playlists of HLS to start at the same time: where sound begins later than the pictures it leaps over the pictures before the sound, and a seek behind its end shows nothing new',

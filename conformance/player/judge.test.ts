@@ -95,6 +95,8 @@ describe('a verdict comes from what was seen and heard', () => {
     const racing = (until: number) => mapFrames((frame) => ({ ...frame, mediaTime: (frame.counter - (frame.counter < until ? 1 : 0)) / RATE }));
     expect(reasonsFor(racing(1))).toBe('');
     expect(reasonsFor(racing(4))).toContain('the timeline bends');
+    // A stream that bends does so again.
+    expect(judge(racing(20), [], TRUTH, LIMITS).verdict).toMatchObject({ outcome: 'fail', maybeSlow: true });
   });
 
   test('in Firefox two readings of a browser that was held up do not bend the timeline, six are asked for again, and early ones fail', () => {

@@ -133,11 +133,14 @@ function judgePictures(recording: Recording, seen: Observation, truth: ReplayTru
   return reasons;
 }
 
-/** Where pixels trail their time, a browser that is held up shows some pictures late, and leaves others out; elsewhere a reading or two may fall into a switch of quality. */
+/**
+ * Where pixels trail their time, a browser that is held up shows some pictures late, and leaves others out; elsewhere a reading or two may fall into a
+ * switch of quality, and a reading that comes late finds the next picture.
+ */
 function isHeldUp({ offsets, offset, unread }: Observation, { pixelLag, offsetSpread, raceShare }: Limits): boolean {
   const readings = Object.entries(offsets).map(([value, count]) => ({ off: Number(value) - (offset ?? 0), count }));
   const countOf = (is: (off: number) => boolean): number => readings.reduce((sum, { off, count }) => sum + (is(off) ? count : 0), 0);
-  if (pixelLag === 0) return countOf((off) => Math.abs(off) > offsetSpread) <= countOf(() => true) * raceShare;
+  if (pixelLag === 0) return countOf((off) => Math.abs(off) > offsetSpread && Math.abs(off + 1) > offsetSpread) <= countOf(() => true) * raceShare;
   return unread > 0 && countOf((off) => off > pixelLag + offsetSpread) <= countOf(() => true) * THRESHOLDS.unreadShare.value;
 }
 
