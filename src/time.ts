@@ -58,3 +58,8 @@ export function secondsText(time: Ticks, timescale: number, digits: number): str
   if (digits === 0) return String(scaled);
   return `${scaled / unit}.${String(scaled % unit).padStart(digits, '0')}`;
 }
+
+/** Long work gives way: resolves when others have had a turn of the event loop. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

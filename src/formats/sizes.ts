@@ -4,6 +4,7 @@ import type { Sizes } from '../manifest/rates.ts';
 import { createKept } from '../model/kept.ts';
 import type { Presentation, Track } from '../model/presentation.ts';
 import { segmentCount } from '../model/timeline.ts';
+import { nextTurn } from '../time.ts';
 import { fragmentBytes, keyFrameBytes, type FragmentForm } from './fmp4.ts';
 
 export const CMAF_FORM: FragmentForm = { hns: false, cmaf: true, segmentBrand: 'cmfs', encryption: 'cenc', clock: 'tfdt', text: 'presentation' };
@@ -37,7 +38,7 @@ export async function prepareSizes({ switchingSets }: Presentation): Promise<voi
       for (let segment = 0; segment < segmentCount(set.timeline); segment++) {
         CMAF_SIZES.segmentBytes(track, segment);
         if (--left > 0) continue;
-        await new Promise((resolve) => setImmediate(resolve));
+        await nextTurn();
         left = PER_TURN;
       }
       prepared.add(track);

@@ -3,6 +3,7 @@
  * Counts are checked against the box before anything is allocated for them.
  */
 import type { Chunks, SampleTable, TimeRuns } from '../model/samples.ts';
+import { nextTurn } from '../time.ts';
 import { readTable, readTablePieces, type ReadInto } from './moov.ts';
 import { findBox, malformed, needBox, needBytes, unsupported, type RawBox } from './walk.ts';
 
@@ -24,10 +25,6 @@ export const EMPTY_TABLE: SampleTable = {
 
 /** Chunks that are read in one turn of the event loop: a few milliseconds in code that is not compiled yet. */
 const CHUNKS_PER_TURN = 2 ** 11;
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
 
 /** What a file allows: its size bounds every sample's position, `samples` is what is left of MAX_SAMPLES. */
 export type TableLimits = { readonly fileSize: number; readonly samples: number; /** For what is not in memory. */ readonly read: ReadInto };
