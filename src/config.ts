@@ -33,7 +33,7 @@ export const SETTINGS = {
   maxAssets: { schema: number(1, 1_000_000), fallback: 1000, about: 'assets that are kept open' },
   maxIndexBytes: { schema: number(1, 2 ** 40), fallback: 512 * 1024 * 1024, about: 'memory for the indexes of open assets' },
   maxTextBytes: { schema: number(0, 2 ** 40), fallback: 32 * 1024 * 1024, about: 'memory for manifests and playlists that were written; 0: each is written for its request' },
-  warmUpMs: { schema: number(0, 10_000), fallback: 150, about: 'milliseconds that a process practises before it listens, so that the first asset opens sooner; 0: none' },
+  warmUpMs: { schema: number(0, 10_000), fallback: 300, about: 'most milliseconds that a process practises before it listens, so that the first asset opens sooner; 0: none' },
   revalidateMs: { schema: number(0, 3_600_000), fallback: 2000, about: 'time between looks at the files of an open asset' },
   maxHeaderBytes: { schema: number(1024, 1024 * 1024), fallback: 16 * 1024, about: 'request line and headers together' },
   maxConnections: { schema: number(1, 1_000_000), fallback: 10_000, about: 'connections at the same time' },
