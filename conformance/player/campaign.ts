@@ -29,12 +29,11 @@ export type CampaignOptions = {
   readonly defects?: readonly Defect[];
 };
 
-/** Places that a browser takes, of three for each core: what was measured to lose no pictures. */
-const WEIGHTS: Readonly<Record<BrowserName, number>> = { chromium: 2, firefox: 3, webkitgtk: 3 };
-const PLACES_PER_CORE = 3;
-/** What a busy machine may have caused is tried so often, all but the first time with nothing beside it. Where the machine itself says that it was busy, and where it was lost, one more try has to do. */
-const TRIES = 3;
-const TRIES_IN_DOUBT = 2;
+/** Places that a browser takes, of six for each core: more at a time lose pictures, and are asked again. */
+const WEIGHTS: Readonly<Record<BrowserName, number>> = { chromium: 3, firefox: 4, webkitgtk: 6 };
+const PLACES_PER_CORE = 6;
+/** What a busy machine may have caused is asked again with half of the machine to itself, then with nothing beside it. */
+const SHARES = [0.5, 1];
 const LOOK_EVERY_MS = 200;
 const SMALL = { width: 480, height: 300 };
 
@@ -55,10 +54,9 @@ export async function runPlan(cells: readonly Cell[], options: CampaignOptions):
       return attemptCell(cell, options.stage, drivers, tally.attempts > 1);
     };
     let last = await gate.take(WEIGHTS[cell.browser], attempt);
-    for (let again = 1; last !== null && again < TRIES; again++) {
-      if ('lost' in last && tally.infrastructure++ > 0) break;
-      if ('judged' in last && (!last.judged.verdict.maybeSlow || (last.judged.verdict.outcome === 'unclear' && again >= TRIES_IN_DOUBT))) break;
-      last = await gate.alone(attempt);
+    for (const share of SHARES) {
+      if (last === null || ('lost' in last ? tally.infrastructure++ > 0 : !last.judged.verdict.maybeSlow)) break;
+      last = await gate.take(share * cores * PLACES_PER_CORE, attempt);
     }
     const played = last === null ? { row: rowOf(cell, 'untested', ['the run was ended after too many failures']), detail: null, version: null } : concluded(cell, last, tally, options.defects);
     if (played.row.outcome === 'fail') failures++;

@@ -1,11 +1,7 @@
 /** Lets a few run at a time: a browser that has to share two cores with many drops pictures. */
 export type Gate = {
-  /** Runs when so many of the places are free. */
+  /** Runs when so many of the places are free, or all of them. */
   take<T>(places: number, work: () => Promise<T>): Promise<T>;
-  /** Runs when one of the places is free. */
-  one<T>(work: () => Promise<T>): Promise<T>;
-  /** Runs with all places taken. */
-  alone<T>(work: () => Promise<T>): Promise<T>;
 };
 
 export function createGate(width: number): Gate {
@@ -18,7 +14,7 @@ export function createGate(width: number): Gate {
       next.enter();
     }
   };
-  const run = async <T>(wanted: number, work: () => Promise<T>): Promise<T> => {
+  const take = async <T>(wanted: number, work: () => Promise<T>): Promise<T> => {
     const places = Math.min(wanted, width);
     await new Promise<void>((resolve) => {
       waiting.push({ places, enter: resolve });
@@ -31,5 +27,5 @@ export function createGate(width: number): Gate {
       admit();
     }
   };
-  return { take: run, one: (work) => run(1, work), alone: (work) => run(width, work) };
+  return { take };
 }

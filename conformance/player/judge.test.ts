@@ -95,6 +95,9 @@ describe('a verdict comes from what was seen and heard', () => {
     const racing = (until: number) => mapFrames((frame) => ({ ...frame, mediaTime: (frame.counter - (frame.counter < until ? 1 : 0)) / RATE }));
     expect(reasonsFor(racing(1))).toBe('');
     expect(reasonsFor(racing(4))).toContain('the timeline bends');
+    // Pictures that last one refresh of the screen race more often.
+    const fast = (until: number) => judge(mapFrames((frame) => ({ ...frame, mediaTime: (frame.counter - (frame.counter < until ? 1 : 0)) / 50 })), [], { ...TRUTH, frameRate: { num: 50, den: 1 }, pilots: [] }, limitsOf('chromium', 1)).verdict.outcome;
+    expect([fast(18), fast(20)]).toEqual(['pass', 'fail']);
     // A stream that bends does so again.
     expect(judge(racing(20), [], TRUTH, LIMITS).verdict).toMatchObject({ outcome: 'fail', maybeSlow: true });
   });
@@ -111,6 +114,13 @@ describe('a verdict comes from what was seen and heard', () => {
     const frames = flawless().frames.toSpliced(40, 0, { ...flawless().frames[38], mediaTime: 36 / RATE });
     expect(judge({ ...flawless(), frames }, [], TRUTH, LIMITS, ['backwards']).verdict.outcome).toBe('pass');
     expect(judge({ ...flawless(), frames: frames.map((frame) => (frame.counter > 50 ? { ...frame, mediaTime: (frame.counter - 3) / RATE } : frame)) }, [], TRUTH, LIMITS, ['backwards']).verdict.reasons.join()).toContain('the timeline bends');
+  });
+
+  test('a player may rebase by two pictures, of the slowest rendition', () => {
+    const off = (by: number, strides: ReplayTruth['strides']) => reasonsFor(mapFrames((frame) => ({ ...frame, mediaTime: (frame.counter + by) / RATE })), { ...TRUTH, strides });
+    expect([off(2, {}), off(4, { 1: 2 })]).toEqual(['', '']);
+    expect(off(4, {})).toContain('pictures were shown 4 frames off');
+    expect(off(6, { 1: 2 })).toContain('pictures were shown 6 frames off');
   });
 
   test('two readings off their time fail and are asked for again, three only fail', () => {

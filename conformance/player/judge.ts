@@ -81,7 +81,7 @@ function observe(recording: Recording, seeks: readonly SeekReading[], truth: Rep
     last,
     missing: gaps(distinct),
     backwards,
-    offsets: histogram(settle(offsets, offset, limits)),
+    offsets: histogram(settle(offsets, offset, 1000 / rate < THRESHOLDS.fastPicture.value ? { ...limits, raceShare: THRESHOLDS.fastRaceShare.value } : limits)),
     offset,
     renditions: [...new Set(recording.frames.map((reading) => reading.rendition))].toSorted((a, b) => a - b),
     pilots: sequence(recording.sounds),
@@ -128,7 +128,9 @@ function judgePictures(recording: Recording, seen: Observation, truth: ReplayTru
   if (seen.first !== null && seen.first < truth.first) reasons.push(hard('stranger', `picture ${seen.first} was shown; the first one there is has the number ${truth.first}`));
   const strangers = seen.renditions.filter((rendition) => !truth.renditions.includes(rendition));
   if (strangers.length > 0) reasons.push(hard('stranger', `rendition ${strangers.join(', ')} was shown; the asset has ${truth.renditions.join(', ')}`));
-  reasons.push(...judgeOffsets(seen, limits).map((text): Reason => ({ kind: 'time', text, slow: isHeldUp(seen, limits) })));
+  // What a player rebases by is reckoned in pictures of the slowest rendition.
+  const slowest = Math.max(1, ...Object.values(truth.strides));
+  reasons.push(...judgeOffsets(seen, { ...limits, offsetLimit: limits.offsetLimit * slowest }).map((text): Reason => ({ kind: 'time', text, slow: isHeldUp(seen, limits) })));
   if (seen.seeks.right < seen.seeks.asked) reasons.push(hard('seek', `${seen.seeks.asked - seen.seeks.right} of ${seen.seeks.asked} seeks showed another picture than the one due`));
   return reasons;
 }

@@ -88,7 +88,7 @@ export async function playNatively({ targets, truths, tier, clients, cores, defe
   const gate = createGate(cores);
   const played = await Promise.all(
     runs.map(async (run) => {
-      const result = run.cannot === null ? await gate.one(() => playWhole(run, defects)) : { row: rowOf(run, 'inapplicable', [run.cannot]), detail: null };
+      const result = run.cannot === null ? await gate.take(1, () => playWhole(run, defects)) : { row: rowOf(run, 'inapplicable', [run.cannot]), detail: null };
       if (run.cannot === null) note(`${result.row.outcome} ${result.row.id}${result.row.messages.length === 0 ? '' : `: ${result.detail?.reasons.join('; ').slice(0, 300)}`}`);
       return result;
     }),

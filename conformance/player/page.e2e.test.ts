@@ -44,8 +44,8 @@ function link(selection: Readonly<Record<string, string>>): string {
 async function watch(asset: string, selection: Readonly<Record<string, string>>): Promise<Visit> {
   const { truth } = await readCorpusAsset(asset);
   const request = { url: link({ asset, ...selection, autoplay: '1' }), truth };
-  const seen = await gate.one(() => visit(driver, { ...request, attempts: 1 }));
-  return seen.verdict.maybeSlow ? gate.alone(() => visit(driver, request)) : seen;
+  const seen = await gate.take(1, () => visit(driver, { ...request, attempts: 1 }));
+  return seen.verdict.maybeSlow ? gate.take(2, () => visit(driver, request)) : seen;
 }
 
 async function waitFor(page: BrowserPage, expression: string): Promise<void> {

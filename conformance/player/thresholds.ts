@@ -7,6 +7,8 @@ export const THRESHOLDS = {
   screencast: { value: 0.9, unit: 'of the pictures', reason: 'the compositor hands out every picture of protected content, but for those that two cores do not encode in time' },
   screenshots: { value: 0.3, unit: 'of the pictures', reason: 'screenshots are taken one after another; which picture is due when is told by seeking' },
   raceShare: { value: 0.03, unit: 'of the readings', reason: 'the picture may change between a frame callback and the reading' },
+  fastRaceShare: { value: 0.25, unit: 'of the readings', reason: 'a picture that lasts one refresh of the screen is gone when its callback comes a refresh late; seeking still tells each picture apart' },
+  fastPicture: { value: 25, unit: 'ms', reason: 'shorter pictures may last one refresh of a screen of 60 Hz' },
   offsetSpread: { value: 0.25, unit: 'frames', reason: 'browsers round times to microseconds or to a 90 kHz clock; a step of the timeline is a frame or more' },
   offsetLimit: { value: 2.6, unit: 'frames', reason: 'players rebase on the reordering delay, or on the earlier of audio and video' },
   seekSlack: { value: 1, unit: 'pictures', reason: 'WebKitGTK alone: it shows streams with reordered pictures one picture late and seeks by times that are not, so a seek next to a cut lands behind it' },
