@@ -157,7 +157,7 @@ function wholeTruth({ client, target, truth }: Run): WholeTruth {
   const first = truth.tracks.find(({ kind, pictures }) => kind === 'video' && pictures !== null)?.pictures?.first ?? 0;
   const heard = client.hears ? truth.tracks.filter(({ kind, pilot, codec }) => kind === 'audio' && pilot !== null && carriesCodec(target.format, codec.rfc6381)) : [];
   const lengths = heard.map(({ samples, timescale }) => (samples.pt[samples.pt.length - 1] - Math.max(0, samples.pt[0])) / timescale);
-  return { first, count: replay.frames - first, renditions: replay.renditions, pilots: [...new Set(heard.map(({ pilot }) => pilot ?? 0))], audioSeconds: lengths.length === 0 ? 0 : Math.min(...lengths), tones: replay.secondTones, edges: client.edges };
+  return { first, count: replay.frames - first, renditions: replay.renditions, strides: replay.strides, pilots: [...new Set(heard.map(({ pilot }) => pilot ?? 0))], audioSeconds: lengths.length === 0 ? 0 : Math.min(...lengths), tones: replay.secondTones, edges: client.edges };
 }
 
 const cellOf = ({ client, target }: Run) => ({ player: client, browser: NATIVE, target, template: WHOLE });

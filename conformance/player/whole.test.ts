@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { judgeWhole, type WholeTruth } from './whole.ts';
 
 const RATE = 48_000;
-const TRUTH: WholeTruth = { first: 0, count: 100, renditions: [1], pilots: [5000], audioSeconds: 3.9, tones: { first: 500, step: 100, count: 24 }, edges: 0 };
+const TRUTH: WholeTruth = { first: 0, count: 100, renditions: [1], strides: {}, pilots: [5000], audioSeconds: 3.9, tones: { first: 500, step: 100, count: 24 }, edges: 0 };
 const counters = Array.from({ length: 100 }, (_, i) => i);
 
 /** Tones of the given seconds under one pilot, from a place inside the first second on. */
@@ -13,13 +13,21 @@ function soundOf(seconds: readonly number[], pilot = 5000, skip = 0.2): Int16Arr
     return 8000 * (Math.sin(2 * Math.PI * (500 + 100 * seconds[Math.floor(time)]) * time) + 0.4 * Math.sin(2 * Math.PI * pilot * time));
   });
 }
-const good = { counters, renditions: [1], sound: soundOf([0, 1, 2, 3, 4]), soundRate: RATE };
+const good = { counters, owners: counters.map(() => 1), renditions: [1], sound: soundOf([0, 1, 2, 3, 4]), soundRate: RATE };
 
 describe('what a native client decoded', () => {
   test('passes whole and in order', () => {
     const { reasons, observation } = judgeWhole(good, TRUTH);
     expect(reasons).toEqual([]);
     expect(observation).toMatchObject({ framesSeen: 100, framesExpected: 100, pilots: [5000], tones: { heard: 3, right: 3 } });
+  });
+
+  test('passes where it goes from half the rate to the whole one', () => {
+    const slow = Array.from({ length: 30 }, (_, i) => i);
+    const fast = counters.slice(60);
+    const played = { ...good, counters: [...slow, ...fast], owners: [...slow.map(() => 2), ...fast.map(() => 1)], renditions: [1, 2] };
+    expect(judgeWhole(played, { ...TRUTH, renditions: [1, 2], strides: { 2: 2 } }).reasons).toEqual([]);
+    expect(judgeWhole(played, { ...TRUTH, renditions: [1, 2] }).reasons.join()).toContain('30 of 100 pictures were not decoded');
   });
 
   test.each([

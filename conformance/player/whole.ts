@@ -3,13 +3,14 @@ import { PILOTS } from '../../spec/marks.ts';
 import type { ReplayDetail } from '../../spec/replay.ts';
 import type { Played } from '../native.ts';
 import { loudestTone } from './tones.ts';
-import type { ReplayTruth } from './model.ts';
+import type { ReplayTruth, Strides } from './model.ts';
 
 export type WholeTruth = {
   /** Number of the first picture, and how many there are. */
   readonly first: number;
   readonly count: number;
   readonly renditions: readonly number[];
+  readonly strides: Strides;
   /** Pilots of the tracks that this output carries. */
   readonly pilots: readonly number[];
   /** Least length of the sound; 0: none is to be heard. */
@@ -26,7 +27,11 @@ const SHORT = 0.2;
 /** Half a second out of each whole one: far from where the tone changes. */
 const WINDOW = 0.5;
 
-export function judgeWhole({ counters, renditions, sound, soundRate }: Played, truth: WholeTruth): Judged {
+export function judgeWhole({ counters: own, owners, renditions, sound, soundRate }: Played, truth: WholeTruth): Judged {
+  const counters = own.flatMap((counter, i) => {
+    const stride = truth.strides[owners[i]] ?? 1;
+    return counter < 0 || stride === 1 ? [counter] : Array.from({ length: stride }, (_, j) => counter * stride + j);
+  });
   const due = Array.from({ length: truth.count }, (_, i) => truth.first + i);
   const seen = new Set(counters);
   const missing = due.filter((counter) => !seen.has(counter));
