@@ -30,7 +30,7 @@ export type CampaignOptions = {
 };
 
 /** Places that a browser takes, of six for each core: more at a time lose pictures, and are asked again. */
-const WEIGHTS: Readonly<Record<BrowserName, number>> = { chromium: 3, firefox: 4, webkitgtk: 6 };
+const WEIGHTS: Readonly<Record<BrowserName, number>> = { chromium: 4, firefox: 6, webkitgtk: 6 };
 const PLACES_PER_CORE = 6;
 /** What a busy machine may have caused is asked again with half of the machine to itself, then with nothing beside it. */
 const SHARES = [0.5, 1];

@@ -137,7 +137,6 @@ export const DEFECTS: readonly Defect[] = [
   {
     id: 'late-sound',
     players: ['video.js', 'rx-player', 'shaka-4', 'dash.js'],
-    formats: ['hls-v4', 'hls-cmaf', 'dash-csf', 'dash-cmaf', 'smooth'],
     assets: ['elst-delay'],
     templates: ['sequential'],
     shows: /^\d+ of \d+ pictures were seen; missing (\d+-)?2\d\b|^[12] of \d+ seeks showed|^picture (0|296) was sought/,

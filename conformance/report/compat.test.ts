@@ -27,10 +27,20 @@ describe('support', () => {
   });
 });
 
+describe('the counts', () => {
+  test('have every replay once, under what came of it', () => {
+    const other: ReplayRow = { ...row('warn', 'c', []), id: 'another', browser: 'firefox' };
+    expect(compatOf({ ...section, rows: [row('pass', 'a', []), row('pass', 'b', []), row('fail', 'c', []), other] }).counts).toEqual({
+      'shaka@chromium': { pass: 2, fail: 1, warn: 0, inapplicable: 0, cantTell: 0, untested: 0 },
+      'shaka@firefox': { pass: 0, fail: 0, warn: 1, inapplicable: 0, cantTell: 0, untested: 0 },
+    });
+  });
+});
+
 describe('the page', () => {
   test('has a table for each output that was tried, with notes and versions', () => {
     const page = compatMarkdown(compatOf(section));
-    expect(page.match(/^## .*$/gm)).toEqual(['## DASH CSF', '## Measured with', '## What was done', '## Notes']);
+    expect(page.match(/^## .*$/gm)).toEqual(['## How many', '## DASH CSF', '## Measured with', '## What was done', '## Notes']);
     expect(page).toContain('| what | dash.js in chromium | native in firefox | shaka in chromium |');
     expect(page).toMatch(/\| sequential \| no<sup>1<\/sup> \| no<sup>2<\/sup> \| yes \|/);
     expect(page).toContain('| dash.js in chromium | 5.2.1 | Chrome/1 |');

@@ -1,6 +1,6 @@
 /** What replays say about players: as data, as the page that visitors read, and as measurements. */
 import { COMPAT_SCHEMA, type Compat, type Support } from '../../spec/compat.ts';
-import type { ReplayDetail, ReplayRow, ReplaySection } from '../../spec/replay.ts';
+import { REPLAY_OUTCOMES, type ReplayDetail, type ReplayRow, type ReplaySection } from '../../spec/replay.ts';
 import type { Report, Run } from '../../spec/report.ts';
 import { FORMAT_IDS, type FormatId } from '../../spec/requirement.ts';
 
@@ -28,7 +28,12 @@ export function compatOf({ templates, players, browsers, rows }: ReplaySection):
       (features[format] ??= {})[id] = { description, support };
     }
   }
-  return { schema: COMPAT_SCHEMA, features };
+  return { schema: COMPAT_SCHEMA, counts: countsOf(rows), features };
+}
+
+function countsOf(rows: readonly ReplayRow[]): Compat['counts'] {
+  const clients = [...Map.groupBy(rows, clientOf)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(clients.map(([client, own]) => [client, Object.fromEntries(REPLAY_OUTCOMES.map((wanted) => [wanted, own.filter(({ outcome }) => outcome === wanted).length])) as Compat['counts'][string]]));
 }
 
 /** What a browser does not decode of an asset whose rest it plays. */
@@ -65,7 +70,7 @@ const NAMES: Readonly<Record<FormatId, string>> = { 'hls-v3': 'HLS v3', 'hls-v4'
 const NOTES_IN_A_CELL = 3;
 
 /** The page that visitors read: from compat.json alone, so that anybody can prove that the two belong together. No measured values. */
-export function compatMarkdown({ features }: Compat): string {
+export function compatMarkdown({ counts, features }: Compat): string {
   const supports = Object.values(features).flatMap((own) => Object.values(own).flatMap(({ support }) => Object.entries(support)));
   const clients = [...new Set(supports.map(([client]) => client))].toSorted();
   const notes: string[] = [];
@@ -95,6 +100,15 @@ export function compatMarkdown({ features }: Compat): string {
     'Numbers lead to the notes. The same as data, with every replay that a cell rests on: [compat.json](compat.json).',
     '',
     'Beside it: [conformance](conformance.md) of manifests and segments, [coverage](coverage.md) of the requirements, and [mutants](mutants.md), which say what the checks see.',
+    '',
+    '## How many',
+    '',
+    'Replays by what came of them; warn is a known defect of the client, which the notes name.',
+    '',
+    `| client | ${REPLAY_OUTCOMES.join(' | ')} |`,
+    `|---|${REPLAY_OUTCOMES.map(() => '---:').join('|')}|`,
+    ...Object.entries(counts).map(([client, own]) => `| ${client.replace('@', ' in ')} | ${REPLAY_OUTCOMES.map((outcome) => own[outcome]).join(' | ')} |`),
+    `| all | ${REPLAY_OUTCOMES.map((outcome) => Object.values(counts).reduce((sum, own) => sum + own[outcome], 0)).join(' | ')} |`,
     ...tables,
     '',
     '## Measured with',
