@@ -101,7 +101,7 @@ describe.each(IDS)('%s', { concurrent: true }, (id) => {
     const { counters, renditions, sound, soundRate } = await playWithGStreamer(manifestOf(truth, suffix));
     const { first, count } = videos[0].pictures ?? { first: 0, count: 0 };
     expect(counters).toEqual(Array.from({ length: count }, (_, i) => first + i));
-    expect(renditions.length).toBeLessThanOrEqual(videos.length);
+    expect(new Set(renditions).size).toBeLessThanOrEqual(videos.length);
     const middle = sound.subarray(soundRate * 2, soundRate * 3);
     const amplitudes = [5000, 6000, 7000, 8000].map((pilot) => toneAmplitude(middle, soundRate, pilot));
     // Which of several languages starts is the client's choice.

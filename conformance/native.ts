@@ -38,8 +38,8 @@ export async function decodeSound(input: string, map: string, options: readonly 
   return samplesOf(stdout);
 }
 
-/** `owners`: of which rendition each picture is. */
-export type Played = { readonly counters: readonly number[]; readonly owners: readonly number[]; readonly renditions: readonly number[]; readonly sound: Int16Array; readonly soundRate: number };
+/** `counters`, `renditions`: of each picture; -1: its strip cannot be read. */
+export type Played = { readonly counters: readonly number[]; readonly renditions: readonly number[]; readonly sound: Int16Array; readonly soundRate: number };
 
 /** What a client is asked to play; without sound GStreamer would wait for it for ever. `older`: with GStreamer's first generation of adaptive demuxers. */
 export type PlayOptions = { readonly sound?: boolean; readonly older?: boolean };
@@ -110,12 +110,11 @@ export async function nativeVersion(client: 'ffmpeg' | 'gstreamer' | 'vlc'): Pro
   return said === null ? null : (pattern.exec(said)?.[1] ?? '');
 }
 
-/** Counter -1 stands for a picture whose strip cannot be read. */
-function readMarks(pictures: Buffer): Pick<Played, 'counters' | 'owners' | 'renditions'> {
+function readMarks(pictures: Buffer): Pick<Played, 'counters' | 'renditions'> {
   const { width, height } = PICTURE;
   const row = Math.round(height / STRIP.rowsPerHeight);
   const counters: number[] = [];
-  const owners: number[] = [];
+  const renditions: number[] = [];
   for (let at = 0; at + width * height <= pictures.length; at += width * height) {
     let word = 0;
     let readable = true;
@@ -126,9 +125,9 @@ function readMarks(pictures: Buffer): Pick<Played, 'counters' | 'owners' | 'rend
       word = (word << 1) | (difference > 0 ? 1 : 0);
     }
     counters.push(readable ? word & ((1 << STRIP.counterBits) - 1) : -1);
-    owners.push(readable ? word >> STRIP.counterBits : -1);
+    renditions.push(readable ? word >> STRIP.counterBits : -1);
   }
-  return { counters, owners, renditions: [...new Set(owners)].filter((owner) => owner >= 0) };
+  return { counters, renditions };
 }
 
 /** Mean absolute difference of two sounds over their common length, from `skip` samples on. */

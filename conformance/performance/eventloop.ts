@@ -97,4 +97,3 @@ async function paced(urls: readonly string[], perSecond: number, seconds: number
     }),
   );
 }
-

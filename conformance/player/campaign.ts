@@ -1,4 +1,5 @@
 /** Runs a plan: as many replays at a time as the machine can show without dropping pictures, each with the time it may take. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ReplayDetail, ReplayRow } from '../../spec/replay.ts';
 import { startProxy } from '../faults/proxy.ts';
 import { messageOf } from '../fault.ts';
@@ -39,7 +40,8 @@ const SMALL = { width: 480, height: 300 };
 
 export async function runPlan(cells: readonly Cell[], options: CampaignOptions): Promise<readonly Played[]> {
   const { cores, progress, maxFailures = Infinity } = options;
-  const gate = createGate(cores * PLACES_PER_CORE);
+  const places = cores * PLACES_PER_CORE;
+  const gate = createGate(places);
   const drivers = driverPool(options.open);
   const started = performance.now();
   const toPlay = cells.filter(({ cannot }) => cannot === null).length;
@@ -56,7 +58,7 @@ export async function runPlan(cells: readonly Cell[], options: CampaignOptions):
     let last = await gate.take(WEIGHTS[cell.browser], attempt);
     for (const share of SHARES) {
       if (last === null || ('lost' in last ? tally.infrastructure++ > 0 : !last.judged.verdict.maybeSlow)) break;
-      last = await gate.take(share * cores * PLACES_PER_CORE, attempt);
+      last = await gate.take(share * places, attempt);
     }
     const played = last === null ? { row: rowOf(cell, 'untested', ['the run was ended after too many failures']), detail: null, version: null } : concluded(cell, last, tally, options.defects);
     if (played.row.outcome === 'fail') failures++;
@@ -122,9 +124,7 @@ async function runTask(page: BrowserPage, task: string): Promise<unknown> {
     begun ||= (await page.evaluate(`globalThis.suite === undefined ? false : (suite.run(${task}), true)`)) === true;
     const result = begun ? await page.evaluate('suite.result()') : null;
     if (result !== null) return result;
-    await new Promise((resolve) => {
-      setTimeout(resolve, LOOK_EVERY_MS);
-    });
+    await pause(LOOK_EVERY_MS);
   }
   throw new Error(`the page gave no result within ${THRESHOLDS.cell.value} ms: ${page.messages().join('; ').slice(0, 300)}`);
 }

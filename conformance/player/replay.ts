@@ -1,4 +1,5 @@
 /** Plays one manifest with one player in one browser and says what was seen, heard and meant. */
+import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod';
 import type { BrowserDriver, BrowserPage, Response } from './drivers/driver.ts';
 import { judge, limitsOf } from './judge.ts';
@@ -134,10 +135,4 @@ async function until(page: BrowserPage, expression: string, milliseconds: number
     await pause(LOOK_EVERY_MS);
   }
   throw new Error(`the page did not get ready: ${page.messages().join('; ')}`);
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }

@@ -2,6 +2,7 @@
  * Replay of protected content. With a key system attached a browser gives black to every script that looks, so the picture is read from
  * outside, from what the browser itself puts on the screen. How exactly it stands on the timeline is told by seeking.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { BrowserPage } from './drivers/driver.ts';
 import { readPng, type Picture } from './drivers/png.ts';
 import { COUNTER_MODULUS, readMark, STRIP_HEIGHT, STRIP_SHARE, STRIP_WIDTH, type Mark } from './marks.ts';
@@ -86,10 +87,4 @@ async function until(page: BrowserPage, expression: string, milliseconds: number
     await pause(LOOK_EVERY_MS);
   }
   throw new Error(`no end within ${milliseconds} ms: ${page.messages().join('; ')}`);
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }

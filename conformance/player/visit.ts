@@ -2,6 +2,7 @@
  * Observes a page that the suite did not write: whatever plays in its video element is read from the picture. What the
  * page says of itself is asked too, and has to agree.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import * as z from 'zod';
 import type { BrowserDriver, BrowserPage } from './drivers/driver.ts';
 import { judge, limitsOf } from './judge.ts';
@@ -83,10 +84,4 @@ export async function attachObserver(page: BrowserPage, truth: ReplayTruth): Pro
 export async function stateOf(page: BrowserPage): Promise<PageState | null> {
   const state = await page.evaluate('globalThis.isomerPage?.state() ?? null');
   return state === null ? null : pageState.parse(state);
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }

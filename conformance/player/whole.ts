@@ -27,11 +27,12 @@ const SHORT = 0.2;
 /** Half a second out of each whole one: far from where the tone changes. */
 const WINDOW = 0.5;
 
-export function judgeWhole({ counters: own, owners, renditions, sound, soundRate }: Played, truth: WholeTruth): Judged {
+export function judgeWhole({ counters: own, renditions: owners, sound, soundRate }: Played, truth: WholeTruth): Judged {
   const counters = own.flatMap((counter, i) => {
     const stride = truth.strides[owners[i]] ?? 1;
     return counter < 0 || stride === 1 ? [counter] : Array.from({ length: stride }, (_, j) => counter * stride + j);
   });
+  const renditions = [...new Set(owners)].filter((owner) => owner >= 0);
   const due = Array.from({ length: truth.count }, (_, i) => truth.first + i);
   const seen = new Set(counters);
   const missing = due.filter((counter) => !seen.has(counter));
@@ -61,7 +62,7 @@ export function judgeWhole({ counters: own, owners, renditions, sound, soundRate
       backwards: astray.slice(0, 20),
       offsets: {},
       offset: null,
-      renditions: [...renditions],
+      renditions,
       pilots: heard.pilots,
       tones: heard.tones,
       sync: null,

@@ -7,14 +7,14 @@
  * here may write to the assets. The arrays that a reader gets are views of the file as it was read.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, open, read } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import type { Movie, MovieTrack } from '../isobmff/movie.ts';
+import { openDescriptor, readDescriptor } from '../storage/descriptors.ts';
 import type { Source } from '../storage/storage.ts';
 
 const MAGIC = Buffer.from('ISOMERIX');
@@ -84,10 +84,7 @@ export function createSidecarCache(folder: string, scope: string, warn: (message
   };
 }
 
-const openDescriptor = promisify(open);
-const readDescriptor = promisify(read);
-
-/** Two turns of the thread pool, as in storage/file.ts; readFile takes one for each half a megabyte. */
+/** Two turns of the thread pool (storage/descriptors.ts); readFile takes one for each half a megabyte. */
 async function readWhole(path: string): Promise<Buffer<ArrayBuffer>> {
   const descriptor = await openDescriptor(path, 'r');
   try {

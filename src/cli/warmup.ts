@@ -6,6 +6,7 @@ import { openAsset } from '../asset/open.ts';
 import { createPracticeStorage, PRACTICE } from '../asset/practice.ts';
 import { createMovieReader } from '../asset/reader.ts';
 import { decodeMovie, encodeMovie, type SidecarCache } from '../asset/sidecar.ts';
+import { concatBytes } from '../bytes.ts';
 import type { Format } from '../formats.ts';
 
 /** Rounds after which practice changes nothing. */
@@ -41,15 +42,8 @@ function memoryCache(): SidecarCache {
       return Promise.resolve(file === undefined ? null : decodeMovie(file, size));
     },
     store(path, { size }, movie) {
-      const pieces = encodeMovie(movie, size);
-      // Not from the pool of small buffers: the arrays of an index are aligned to where theirs begins.
-      const file = Buffer.allocUnsafeSlow(pieces.reduce((sum, piece) => sum + piece.length, 0));
-      let at = 0;
-      for (const piece of pieces) {
-        file.set(piece, at);
-        at += piece.length;
-      }
-      files.set(path, file);
+      // With memory of its own: the arrays of an index are aligned to where that begins.
+      files.set(path, Buffer.from(concatBytes(encodeMovie(movie, size)).buffer));
       return Promise.resolve();
     },
   };

@@ -1,9 +1,9 @@
 /** A local folder as storage. Nothing outside the root is ever opened, also not through symbolic links. */
-import { closeSync, constants, fstatSync, open as openCallback, read as readCallback, readSync, type BigIntStats } from 'node:fs';
+import { closeSync, constants, fstatSync, readSync, type BigIntStats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { promisify } from 'node:util';
 import { IsomerError } from '../errors.ts';
+import { openDescriptor, readDescriptor } from './descriptors.ts';
 import { joinPath, notFound, outOfRange, pathSegments, tooLarge } from './paths.ts';
 import type { Entry, Source, Storage } from './storage.ts';
 import { createTurns, createWarmParts } from './warm.ts';
@@ -12,13 +12,6 @@ import { createTurns, createWarmParts } from './warm.ts';
 const AT_ONCE_BYTES = 256 * 1024;
 const AT_ONCE_PER_TURN = 32;
 const turns = createTurns(AT_ONCE_PER_TURN);
-
-/**
- * Bare descriptors: to ask another thread costs many times what fstat and close of a file do that was opened just now or
- * was only read. Looking a name up, opening and reading may wait for a disk, and go through the thread pool.
- */
-const openDescriptor = promisify(openCallback);
-const readDescriptor = promisify(readCallback);
 
 /** `root` is an absolute path of an existing folder. */
 export async function openFileStorage(root: string): Promise<Storage> {

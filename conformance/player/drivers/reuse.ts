@@ -3,6 +3,7 @@
  * asks for one at an address, which is loaded anew, with nothing stored and nothing cached. Not for ever, since what a
  * process has not given back adds up.
  */
+import { setTimeout as wait } from 'node:timers/promises';
 import type { BrowserDriver, BrowserPage } from './driver.ts';
 
 const USES = 25;
@@ -29,15 +30,7 @@ export function reusingPages(driver: Omit<BrowserDriver, 'open'> & { open(): Pro
       if (next !== undefined && next.url === url) return lend(next.page, url, next.uses);
       // Whoever wants one of its own gets the place of one that waits.
       await next?.page.close();
-      const page = await driver.open();
-      if (url === undefined) return page;
-      try {
-        await page.goto(url);
-      } catch (error) {
-        await page.close();
-        throw error;
-      }
-      return lend(page, url, 1);
+      return url === undefined ? driver.open() : lend(await openAt(driver.open, url), url, 1);
     },
     close: async () => {
       waiting.length = 0;
@@ -46,14 +39,19 @@ export function reusingPages(driver: Omit<BrowserDriver, 'open'> & { open(): Pro
   };
 }
 
-async function inTime(work: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), READY_MS);
-  });
+/** A page that stands at an address, or none: one that cannot be loaded is not left open. */
+export async function openAt<P extends BrowserPage>(open: () => Promise<P>, url: string): Promise<P> {
+  const page = await open();
   try {
-    return await Promise.race([work.then(() => true, () => false), late]);
-  } finally {
-    clearTimeout(timer);
+    await page.goto(url);
+    return page;
+  } catch (error) {
+    await page.close();
+    throw error;
   }
+}
+
+function inTime(work: Promise<void>): Promise<boolean> {
+  const done = work.then(() => true, () => false);
+  return Promise.race([done, wait(READY_MS, false, { ref: false })]);
 }

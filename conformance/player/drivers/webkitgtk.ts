@@ -3,6 +3,7 @@
  * call has a time to end, every page has processes of its own, and these end with their group. Not needed by a run: where it is not installed,
  * its replays are inapplicable.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -13,6 +14,7 @@ import * as z from 'zod';
 import { messageOf } from '../../fault.ts';
 import { closeServer, listenOnLoopback } from '../listen.ts';
 import type { BrowserDriver, BrowserPage, Shot } from './driver.ts';
+import { openAt } from './reuse.ts';
 import { findProgram } from './locate.ts';
 
 const START_MS = 30_000;
@@ -78,11 +80,7 @@ export async function launchWebKitGtk(miniBrowser: string): Promise<BrowserDrive
         if (version === '') await (await openPage()).close();
         return `WebKitGTK/${version}`;
       },
-      open: async (url) => {
-        const page = await openPage();
-        if (url !== undefined) await page.goto(url);
-        return page;
-      },
+      open: (url) => (url === undefined ? openPage() : openAt(openPage, url)),
       close,
     };
   } catch (error) {
@@ -189,10 +187,4 @@ function endGroup({ pid }: ChildProcess): void {
   } catch {
     // It has ended already.
   }
-}
-
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
-  });
 }
