@@ -46,6 +46,8 @@ export type PlayOptions = { readonly sound?: boolean; readonly older?: boolean }
 
 const PICTURE = { width: 320, height: 180 } as const;
 const SOUND_RATE = 48_000;
+/** kbit/s. The older demuxers hand out new pads where the quality changes, which nobody takes: with this they play the best one from the start. */
+const AMPLE = 'connection-speed=1000000';
 const SCALED = ['-vf', `scale=${PICTURE.width}:${PICTURE.height}`, '-pix_fmt', 'gray', '-f', 'rawvideo', '-'];
 
 /** Plays a manifest with GStreamer's adaptive demuxers as fast as it can, and reads the marks of every picture. */
@@ -54,7 +56,7 @@ export async function playWithGStreamer(uri: string, { sound = true, older = fal
   try {
     const video = `d. ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=50 ! videoconvert ! videoscale ! video/x-raw,format=GRAY8,width=${PICTURE.width},height=${PICTURE.height} ! filesink location=${join(folder, 'v')}`;
     const audio = `d. ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 ! audioconvert ! audioresample ! audio/x-raw,format=S16LE,channels=1,rate=${SOUND_RATE} ! filesink location=${join(folder, 'a')}`;
-    await run('gst-launch-1.0', ['-q', older ? 'uridecodebin' : 'uridecodebin3', `uri=${uri}`, 'name=d', ...video.split(' '), ...(sound ? audio.split(' ') : [])], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL' });
+    await run('gst-launch-1.0', ['-q', ...(older ? ['uridecodebin', AMPLE] : ['uridecodebin3']), `uri=${uri}`, 'name=d', ...video.split(' '), ...(sound ? audio.split(' ') : [])], { maxBuffer: MAX_OUTPUT, timeout: TIME_LIMIT_MS, killSignal: 'SIGKILL' });
     const marks = readMarks(await readFile(join(folder, 'v')));
     return { ...marks, sound: sound ? samplesOf(await readFile(join(folder, 'a'))) : new Int16Array(0), soundRate: SOUND_RATE };
   } finally {

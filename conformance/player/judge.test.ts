@@ -211,6 +211,22 @@ describe('a verdict comes from what was seen and heard', () => {
     expect(judge(trailing(2), [], TRUTH, limitsOf('firefox', 3)).verdict.outcome).toBe('fail');
   });
 
+  test('in Firefox the picture that is read beside a sound may be the one before, and no more than that', () => {
+    const late = (milliseconds: number, limits = limitsOf('firefox', 3)) => judge(mapSounds((sound) => ({ ...sound, counter: sound.counter === null ? null : Math.max(0, sound.counter - Math.round((milliseconds / 1000) * RATE)) })), [], TRUTH, limits).verdict.reasons.join();
+    expect([late(80), late(80, LIMITS)].map((text) => text.includes('ahead of the sound'))).toEqual([false, true]);
+    expect(late(160)).toContain('ahead of the sound');
+  });
+
+  test('in Firefox it is one picture of the slowest rendition, also where two kinds of readings alternate', () => {
+    const truth = { ...TRUTH, strides: { 1: 2 } };
+    expect(judge(trailing(2), [], truth, limitsOf('firefox', 3)).verdict.outcome).toBe('pass');
+    expect(judge(trailing(4), [], truth, limitsOf('firefox', 3)).verdict.outcome).toBe('fail');
+    // Of a slow picture, 41 is the second half; the reading behind it still finds the one before.
+    const { frames } = flawless();
+    const back = (to: number) => judge({ ...flawless(), frames: frames.toSpliced(42, 0, { ...frames[to], mediaTime: null }) }, [], truth, limitsOf('firefox', 3)).observation.backwards;
+    expect([back(38), back(37)]).toEqual([[], [[41, 37]]]);
+  });
+
   test('audio alone is judged by the clock', () => {
     const audioOnly: ReplayTruth = { ...TRUTH, frameRate: null, frames: 0, renditions: [] };
     const recording = mapSounds((sound) => ({ ...sound, counter: null }));

@@ -46,7 +46,9 @@ type Reason = { readonly kind: ReasonKind; readonly text: string; readonly slow:
 const hard = (kind: ReasonKind, text: string): Reason => ({ kind, text, slow: false });
 
 /** `tolerated`: kinds of reasons that what the replay was asked to do brings about by itself. */
-export function judge(recording: Recording, seeks: readonly SeekReading[], truth: ReplayTruth, limits: Limits, tolerated: readonly ReasonKind[] = []): Judged {
+export function judge(recording: Recording, seeks: readonly SeekReading[], truth: ReplayTruth, usual: Limits, tolerated: readonly ReasonKind[] = []): Judged {
+  // Pictures are counted at the fastest rendition's rate; what trails is one of whichever is shown.
+  const limits = { ...usual, pixelLag: usual.pixelLag * slowestOf(truth) };
   const observation = observe(recording, seeks, truth, limits);
   const reasons = [
     ...judgePlayer(observation, limits),
@@ -67,7 +69,8 @@ function observe(recording: Recording, seeks: readonly SeekReading[], truth: Rep
   const last = distinct.at(-1) ?? null;
   const offsets: number[] = [];
   // At a switch the picture at the play position is put up again, under the time of the one before or after it.
-  const isTurning = (i: number): boolean => i > 0 && numbers[i] < numbers[i - 1] - limits.pixelLag;
+  const back = limits.pixelLag === 0 ? 0 : limits.pixelLag + slowestOf(truth) - 1;
+  const isTurning = (i: number): boolean => i > 0 && numbers[i] < numbers[i - 1] - back;
   recording.frames.forEach((reading, i) => {
     if (reading.mediaTime !== null && !isTurning(i) && !isTurning(i + 1)) offsets.push((reading.mediaTime - truth.videoStart) * rate - numbers[i]);
   });
@@ -129,8 +132,7 @@ function judgePictures(recording: Recording, seen: Observation, truth: ReplayTru
   const strangers = seen.renditions.filter((rendition) => !truth.renditions.includes(rendition));
   if (strangers.length > 0) reasons.push(hard('stranger', `rendition ${strangers.join(', ')} was shown; the asset has ${truth.renditions.join(', ')}`));
   // What a player rebases by is reckoned in pictures of the slowest rendition.
-  const slowest = Math.max(1, ...Object.values(truth.strides));
-  reasons.push(...judgeOffsets(seen, { ...limits, offsetLimit: limits.offsetLimit * slowest }).map((text): Reason => ({ kind: 'time', text, slow: isHeldUp(seen, limits) })));
+  reasons.push(...judgeOffsets(seen, { ...limits, offsetLimit: limits.offsetLimit * slowestOf(truth) }).map((text): Reason => ({ kind: 'time', text, slow: isHeldUp(seen, limits) })));
   if (seen.seeks.right < seen.seeks.asked) reasons.push(hard('seek', `${seen.seeks.asked - seen.seeks.right} of ${seen.seeks.asked} seeks showed another picture than the one due`));
   return reasons;
 }
@@ -182,9 +184,17 @@ function judgeSound(recording: Recording, seen: Observation, truth: ReplayTruth,
   if (seen.pilots.length > 1) reasons.push(hard('audio-change', `the audio track changed unasked: pilots ${seen.pilots.join(', ')} Hz`));
   const strangers = seen.pilots.filter((hertz) => !truth.pilots.some((pilot) => pilot.hertz === hertz));
   if (strangers.length > 0) reasons.push(hard('stranger', `pilot ${strangers.join(', ')} Hz was heard; no track of the asset has it`));
-  const off = truth.frameRate === null || seen.sync === null ? 0 : Math.abs(seen.sync.median - limits.syncBias);
+  const ahead = truth.frameRate === null || seen.sync === null ? 0 : seen.sync.median - limits.syncBias;
+  // Where pixels trail their time, the picture that is read beside a sound may be the one before.
+  const trail = ahead < 0 ? (1000 * limits.pixelLag) / rateOf(truth) : 0;
+  const off = Math.max(0, Math.abs(ahead) - trail);
   if (off > limits.syncLimit) reasons.push({ kind: 'sync', text: `the picture was ${seen.sync?.median} ms ahead of the sound`, slow: off <= limits.syncLimit * 1.5 });
   return reasons;
+}
+
+/** Pictures of the fastest rendition that one of the slowest stands for. */
+function slowestOf({ strides }: ReplayTruth): number {
+  return Math.max(1, ...Object.values(strides));
 }
 
 function rateOf(truth: ReplayTruth): number {

@@ -39,7 +39,7 @@ export const WHOLE = { id: 'whole', title: 'a native client plays the whole as f
 
 /**
  * Of GStreamer 1.22: decodebin3 gives up a text track beside pictures ("Switching from passthrough to parsebin"), hlsdemux2 a codec string of DTS-HD inside a variant.
- * Its older demuxers play both; they lose pictures where the quality changes, and DTS-HD that has a stream of its own.
+ * Its older demuxers play both; they lose DTS-HD that has a stream of its own.
  */
 function wantsOlder({ format, content: { texts, sampleEntries } }: PlanTarget): boolean {
   return texts.length > 0 || (format === 'hls-v3' && sampleEntries.some((entry) => /^dts[ehl]$/.test(entry)));

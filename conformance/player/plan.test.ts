@@ -82,6 +82,14 @@ describe('the plan', () => {
     expect(native.map(({ cannot }) => cannot)).toContain('firefox says that it does not play application/vnd.apple.mpegurl by itself');
   });
 
+  test("says what a player's own reader does not know, be it decoded there or not", () => {
+    const hevc = content('hevc', { tracks: [picture(1, 'hvc1.1.6.L60.90'), sound('eng', 5000)], sampleEntries: ['hvc1', 'mp4a'] });
+    const probes = new Map<BrowserName, Probe>([['firefox', probe({ mediaSource: { ...probe().mediaSource, 'video/mp4; codecs="hvc1.1.6.L93.B0"': true } })]]);
+    const cells = planReplays({ targets: targets(hevc), players: PLAYERS, probes, tier: 'full', templates: ['sequential'] });
+    const reasonOf = (format: string) => cells.find((cell) => cell.player.name === 'dash.js' && cell.format.id === format)?.cannot;
+    expect([reasonOf('smooth'), reasonOf('dash-cmaf')]).toEqual(['dash.js does not know hvc1 in application/vnd.ms-sstr+xml', null]);
+  });
+
   test('plays what a browser decodes, and says what that leaves out', () => {
     const dts = content('dts', { tracks: [picture(1), picture(2), sound('eng', 5000), sound('eng', 6000, 'dtsc')], sampleEntries: ['avc1', 'dtsc', 'mp4a'] });
     const noDts = new Map<BrowserName, Probe>([['chromium', probe({ mediaSource: { ...probe().mediaSource, 'audio/mp4; codecs="dtsc"': false } })]]);

@@ -14,6 +14,8 @@ export type PlayerRow = {
   /** Whether qualities and languages can be chosen from outside. */
   readonly choosesQuality: boolean;
   readonly choosesAudio: boolean;
+  /** Codecs that its own reader of a protocol knows; absent: whatever the browser decodes. */
+  readonly reads?: Readonly<Partial<Record<ManifestFormat, RegExp>>>;
   /** Its module, where it is none of the suite's own. */
   readonly module: string | null;
 };
@@ -23,7 +25,7 @@ const row = (name: PlayerName, kinds: readonly ManifestFormat[], more: Partial<P
 export const PLAYERS: readonly PlayerRow[] = [
   row('hls.js', ['hls']),
   // Smooth Streaming has players enough.
-  row('dash.js', ['dash', 'smooth'], { sampled: ['dash'] }),
+  row('dash.js', ['dash', 'smooth'], { sampled: ['dash'], reads: { smooth: /^(avc|mp4a)/ } }),
   // HLS has players enough.
   row('shaka', ['hls', 'dash'], { sampled: ['dash'] }),
   // Version 5 gave Smooth Streaming up.
@@ -67,10 +69,15 @@ export function playableIn(player: PlayerRow, format: FormatRow, content: Conten
   if (player.name === 'native' && (probe.native[type] ?? '') === '') return { cannot: `${browser} says that it does not play ${type} by itself` };
   const served = servedTracks(content.tracks, format);
   const untold = player.name === 'native' ? UNTOLD[browser]?.[format.kind] : null;
-  const kept = served.filter(({ codec }) => untold?.test(codec) === true || refusedType(codec, probe) === null);
+  const refusal = (codec: string): string | null => {
+    const refused = untold?.test(codec) === true ? null : refusedType(codec, probe);
+    if (refused !== null) return `${browser} says that it does not decode ${refused}`;
+    return player.reads?.[format.kind]?.test(codec) === false ? `${player.name} does not know ${codec.split('.')[0]} in ${type}` : null;
+  };
+  const kept = served.filter(({ codec }) => refusal(codec) === null);
   for (const kind of ['video', 'audio']) {
-    const missing = served.find((track) => track.kind === kind);
-    if (missing !== undefined && !kept.some((track) => track.kind === kind)) return { cannot: `${browser} says that it does not decode ${refusedType(missing.codec, probe)}` };
+    const cannot = served.filter((track) => track.kind === kind).map(({ codec }) => refusal(codec));
+    if (cannot.length > 0 && cannot[0] !== null && !cannot.includes(null)) return { cannot: cannot[0] };
   }
   const left = served.filter((track) => !kept.includes(track)).map(({ codec }) => codec.split('.')[0]);
   return { content: narrowed(content, (track) => kept.includes(track)), leftOut: [...new Set(left)].toSorted() };

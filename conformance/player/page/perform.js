@@ -105,29 +105,62 @@ const STEPS = {
     scene.observer.stop();
     if (recording.frames.length === 0) return { ok: false, text: 'there was no picture to seek from' };
     scene.adapter.pause();
-    const offset = globalThis.isomerObservers.offsetOf(offsets(recording, task), LAG) ?? 0;
-    for (const frame of frames) seeks.push(await seekTo(scene, frame, task.videoStart + (frame + 0.5 + offset) / task.frameRate));
+    const told = globalThis.isomerObservers.offsetOf(offsets(recording, task), LAG) ?? 0;
+    const offset = LAG === 0 ? told : await withoutLag(scene, told, frames[0], task);
+    for (const frame of frames) seeks.push(await seekTo(scene, frame, timeOf(frame, offset, task), task));
     return { ok: true, text: '' };
   },
 };
+
+/**
+ * Where every reading of a fast picture trailed its time, the lag looks like the player's own offset: a seek tells them apart.
+ * @param {Scene} scene @param {number} told @param {number} frame @param {Task} task
+ */
+async function withoutLag(scene, told, frame, task) {
+  if (told < 0.5) return told;
+  const { counter, rendition } = await seekTo(scene, frame, timeOf(frame, told, task), task);
+  const stride = strideOf(rendition, task);
+  const ahead = counter === null ? 0 : beyond(counter * stride, frame);
+  return ahead > 0 && ahead <= stride * LAG ? told - stride * LAG : told;
+}
+
+/** Pictures of the fastest rendition that one of this stands for. @param {number | null} rendition @param {Task} task */
+function strideOf(rendition, { strides }) {
+  return rendition === null ? 1 : (strides[rendition] ?? 1);
+}
+
+/** By how many pictures one is beyond another; counters begin anew. @param {number} shown @param {number} due */
+function beyond(shown, due) {
+  return shown - due - Math.round((shown - due) / COUNTERS) * COUNTERS;
+}
+
+/** The middle of a picture, for a player that shifts all of them by so many. @param {number} frame @param {number} offset @param {Task} task */
+function timeOf(frame, offset, { videoStart, frameRate }) {
+  return videoStart + (frame + 0.5 + offset) / frameRate;
+}
 
 /** @param {Recording} recording @param {Task} task */
 function offsets({ frames }, { frameRate, videoStart, strides }) {
   return frames.flatMap(({ mediaTime, counter, rendition }) => {
     if (mediaTime === null) return [];
-    const raw = (mediaTime - videoStart) * frameRate - counter * (strides[rendition] ?? 1);
-    return [raw - Math.round(raw / COUNTERS) * COUNTERS];
+    return [beyond((mediaTime - videoStart) * frameRate, counter * (strides[rendition] ?? 1))];
   });
 }
 
-/** What is drawn may trail the event that announces it, so a picture that is not the due one is looked at again. @param {Scene} scene @param {number} frame @param {number} seconds @returns {Promise<SeekReading>} */
-async function seekTo({ video, adapter, observer }, frame, seconds) {
+/** What is drawn may trail the event that announces it, so a picture that is not the due one is looked at again. @param {Scene} scene @param {number} frame @param {number} seconds @param {Task} task @returns {Promise<SeekReading>} */
+async function seekTo({ video, adapter, observer }, frame, seconds, task) {
   const seeked = new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }));
   const drawn = new Promise((resolve) => video.requestVideoFrameCallback(resolve));
   adapter.seek(seconds);
   await within(Promise.all([seeked, drawn]), SEEK_MS, 'seeking').catch(() => undefined);
   let mark = observer.look();
-  for (let look = 0; look < 10 && mark?.counter !== frame % COUNTERS; look++) {
+  const isDue = () => {
+    if (mark === null) return false;
+    const stride = strideOf(mark.rendition, task);
+    const before = beyond(frame, mark.counter * stride);
+    return before >= 0 && before < stride;
+  };
+  for (let look = 0; look < 10 && !isDue(); look++) {
     await pause(50);
     mark = observer.look();
   }
