@@ -30,8 +30,8 @@ export type CampaignOptions = {
   readonly defects?: readonly Defect[];
 };
 
-/** Places that a browser takes, of six for each core: more at a time lose pictures, and are asked again. */
-const WEIGHTS: Readonly<Record<BrowserName, number>> = { chromium: 4, firefox: 6, webkitgtk: 6 };
+/** Places that a browser takes, of six for each core: more at a time lose pictures, and are asked again. WebKitGTK, which paints all by itself, loses some beside anything. */
+const WEIGHTS: Readonly<Record<BrowserName, number>> = { chromium: 4, firefox: 6, webkitgtk: 12 };
 const PLACES_PER_CORE = 6;
 /** What a busy machine may have caused is asked again with half of the machine to itself, then with nothing beside it. */
 const SHARES = [0.5, 1];
@@ -58,7 +58,7 @@ export async function runPlan(cells: readonly Cell[], options: CampaignOptions):
     let last = await gate.take(WEIGHTS[cell.browser], attempt);
     for (const share of SHARES) {
       if (last === null || ('lost' in last ? tally.infrastructure++ > 0 : !last.judged.verdict.maybeSlow)) break;
-      last = await gate.take(share * places, attempt);
+      last = await gate.take(Math.max(WEIGHTS[cell.browser], share * places), attempt);
     }
     const played = last === null ? { row: rowOf(cell, 'untested', ['the run was ended after too many failures']), detail: null, version: null } : concluded(cell, last, tally, options.defects);
     if (played.row.outcome === 'fail') failures++;

@@ -58,6 +58,8 @@ export const NATIVE_CLIENTS: readonly NativeRow[] = [
 
 /** What every player decodes; assets with anything else are always played. */
 const COMMON = /^(avc1|mp4a)$/;
+/** Whoever cannot be heard has nothing to say of the others. */
+const PICTURES = /^(avc|hvc|hev)/;
 /** gst-launch loses a race at its start now and then, whatever it plays. */
 const TRIES = 3;
 /** What fails later has not failed at its start. */
@@ -116,7 +118,7 @@ export function planWhole(client: NativeRow, targets: readonly PlanTarget[], tru
     const first = runs.find(isPlain);
     if (newest.get(formatRow(format).kind) !== format) return first ?? [];
     return runs.filter((run) => {
-      const fresh = run.target.content.sampleEntries.filter((entry) => !COMMON.test(entry) && !had.has(entry));
+      const fresh = run.target.content.sampleEntries.filter((entry) => !COMMON.test(entry) && (client.hears || PICTURES.test(entry)) && !had.has(entry));
       for (const entry of run.cannot === null ? fresh : []) had.add(entry);
       return run === first || fresh.length > 0;
     });
