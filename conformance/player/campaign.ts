@@ -68,7 +68,9 @@ export async function runPlan(cells: readonly Cell[], options: CampaignOptions):
     return played;
   };
   try {
-    return await Promise.all(cells.map(play));
+    // The light ones first: beside one that takes the whole machine nothing else can be played.
+    const begun = new Map(cells.toSorted((a, b) => WEIGHTS[a.browser] - WEIGHTS[b.browser]).map((cell) => [cell, play(cell)]));
+    return await Promise.all(cells.map((cell) => begun.get(cell) ?? play(cell)));
   } finally {
     await drivers.close();
   }

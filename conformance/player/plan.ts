@@ -93,7 +93,7 @@ function cellOf(target: PlanTarget, player: PlayerRow, browser: BrowserName, pro
   return { ...common, target: { ...target, content }, cannot: template.cannot(content, format, player), leftOut };
 }
 
-/** What the canonical assets leave out: each sample entry once, where somebody can play it; where nobody can, once with the reason. */
+/** What the canonical assets leave out: each sample entry once, where somebody can play it; where nobody can, once with the reason. What the supplements add here, native clients play as well. */
 function codecCells(planned: readonly Cell[], templates: readonly Template[], { targets, players, probes }: Pick<PlanInput, 'targets' | 'players' | 'probes'>): readonly Cell[] {
   const template = templates.find(({ breadth }) => breadth.everyOutput);
   if (template === undefined) return [];
@@ -108,7 +108,7 @@ function codecCells(planned: readonly Cell[], templates: readonly Template[], { 
     };
     if ([...planned, ...added].some((cell) => plays(cell, entry) && alone(cell))) continue;
     const having = own.filter(({ content }) => content.sampleEntries.includes(entry));
-    const possible = having.flatMap((target) => [...probes].flatMap(([browser, probe]) => players.filter((player) => (!SUPPLEMENTS.includes(browser) || player.name === 'native') && kindsIn(player, probe).includes(formatRow(target.format).kind)).map((player) => cellOf(target, player, browser, probe, template))));
+    const possible = having.flatMap((target) => [...probes].filter(([browser]) => !SUPPLEMENTS.includes(browser)).flatMap(([browser, probe]) => players.filter((player) => kindsIn(player, probe).includes(formatRow(target.format).kind)).map((player) => cellOf(target, player, browser, probe, template))));
     const rank = (cell: Cell): number => (plays(cell, entry) ? (alone(cell) ? 0 : 1) : cell.cannot !== null ? 2 : 3);
     const there = [...planned, ...added];
     const fresh = possible.filter((cell) => !there.some(({ id }) => cell.id === id) && (rank(cell) === 0 || !there.some((each) => plays(each, entry)))).toSorted((x, y) => rank(x) - rank(y) || x.target.content.mostPixels - y.target.content.mostPixels || (x.id < y.id ? -1 : 1));

@@ -29,7 +29,7 @@ export const PLAYERS: readonly PlayerRow[] = [
   // HLS has players enough.
   row('shaka', ['hls', 'dash'], { sampled: ['dash'] }),
   // Version 5 gave Smooth Streaming up.
-  row('shaka-4', ['smooth']),
+  row('shaka-4', ['smooth'], { reads: { smooth: /^(avc|mp4a)/ } }),
   // DASH has players enough, and one player shows what there is to sample in Smooth Streaming.
   row('rx-player', ['dash', 'smooth'], { tried: ['smooth'], sampled: [] }),
   // A choice takes effect behind what is buffered (30 s), which is behind the end of the corpus' assets.
