@@ -189,6 +189,18 @@ export const DEFECTS: readonly Defect[] = [
     reference: 'https://github.com/shaka-project/shaka-player/issues/569',
   },
   {
+    id: 'shaka-decode-times',
+    players: ['shaka'],
+    browsers: ['firefox'],
+    formats: ['hls-v3', 'hls-v4'],
+    templates: ['offset'],
+    // With HLS of ffmpeg as well: its pictures begin two pictures behind their sound in the buffer.
+    shows: /^playback stalled \d times after it had started$/,
+    intermittent: true,
+    statement: 'Shaka places transport streams by the decode time of their first picture: where it starts in the middle the pictures begin late, and Firefox waits for them',
+    reference: 'https://github.com/shaka-project/shaka-player/issues/6251',
+  },
+  {
     id: 'chromium-out-of-order',
     players: ['rx-player'],
     browsers: ['chromium'],
