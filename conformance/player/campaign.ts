@@ -68,9 +68,7 @@ export async function runPlan(cells: readonly Cell[], options: CampaignOptions):
     return played;
   };
   try {
-    // The light ones first: beside one that takes the whole machine nothing else can be played.
-    const begun = new Map(cells.toSorted((a, b) => WEIGHTS[a.browser] - WEIGHTS[b.browser]).map((cell) => [cell, play(cell)]));
-    return await Promise.all(cells.map((cell) => begun.get(cell) ?? play(cell)));
+    return await Promise.all(cells.map(play));
   } finally {
     await drivers.close();
   }

@@ -79,7 +79,10 @@ function plan({ targets, players, probes, templates, tier }: Omit<PlanInput, 'ab
       }
     }
   }
-  return tier === 'full' ? cells : [...cells, ...codecCells(cells, chosen, { targets, players, probes })];
+  if (tier === 'full') return cells;
+  // Browser by browser: beside one that takes the whole machine nothing else can be played.
+  const browsers = [...probes.keys()];
+  return [...cells, ...codecCells(cells, chosen, { targets, players, probes })].toSorted((a, b) => browsers.indexOf(a.browser) - browsers.indexOf(b.browser));
 }
 
 function cellOf(target: PlanTarget, player: PlayerRow, browser: BrowserName, probe: Probe, template: Template): Cell {

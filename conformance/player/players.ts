@@ -76,7 +76,7 @@ export function playableIn(player: PlayerRow, format: FormatRow, content: Conten
   const kept = served.filter(({ codec }) => refusal(codec) === null);
   for (const kind of ['video', 'audio']) {
     const cannot = served.filter((track) => track.kind === kind).map(({ codec }) => refusal(codec));
-    if (cannot.length > 0 && cannot[0] !== null && !cannot.includes(null)) return { cannot: cannot[0] };
+    if (cannot.length > 0 && cannot.every((each) => each !== null)) return { cannot: cannot[0] };
   }
   const left = served.filter((track) => !kept.includes(track)).map(({ codec }) => codec.split('.')[0]);
   return { content: narrowed(content, (track) => kept.includes(track)), leftOut: [...new Set(left)].toSorted() };
