@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { IsomerError } from '../errors.ts';
 import { audioTrack, avcEntry, mp4File, videoTrack } from '../isobmff/testing.ts';
 import { box } from '../isobmff/write.ts';
+import { openFileStorage } from '../storage/file.ts';
 import { createMemoryStorage, type MemoryStorage } from '../storage/memory.ts';
+import type { Source } from '../storage/storage.ts';
 import { createLibrary, type Library } from './library.ts';
 import { openAsset, type Asset } from './open.ts';
 import { createMovieReader } from './reader.ts';
@@ -206,6 +208,35 @@ describe('index cache', () => {
     expect(await cache.load('a/other.mp4', source)).toBeNull();
     storage.put('a/m.mp4', MUXED.slice());
     expect(await cache.load('a/m.mp4', await storage.open('a/m.mp4'))).toBeNull();
+  });
+
+  it('tells another file of the same name, size and time apart', async () => {
+    const other = MUXED.slice();
+    other[other.length - 1] ^= 1;
+    const early = MUXED.slice();
+    early[8] ^= 1;
+    // Files have a change time that nobody chooses; elsewhere the start is looked at.
+    const at = new Date(1_700_000_000_000);
+    const root = join(folder, 'files');
+    await mkdir(join(root, 'a'), { recursive: true });
+    const files = await openFileStorage(root);
+    const place = async (bytes: Uint8Array): Promise<Source> => {
+      await writeFile(join(root, 'a/m.mp4'), bytes);
+      await utimes(join(root, 'a/m.mp4'), at, at);
+      return files.open('a/m.mp4');
+    };
+    const cache = createSidecarCache(folder, 'same', () => undefined);
+    const first = await place(MUXED);
+    await createMovieReader(cache)('a/m.mp4', first);
+    expect(await cache.load('a/m.mp4', first)).not.toBeNull();
+    const second = await place(other);
+    expect(second.version).toBe(first.version);
+    expect(await cache.load('a/m.mp4', second)).toBeNull();
+    const memory = async (bytes: Uint8Array): Promise<Source> => ({ ...(await storageOf({ m: bytes }).open('a/m')), version: 'v' });
+    await createMovieReader(cache)('m', await memory(MUXED));
+    expect(await cache.load('m', await memory(MUXED))).not.toBeNull();
+    expect(await cache.load('m', await memory(early))).toBeNull();
+    await Promise.all([first.close(), second.close()]);
   });
 
   it('believes no damaged file and writes it anew', async () => {

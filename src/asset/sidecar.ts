@@ -20,7 +20,7 @@ import type { Source } from '../storage/storage.ts';
 const MAGIC = Buffer.from('ISOMERIX');
 const VERSION = 2;
 const CHECKSUM_BYTES = 4;
-/** Of the media file's start, hashed into the key: another file with the same name, size and time is told apart. */
+/** Of the media file's start, hashed into the key where its storage knows no identity: another file with the same name, size and time is told apart. */
 const IDENTITY_BYTES = 4096;
 
 const Span = z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]);
@@ -99,9 +99,9 @@ async function readWhole(path: string): Promise<Buffer<ArrayBuffer>> {
 }
 
 async function fileName(scope: string, path: string, source: Source): Promise<string> {
-  const start = new Uint8Array(Math.min(IDENTITY_BYTES, source.size));
-  await source.read(0, start);
-  const hash = createHash('sha256').update(JSON.stringify([scope, path, source.size, source.version])).update(start);
+  const start = new Uint8Array(source.identity === undefined ? Math.min(IDENTITY_BYTES, source.size) : 0);
+  if (start.length > 0) await source.read(0, start);
+  const hash = createHash('sha256').update(JSON.stringify([scope, path, source.size, source.version, source.identity])).update(start);
   return `${hash.digest('hex').slice(0, 40)}.idx`;
 }
 

@@ -1,5 +1,5 @@
-/** A local folder as storage. Nothing outside the root is ever opened, also not through symbolic links. */
-import { closeSync, constants, fstatSync, readSync, type BigIntStats } from 'node:fs';
+/** A local folder as storage. Nothing outside the root is ever read, also not through symbolic links. */
+import { closeSync, constants, fstatSync, readlinkSync, readSync, type BigIntStats } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { IsomerError } from '../errors.ts';
@@ -13,9 +13,14 @@ const AT_ONCE_BYTES = 256 * 1024;
 const AT_ONCE_PER_TURN = 32;
 const turns = createTurns(AT_ONCE_PER_TURN);
 
+/** Non-blocking, so that a named pipe in an asset cannot hold the opening thread. */
+const READ_ONLY = constants.O_RDONLY | constants.O_NONBLOCK;
+
 /** `root` is an absolute path of an existing folder. */
 export async function openFileStorage(root: string): Promise<Storage> {
   const base = await realpath(root);
+  const inside = (real: string): boolean => real === base || real.startsWith(base.endsWith(sep) ? base : base + sep);
+  const placed = await tellsPlaces(base);
 
   /** The real place of a path, or an error that names the path alone. */
   const locate = async (path: string): Promise<string> => {
@@ -23,16 +28,34 @@ export async function openFileStorage(root: string): Promise<Storage> {
     const real = await realpath(wanted).catch((error: unknown) => {
       throw storageError(path, error);
     });
-    if (real !== base && !real.startsWith(base.endsWith(sep) ? base : base + sep)) throw notFound(path);
+    if (!inside(real)) throw notFound(path);
     return real;
   };
 
-  const openSource = async (path: string): Promise<Source> => {
+  /**
+   * One turn of the thread pool where the kernel tells what place was opened, which no rename in between can forge; two
+   * elsewhere, and for a link, whose target is not touched before it is known to lie inside.
+   */
+  const openInside = async (path: string): Promise<number> => {
+    if (placed) {
+      const descriptor = await openDescriptor(join(base, ...pathSegments(path)), READ_ONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code === 'ELOOP') return null;
+        throw storageError(path, error);
+      });
+      if (descriptor !== null) {
+        if (inside(placeOf(descriptor))) return descriptor;
+        closeSync(descriptor);
+        throw notFound(path);
+      }
+    }
     const real = await locate(path);
-    // Non-blocking, so that a named pipe in an asset cannot hold the opening thread.
-    const descriptor = await openDescriptor(real, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    return openDescriptor(real, READ_ONLY).catch((error: unknown) => {
       throw storageError(path, error);
     });
+  };
+
+  const openSource = async (path: string): Promise<Source> => {
+    const descriptor = await openInside(path);
     try {
       const facts = fstatSync(descriptor, { bigint: true });
       if (!facts.isFile()) throw notFound(path);
@@ -74,6 +97,24 @@ export async function openFileStorage(root: string): Promise<Storage> {
   };
 }
 
+/** Where an open file lies (Linux: proc(5), /proc/PID/fd); what is not a path of this process is in no folder. */
+function placeOf(descriptor: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return '';
+  }
+}
+
+async function tellsPlaces(base: string): Promise<boolean> {
+  if (process.platform !== 'linux') return false;
+  const descriptor = await openDescriptor(base, constants.O_RDONLY | constants.O_DIRECTORY).catch(() => null);
+  if (descriptor === null) return false;
+  const place = placeOf(descriptor);
+  closeSync(descriptor);
+  return place === base;
+}
+
 async function describe(path: string, name: string, locate: (path: string) => Promise<string>): Promise<Entry | null> {
   try {
     const facts = await stat(await locate(path));
@@ -105,6 +146,7 @@ function makeSource(path: string, descriptor: number, facts: BigIntStats): Sourc
   return {
     size,
     version: `${facts.size.toString(16)}-${facts.mtimeNs.toString(16)}`,
+    identity: facts.ctimeNs.toString(16),
     async read(offset, target) {
       if (closed) throw storageError(path, new Error(`${path} is read after it was closed`));
       if (offset < 0 || offset + target.length > size) throw outOfRange(path, offset + target.length, size);

@@ -1,4 +1,4 @@
-import { mkdtemp, mkdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -28,6 +28,9 @@ beforeAll(async () => {
   await symlink(outside, join(root, 'up'));
   await symlink('a.bin', join(root, 'folder/alias'));
   await symlink('nowhere', join(root, 'folder/dangling'));
+  await symlink('folder', join(root, 'folder-link'));
+  await symlink('loop', join(root, 'loop'));
+  await symlink('root', join(outside, 'root-link'));
 });
 afterAll(() => rm(outside, { recursive: true }));
 
@@ -75,6 +78,27 @@ describe('file storage', () => {
     for (const path of ['folder/leak', 'up/secret', 'up/root/folder/../secret']) expect(await codeOf(storage.open(path))).toMatch(/NOT_FOUND|BAD_URL/);
     const error = await storage.open('folder/leak').catch((caught: unknown) => caught);
     expect(JSON.stringify([(error as Error).message, (error as IsomerError).detail])).not.toContain(outside);
+  });
+
+  it('follows links that stay inside, also over folders and to the root itself', async () => {
+    const storage = await openFileStorage(join(outside, 'root-link'));
+    for (const path of ['folder/alias', 'folder-link/a.bin', 'folder-link/alias']) {
+      const source = await storage.open(path);
+      const target = new Uint8Array(6);
+      await source.read(0, target);
+      expect(target).toEqual(bytes);
+      await source.close();
+    }
+    expect(await codeOf(storage.open('folder-link/leak'))).toBe('MPE_STORAGE_RESOURCE_NOT_FOUND');
+    expect(await codeOf(storage.open('loop/a.bin'))).toBe('MPE_STORAGE_RESOURCE_NOT_FOUND');
+  });
+
+  it('leaves no descriptor open where it refuses', async () => {
+    const storage = await openFileStorage(root);
+    const open = async (): Promise<number> => (process.platform === 'linux' ? (await readdir('/proc/self/fd')).length : 0);
+    const before = await open();
+    for (let i = 0; i < 20; i++) for (const path of ['folder/leak', 'up/secret', 'folder', 'folder/missing']) await codeOf(storage.open(path));
+    expect((await open()) - before).toBeLessThan(20);
   });
 
   it('notices a file that shrinks while it is open', async () => {
