@@ -68,11 +68,22 @@ const SLICE_BYTES = 64 * 1024;
 
 /** Of the first key frame with leading pictures; null when there is none. */
 async function findAccessPoint({ nalLengthSize, family }: VideoCodec, samples: SampleTable, source: Source | undefined): Promise<2 | 3 | null> {
-  const leading = samples.composition === null ? undefined : samples.sync?.find((key) => key + 1 < samples.count && presentationTime(samples, key + 1) < presentationTime(samples, key));
-  if (leading === undefined) return null;
+  const leading = firstLeading(samples);
+  if (leading < 0) return null;
   const head = new Uint8Array(Math.min(SLICE_BYTES, samples.sizes[leading]));
   await source?.read(samplePosition(samples, leading), head);
   return accessPointOf(head, nalLengthSize, family);
+}
+
+/** The first key frame that a picture follows which is presented before it, or -1. */
+function firstLeading(samples: SampleTable): number {
+  const { composition, sync, count } = samples;
+  if (composition === null || sync === null) return -1;
+  for (let i = 0; i < sync.length; i++) {
+    const key = sync[i];
+    if (key + 1 < count && composition[key + 1] < composition[key] && presentationTime(samples, key + 1) < presentationTime(samples, key)) return key;
+  }
+  return -1;
 }
 
 /** Null when it is too large to be looked at, and need not be. */

@@ -160,16 +160,18 @@ const LATEST = 2n ** 62n;
 /** Segments by the times of a track: each lasts, and not too long, and each has a name of its own. */
 function checkedTimeline({ file, timescale: own, samples }: CutTrack, edges: readonly number[], timescale: number): Timeline {
   const factor = BigInt(timescale / own);
-  const ticks = edges.map((edge) => (samples.base + BigInt(edge)) * factor);
-  const last = toHns(ticks[ticks.length - 1], timescale);
-  if (ticks[0] < 0n || last > LATEST || ticks[ticks.length - 1] > LATEST) {
-    throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'presentation times', where: file, expected: `0 to ${LATEST} in ticks and in 10 MHz`, found: `${ticks[0]} to ${ticks[ticks.length - 1]}` });
+  const tickOf = (edge: number): bigint => (samples.base + BigInt(edge)) * factor;
+  const [start, end] = [tickOf(edges[0]), tickOf(edges[edges.length - 1])];
+  if (start < 0n || toHns(end, timescale) > LATEST || end > LATEST) {
+    throw new IsomerError('ISOMER_MP4_MALFORMED', { what: 'presentation times', where: file, expected: `0 to ${LATEST} in ticks and in 10 MHz`, found: `${start} to ${end}` });
   }
-  const timeline = timelineOf(BigInt64Array.from(ticks), timescale);
+  const ticks = new BigInt64Array(edges.length);
+  for (let i = 0; i < ticks.length; i++) ticks[i] = tickOf(edges[i]);
+  const timeline = timelineOf(ticks, timescale);
   const { names } = timeline;
-  const longest = BigInt(MAX_SEGMENT_SECONDS) * BigInt(timescale);
+  const longest = MAX_SEGMENT_SECONDS * own;
   for (let i = 0; i + 1 < names.length; i++) {
-    const isLong = ticks[i + 1] - ticks[i] > longest;
+    const isLong = edges[i + 1] - edges[i] > longest;
     if (!isLong && names[i + 1] > names[i]) continue;
     const where = `${file} at ${(Number(names[i]) / HNS_PER_SECOND).toFixed(3)} s`;
     const found = `${(Number(names[i + 1] - names[i]) / HNS_PER_SECOND).toFixed(3)} s`;

@@ -2,7 +2,7 @@
  * Where a switching set is cut. Boundaries are kept in the set's own timescale; the 10 MHz names of segments are
  * floors of them (media-rules 1.3), so durations in 10 MHz are differences of floors and never drift.
  */
-import { toHns, type Ticks } from '../time.ts';
+import { toHns, toHnsRelative, type Ticks } from '../time.ts';
 
 export type Timeline = {
   /** Ticks per second of `boundaries`. */
@@ -16,7 +16,14 @@ export type Timeline = {
 };
 
 export function timelineOf(boundaries: BigInt64Array, timescale: number): Timeline {
-  return { timescale, boundaries, names: boundaries.map((time) => toHns(time, timescale)), first: 0 };
+  const names = new BigInt64Array(boundaries.length);
+  for (let i = 0; i < names.length; i++) {
+    // Where numbers are exact: arithmetic of bigints costs many times theirs.
+    const time = Number(boundaries[i]);
+    const name = Number.isSafeInteger(time) ? toHnsRelative(time, timescale) : NaN;
+    names[i] = Number.isSafeInteger(name) ? BigInt(name) : toHns(boundaries[i], timescale);
+  }
+  return { timescale, boundaries, names, first: 0 };
 }
 
 /** Segments [from, to) of a timeline; it shares the other's memory. */
