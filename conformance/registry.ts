@@ -8,6 +8,7 @@ import { CROSS_CHECKS } from './checks/cross.ts';
 import { DECODE_CHECKS } from './checks/decode.ts';
 import { FILTERED_CHECKS } from './checks/filtered.ts';
 import { FMP4_CHECKS } from './checks/fmp4.ts';
+import { FRAGMENT_CHECKS } from './checks/fragments.ts';
 import { HEADER_CHECKS } from './checks/header.ts';
 import { HLS_CHECKS } from './checks/hls.ts';
 import { HTTP_CHECKS } from './checks/http.ts';
@@ -17,7 +18,9 @@ import { MPD_CHECKS } from './checks/mpd.ts';
 import { PROTECTION_SYSTEM_CHECKS } from './checks/protection-systems.ts';
 import { PROTECTION_CROSS_CHECKS, PROTECTION_MANIFEST_CHECKS } from './checks/protection-manifests.ts';
 import { PROTECTION_ASSET_CHECKS, PROTECTION_CHECKS } from './checks/protection.ts';
-import { ORDER_CHECK, SHAPE_CHECKS } from './checks/shape.ts';
+import { SHAPE_HLS_CHECKS } from './checks/shape-hls.ts';
+import { SHAPE_MPD_CHECKS } from './checks/shape-mpd.ts';
+import { ORDER_CHECK, SHAPE_SMOOTH_CHECKS } from './checks/shape.ts';
 import { SMOOTH_CHECKS } from './checks/smooth.ts';
 import { SOUND_CHECKS } from './checks/sound.ts';
 import { SWITCHING_CHECKS } from './checks/switching.ts';
@@ -27,7 +30,7 @@ import { TS_CHECKS } from './checks/ts.ts';
 import { VIDEO_CHECKS } from './checks/video.ts';
 import type { Check } from './model.ts';
 
-export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_CHECKS, ...SWITCHING_CHECKS, ...SOUND_CHECKS, ...TEXT_CHECKS, ...TEXT_SIGNAL_CHECKS, ...VIDEO_CHECKS, ...CAPTION_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...FILTERED_CHECKS, ...PROTECTION_CHECKS, ...CLEAR_LEAD_CHECKS, ...PROTECTION_MANIFEST_CHECKS, ...PROTECTION_SYSTEM_CHECKS, ...PROTECTION_ASSET_CHECKS, ...PROTECTION_CROSS_CHECKS, ...DECODE_CHECKS];
+export const CHECKS: readonly Check[] = [...HTTP_CHECKS, ...MPD_CHECKS, ...HLS_CHECKS, ...SMOOTH_CHECKS, ...FMP4_CHECKS, ...FRAGMENT_CHECKS, ...HEADER_CHECKS, ...TS_CHECKS, ...MEDIA_CHECKS, ...KEY_FRAME_CHECKS, ...SHAPE_HLS_CHECKS, ...SHAPE_MPD_CHECKS, ...SHAPE_SMOOTH_CHECKS, ...SWITCHING_CHECKS, ...SOUND_CHECKS, ...TEXT_CHECKS, ...TEXT_SIGNAL_CHECKS, ...VIDEO_CHECKS, ...CAPTION_CHECKS, ...CROSS_CHECKS, ORDER_CHECK, ...FILTERED_CHECKS, ...PROTECTION_CHECKS, ...CLEAR_LEAD_CHECKS, ...PROTECTION_MANIFEST_CHECKS, ...PROTECTION_SYSTEM_CHECKS, ...PROTECTION_ASSET_CHECKS, ...PROTECTION_CROSS_CHECKS, ...DECODE_CHECKS];
 
 const REQUIREMENTS_FOLDER = new URL('../spec/requirements/', import.meta.url);
 

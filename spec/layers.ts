@@ -36,11 +36,12 @@ const SOURCE_ROOMS: readonly Room[] = [
   single('log', { node: true }),
   // A read past the end is a content error, so the cursors raise it themselves.
   single('bytes', { imports: ['errors'], node: true }),
+  single('bits', { imports: ['errors'], types: ['bytes'] }),
   // Inner loops over bytes, assembled and in JavaScript.
   room('kernels'),
   single('config', { imports: ['errors', 'log'], node: true, packages: ['zod'] }),
   room('model', { imports: ['time', 'errors'] }),
-  room('codec', { imports: ['bytes', 'errors'], types: ['model'] }),
+  room('codec', { imports: ['bytes', 'bits', 'errors'], types: ['model'] }),
   room('text', { imports: ['bytes', 'time', 'errors'], types: ['model'], packages: ['saxes'] }),
   room('isobmff', { imports: ['bytes', 'time', 'errors', 'codec'], types: ['model'] }),
   room('mpegts', { imports: ['bytes', 'kernels', 'time', 'errors', 'codec'], types: ['model'] }),

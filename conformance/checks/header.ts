@@ -8,7 +8,7 @@ import { soundOf } from '../oracle/sound.ts';
 import { readSps } from '../oracle/sps.ts';
 import { truthOfTrack } from '../oracle/truth.ts';
 import type { TrackView } from '../view.ts';
-import { claimsCmaf } from './fmp4.ts';
+import { claimsCmaf } from './fragments.ts';
 import { eachTrack, problem, trackPath } from './helpers.ts';
 
 const WITH_INIT = ['hls-cmaf', 'dash-csf', 'dash-cmaf'] as const;

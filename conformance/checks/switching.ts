@@ -8,7 +8,7 @@ import { nalType, parameterSets, startsDecoding } from '../oracle/codecs.ts';
 import { durationOf, presentationTimes } from '../oracle/fragments.ts';
 import { readSps } from '../oracle/sps.ts';
 import { fullTracks, segmentPath, trackName, type TrackView } from '../view.ts';
-import { claimsCmaf } from './fmp4.ts';
+import { claimsCmaf } from './fragments.ts';
 import { eachTrack, exchangePath, judged, problem, trackPath } from './helpers.ts';
 
 type Border = { readonly index: number; readonly start: bigint; readonly duration: bigint | null };

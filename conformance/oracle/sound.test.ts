@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mayBeCalled, mayHaveRate, soundOf, type Sound } from './sound.ts';
+import { coreOf, mayBeCalled, mayHaveRate, soundOf, type Sound } from './sound.ts';
 
 const read = (type: string, box: string, hex: string): Sound | null => {
   const bytes = Buffer.from(hex, 'hex');
@@ -25,6 +25,17 @@ describe('AudioSpecificConfig', () => {
   ])('%s', (hex, codec, sampleRate, channels, open) => {
     const sound = aac(hex);
     expect(sound === null ? null : [sound.codec, sound.sampleRate, sound.channels, sound.open]).toEqual([codec, sampleRate, channels, open]);
+  });
+
+  it.each([
+    ['1190', 48_000, 2],
+    ['131056e598', 24_000, 2],
+    ['130856e59d4880', 24_000, 1],
+    ['eb098800', 24_000, 1],
+    ['2b118800', 24_000, 2],
+    ['17800bb808', 6000, 1],
+  ])('%s has a core', (hex, sampleRate, channels) => {
+    expect(coreOf(Buffer.from(hex, 'hex'))).toEqual({ sampleRate, channels });
   });
 
   it('that leaves SBR open may be called either way, others may not', () => {

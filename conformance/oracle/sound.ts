@@ -80,6 +80,15 @@ function aac(config: Uint8Array | null): Sound | null {
   return { codec: `mp4a.40.${ps ? 29 : sbr ? 5 : objectType}`, sampleRate, channels: ps && channels === 1 ? 2 : channels, objects: null, speakers: null, open };
 }
 
+/** Rate and channels of the core coder, before SBR and PS, from an AudioSpecificConfig; null where it does not say. */
+export function coreOf(config: Uint8Array): { readonly sampleRate: number | null; readonly channels: number | null } {
+  const u = fieldsOf(config);
+  u(5);
+  const index = u(4);
+  const sampleRate = index === 15 ? u(24) : (RATES[index] ?? null);
+  return { sampleRate, channels: CHANNELS[u(4)] ?? null };
+}
+
 /** ETSI TS 102 366 table 4.3 by acmod: speakers L C R Ls Rs Lc/Rc Lrs/Rrs Cs …, from the highest bit. */
 const MODE_SPEAKERS: readonly number[] = [0xa000, 0x4000, 0xa000, 0xe000, 0xa100, 0xe100, 0xb800, 0xf800];
 /** Bits of the speaker mask that stand for two: Lc/Rc, Lrs/Rrs, Lsd/Rsd, Lw/Rw, Lvh/Rvh. */

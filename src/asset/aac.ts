@@ -1,5 +1,5 @@
 /** AAC whose configuration leaves open whether there is spectral band replication: the first access units say it, as they do to decoders. */
-import { aacCodecString, readAacConfiguration, SAMPLING_FREQUENCIES, withImplicitSbr } from '../codec/aac.ts';
+import { aacFacts, readAacConfiguration, SAMPLING_FREQUENCIES, withImplicitSbr } from '../codec/aac.ts';
 import { holdsSbr } from '../codec/aacframe.ts';
 import { IsomerError } from '../errors.ts';
 import type { MovieTrack } from '../isobmff/movie.ts';
@@ -20,8 +20,7 @@ export async function resolveAac(codec: AudioCodec, { samples }: MovieTrack, sou
     const unit = new Uint8Array(Math.min(samples.sizes[i], MAX_UNIT_BYTES));
     await source?.read(samplePosition(samples, i), unit);
     if (!mayHoldSbr(unit, rateIndex)) continue;
-    const heard = withImplicitSbr(configuration);
-    return { ...codec, rfc6381: aacCodecString(heard), sampleRate: heard.sampleRate, channels: heard.channels };
+    return { ...codec, ...aacFacts(withImplicitSbr(configuration)) };
   }
   return codec;
 }

@@ -1,6 +1,8 @@
 /** AAC: AudioSpecificConfig in all its signalling forms (ISO/IEC 14496-3:2019 1.6). */
-import { Bits, type Place } from '../bytes.ts';
+import { Bits } from '../bits.ts';
+import type { Place } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
+import type { AudioCodec } from '../model/codec.ts';
 
 export type AacConfiguration = {
   /** Of the core coder: 2 is AAC LC. */
@@ -17,6 +19,7 @@ export type AacConfiguration = {
   readonly sampleRate: number;
   /** Of the core coder; 0 when a program_config_element gives the layout. */
   readonly channelConfiguration: number;
+  readonly coreChannels: number;
   /** After PS. */
   readonly channels: number;
   /** PCM samples per channel and access unit of the core coder: 1024 or 960. */
@@ -78,14 +81,16 @@ export function readAacConfiguration(bytes: Uint8Array, where = 'AudioSpecificCo
     coreSampleRate,
     sampleRate,
     channelConfiguration,
+    coreChannels: channels,
     channels: ps && channels === 1 ? 2 : channels,
     frameLength,
   };
 }
 
-/** RFC 6381 3.3: object type indication 0x40, then the audio object type. */
-export function aacCodecString(configuration: AacConfiguration): string {
-  return `mp4a.40.${configuration.signalledObjectType}`;
+/** What manifests tell of a configuration. */
+export function aacFacts({ signalledObjectType, sbr, sampleRate, channels, coreSampleRate, coreChannels }: AacConfiguration): Pick<AudioCodec, 'rfc6381' | 'sampleRate' | 'channels' | 'core'> {
+  // RFC 6381 3.3: object type indication 0x40, then the audio object type.
+  return { rfc6381: `mp4a.40.${signalledObjectType}`, sampleRate, channels, ...(sbr ? { core: { sampleRate: coreSampleRate, channels: coreChannels } } : {}) };
 }
 
 /**

@@ -2,7 +2,7 @@
  * Code lengths and scale factor bands of AAC (ISO/IEC 14496-3:2019 4.A.1, 4.5.4): as much as it takes to walk through an access unit
  * without decoding it. Codes of each length follow each other, so a code is known by how many there are of each length.
  */
-import type { Bits } from '../bytes.ts';
+import type { Bits } from '../bits.ts';
 
 export type Book = {
   /** Codes of 1 bit, 2 bits, and so on. */

@@ -2,7 +2,8 @@
  * A walk through an AAC access unit (raw_data_block, ISO/IEC 14496-3:2019 4.4.2.1) up to its fill elements, which alone tell of spectral
  * band replication where the configuration is silent (1.6.5.2, implicit signalling). Nothing is decoded.
  */
-import { Bits, type Place } from '../bytes.ts';
+import { Bits } from '../bits.ts';
+import type { Place } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import { LONG_BANDS, readCode, SCALE_FACTOR_BOOK, SHORT_BANDS, SPECTRAL_BOOKS } from './aacbooks.ts';
 

@@ -1,5 +1,5 @@
 /** Speaker layouts that an AudioSpecificConfig spells out in a program_config_element (ISO/IEC 14496-3:2019 4.4.1.1). */
-import { Bits, BitWriter } from '../bytes.ts';
+import { BitWriter, Bits } from '../bits.ts';
 
 /** id_syn_ele of a program_config_element (table 4.85). */
 const ID_PCE = 5;

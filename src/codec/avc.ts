@@ -1,5 +1,6 @@
 /** AVC: decoder configuration record and sequence parameter set. */
-import { Bits, Reader, Sizer, Writer, type Io } from '../bytes.ts';
+import { Bits } from '../bits.ts';
+import { Reader, Sizer, Writer, type Io } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import { AVC_NAL, nalType, unescapeNal } from './nal.ts';
 import { NO_VUI, readVuiStart, type Vui } from './vui.ts';

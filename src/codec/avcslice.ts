@@ -1,5 +1,5 @@
 /** AVC slice headers (ISO/IEC 14496-10:2022 7.3.3): how long they are. */
-import { Bits } from '../bytes.ts';
+import { Bits } from '../bits.ts';
 import { AVC_NAL, nalType, unescapeNal } from './nal.ts';
 import { NalBits, widthFor } from './nalbits.ts';
 import { readAvcSps, type AvcSliceSps } from './avc.ts';

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BitWriter, Bits, concatBytes } from '../bytes.ts';
+import { BitWriter, Bits } from '../bits.ts';
+import { concatBytes } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
-import { aacCodecString, readAacConfiguration } from './aac.ts';
+import { aacFacts, readAacConfiguration } from './aac.ts';
 import { avcCodecString, avcConfigurationOf, readAvcConfiguration, readAvcSps, writeAvcConfiguration } from './avc.ts';
 import { readEac3Configuration } from './dolby.ts';
 import { dtsChannels, readDtsConfiguration, writeDtsConfiguration } from './dts.ts';
@@ -234,7 +235,8 @@ describe('AAC', () => {
     ['HE, backward compatible, no PS extension', '131056e598', 'mp4a.40.5', 24000, 48000, 2],
   ])('%s', (_, config, codec, core, rate, channels) => {
     const facts = readAacConfiguration(hex(config));
-    expect([aacCodecString(facts), facts.coreSampleRate, facts.sampleRate, facts.channels, facts.frameLength]).toEqual([codec, core, rate, channels, 1024]);
+    expect([aacFacts(facts).rfc6381, facts.coreSampleRate, facts.sampleRate, facts.channels, facts.frameLength]).toEqual([codec, core, rate, channels, 1024]);
+    expect(aacFacts(facts).core?.sampleRate).toBe(codec === 'mp4a.40.2' ? undefined : core);
   });
 
   it('explicit frequencies of 24 bits, and 960 samples a frame', () => {

@@ -1,5 +1,5 @@
 /** Enhanced AC-3: the body of dec3 (ETSI TS 102 366 V1.4.1 F.6). */
-import { Bits } from '../bytes.ts';
+import { Bits } from '../bits.ts';
 
 export type Eac3Configuration = {
   /** kbit/s. */

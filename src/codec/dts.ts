@@ -1,5 +1,6 @@
 /** DTS: the body of ddts (ETSI TS 102 114 V1.6.1 E.2.2.3). */
-import { Bits, Reader, Sizer, Writer, type Io } from '../bytes.ts';
+import { Bits } from '../bits.ts';
+import { Reader, Sizer, Writer, type Io } from '../bytes.ts';
 
 export type DtsConfiguration = {
   readonly DTSSamplingFrequency: number;

@@ -2,7 +2,8 @@
  * A DTS frame: core substream, extension substream, or both (ETSI TS 102 114 V1.6.1 clauses 5 and 7). What a sample entry has to say
  * of the stream, where the stored one says nothing.
  */
-import { Bits, type Place } from '../bytes.ts';
+import { Bits } from '../bits.ts';
+import type { Place } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import type { DtsConfiguration } from './dts.ts';
 

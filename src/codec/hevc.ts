@@ -1,5 +1,6 @@
 /** HEVC: decoder configuration record, sequence parameter set and codec string. */
-import { Bits, Reader, Sizer, Writer, type Io } from '../bytes.ts';
+import { Bits } from '../bits.ts';
+import { Reader, Sizer, Writer, type Io } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import { HEVC_NAL, nalType, unescapeNal } from './nal.ts';
 import { readReferenceSet, type ReferenceSet } from './hevcrps.ts';

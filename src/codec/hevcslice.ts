@@ -1,5 +1,5 @@
 /** HEVC slice segment headers (ISO/IEC 23008-2:2020 7.3.6.1): how long they are. */
-import { Bits } from '../bytes.ts';
+import { Bits } from '../bits.ts';
 import { IsomerError } from '../errors.ts';
 import { readHevcSps, skipScalingListData, type HevcSliceSps } from './hevc.ts';
 import { readReferenceSet, usedReferences } from './hevcrps.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BitWriter, concatBytes } from '../bytes.ts';
+import { BitWriter } from '../bits.ts';
+import { concatBytes } from '../bytes.ts';
 import { IsomerError } from '../errors.ts';
 import { readReferenceSet } from './hevcrps.ts';
 import { escapeNal } from './testing.ts';

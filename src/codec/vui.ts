@@ -1,5 +1,5 @@
 /** What AVC and HEVC share in their video usability information. */
-import type { Bits } from '../bytes.ts';
+import type { Bits } from '../bits.ts';
 import type { Fraction, VideoCodec } from '../model/codec.ts';
 
 /** Code points of ISO/IEC 23091-2 (H.273); 2 = unspecified. */

@@ -1,5 +1,5 @@
 /** Sample entries (ISO/IEC 14496-12:2022 8.5.2, 14496-15, 14496-14): what a track is coded with. */
-import { aacCodecString, readAacConfiguration } from '../codec/aac.ts';
+import { aacFacts, readAacConfiguration } from '../codec/aac.ts';
 import { avcCodecString, avcConfigurationOf, readAvcSps } from '../codec/avc.ts';
 import { readEac3Configuration } from '../codec/dolby.ts';
 import { dtsChannels, readDtsConfiguration } from '../codec/dts.ts';
@@ -139,8 +139,7 @@ function readMp4a(box: Uint8Array): AudioCodec {
     throw new IsomerError('MPE_AUDIO_ENCODING_NOT_SUPPORTED', { what: 'object type indication of mp4a', expected: 'AAC (0x40) or DTS (0xA9)', found: `0x${objectTypeIndication.toString(16)}` });
   }
   if (specific === null) throw malformed('DecoderSpecificInfo', esds.path, 'one', 'none');
-  const configuration = readAacConfiguration(specific);
-  return { kind: 'audio', family: 'aac', sampleEntry: 'mp4a', rfc6381: aacCodecString(configuration), sampleRate: configuration.sampleRate, channels: configuration.channels, config: specific.slice() };
+  return { kind: 'audio', family: 'aac', sampleEntry: 'mp4a', ...aacFacts(readAacConfiguration(specific)), config: specific.slice() };
 }
 
 function readEac3(box: Uint8Array): AudioCodec {

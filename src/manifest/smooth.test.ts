@@ -7,7 +7,7 @@ import { aacCodec, audioSet, audioTrack, avcCodec, bytesOf, eac3Codec, goldenAud
 const SETS = [bytesOf('6764000dac'), bytesOf('6d01'), bytesOf('68ebe3'), bytesOf('68ec')];
 
 function shortAudio(edges: readonly bigint[]): ReturnType<typeof audioSet> {
-  return audioSet('audio', [audioTrack(64000, aacCodec('2b11', { rfc6381: 'mp4a.40.5', channels: 1, sampleRate: 44100 }))], {
+  return audioSet('audio', [audioTrack(64000, aacCodec('2b11', { rfc6381: 'mp4a.40.29', channels: 2, sampleRate: 44100, core: { sampleRate: 22050, channels: 1 } }))], {
     language: '',
     timeline: timelineOf(BigInt64Array.from(edges), 10_000_000),
   });
@@ -23,7 +23,7 @@ describe('writeSmooth', () => {
     expect(writeSmooth(presentation, { version: 0 })).toBe(`<?xml version="1.0" encoding="UTF-8"?>
 <SmoothStreamingMedia MajorVersion="2" MinorVersion="0" Duration="60" TimeScale="10000000">
    <StreamIndex Chunks="3" Type="audio" Url="QualityLevels({bitrate})/Fragments(audio={start time})" QualityLevels="1" Name="audio">
-      <QualityLevel AudioTag="255" Index="0" BitsPerSample="16" Bitrate="64000" FourCC="AACH" CodecPrivateData="2B11" Channels="1" PacketSize="4" SamplingRate="44100" />
+      <QualityLevel AudioTag="255" Index="0" BitsPerSample="16" Bitrate="64000" FourCC="AACH" CodecPrivateData="2B11" Channels="1" PacketSize="4" SamplingRate="22050" />
       <c t="5" d="20" />
       <c d="20" />
       <c d="15" />

@@ -77,6 +77,8 @@ function qualityLevel({ name }: SwitchingSet, { bitrate, codec }: Track, index: 
     );
   }
   if (codec.kind === 'audio') {
+    // Encoders of the time wrote the core's rate beside AACH, and clients double it (spec/mapping-smooth.md).
+    const { sampleRate, channels } = codec.core ?? codec;
     return el('QualityLevel', {
       AudioTag: AUDIO_TAG,
       Index: index,
@@ -84,9 +86,9 @@ function qualityLevel({ name }: SwitchingSet, { bitrate, codec }: Track, index: 
       Bitrate: bitrate,
       FourCC: aacFourCC(codec),
       CodecPrivateData: hex(codec.config),
-      Channels: codec.channels,
+      Channels: channels,
       PacketSize: PACKET_SIZE,
-      SamplingRate: codec.sampleRate,
+      SamplingRate: sampleRate,
     });
   }
   return el('QualityLevel', { Index: index, Bitrate: bitrate, FourCC: 'TTML', CodecPrivateData: '' });

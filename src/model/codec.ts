@@ -35,6 +35,8 @@ export type AudioCodec = {
   readonly sampleRate: number;
   /** Output channels (with parametric stereo: 2). */
   readonly channels: number;
+  /** AAC: what the core coder alone has, before SBR and parametric stereo; absent: the same. */
+  readonly core?: { readonly sampleRate: number; readonly channels: number };
   /** AudioSpecificConfig, dec3 or ddts body. */
   readonly config: Uint8Array;
 };
