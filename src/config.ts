@@ -15,7 +15,7 @@ type Setting = { readonly schema: z.ZodType; readonly fallback: unknown; readonl
 
 /** One row per setting: `--segment-seconds`, ISOMER_SEGMENT_SECONDS and `segmentSeconds` in the file are the same. */
 export const SETTINGS = {
-  root: { schema: z.string().min(1), fallback: '.', about: 'folder whose sub-folders are published' },
+  root: { schema: z.string().min(1), fallback: '.', about: 'folder whose sub-folders are published, or an address: of Azure Blob Storage, or of a web folder' },
   host: { schema: z.string().min(1), fallback: '127.0.0.1', about: 'address to listen on' },
   port: { schema: number(0, 65_535), fallback: 8080, about: 'port to listen on; 0 picks a free one' },
   workers: { schema: number(1, 256), fallback: 1, about: 'processes that share the port' },
@@ -67,7 +67,8 @@ export function flagName(key: string): string {
 
 export type ConfigSources = { readonly flags: Readonly<Record<string, unknown>>; readonly environment: Readonly<Record<string, string | undefined>>; readonly file: string | null };
 
-/** A relative path in the file means: from the file's folder. */
+/** A relative path in the file means: from the file's folder. A root may be an address. */
+const ADDRESS = /^[a-z+]+:\/\//i;
 const PATHS: ReadonlySet<Key> = new Set<Key>(['root', 'cacheDir', 'tlsCert', 'tlsKey', 'masterKey']);
 
 export async function loadConfig({ flags, environment, file }: ConfigSources): Promise<Config> {
@@ -88,7 +89,7 @@ function chosen(key: Key, flags: ConfigSources['flags'], environment: ConfigSour
   if (environment[name] !== undefined) return { value: environment[name], place: name };
   if (file === null || !Object.hasOwn(stored, key)) return { value: SETTINGS[key].fallback, place: 'default' };
   const value = stored[key];
-  return { value: PATHS.has(key) && typeof value === 'string' && value !== '' ? resolve(dirname(file), value) : value, place: `${key} in ${file}` };
+  return { value: PATHS.has(key) && typeof value === 'string' && value !== '' && !ADDRESS.test(value) ? resolve(dirname(file), value) : value, place: `${key} in ${file}` };
 }
 
 async function readConfigFile(file: string): Promise<Readonly<Record<string, unknown>>> {

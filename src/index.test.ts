@@ -23,6 +23,7 @@ test('the public names', () => {
     'handle',
     'openAsset',
     'openFileStorage',
+    'openRoot',
     'parseUrl',
     'planBody',
     'printUrl',

@@ -12,17 +12,19 @@ import type { SwitchingSet, Track } from '../model/presentation.ts';
 import { presentationTime } from '../model/samples.ts';
 import { planBody, sendBody } from '../origin/body.ts';
 import { createPool, type BufferPool } from '../origin/pool.ts';
-import { openFileStorage } from '../storage/file.ts';
+import { withRoot } from '../storage/open.ts';
+import type { Storage } from '../storage/storage.ts';
 import { toHns } from '../time.ts';
 import { findAssets } from './assets.ts';
-import type { Command } from './deps.ts';
+import type { CliDeps, Command } from './deps.ts';
 
 export type ExportArgs = { readonly root: string; readonly asset: string; readonly format: string; readonly folder: string; readonly segmentSeconds: number };
 
-export const exportAsset: Command<ExportArgs> = async ({ root, asset, format: tag, folder, segmentSeconds }, { out }) => {
+export const exportAsset: Command<ExportArgs> = (args, deps) => withRoot(args.root, ({ storage }) => exportFrom(storage, args, deps));
+
+async function exportFrom(storage: Storage, { asset, format: tag, folder, segmentSeconds }: ExportArgs, { out }: CliDeps): Promise<number> {
   const format = findFormat(tag.toLowerCase()) ?? FORMATS.find(({ id }) => id === tag.toLowerCase());
   if (format === undefined) throw new IsomerError('MPE_OUTPUT_FORMAT_NOT_SUPPORTED', { what: 'format', expected: FORMATS.map(({ id }) => id).join(', '), found: tag });
-  const storage = await openFileStorage(resolve(root));
   const [found] = await findAssets(storage, asset);
   if (found === undefined) throw new IsomerError('MPE_RESOURCE_NOT_FOUND', { where: asset, expected: 'a folder with a server manifest or MP4 files below the root' });
   const opened = await openAsset(storage, found.folder, found.name, { segmentSeconds, readMovie: createMovieReader(null) });
@@ -34,7 +36,7 @@ export const exportAsset: Command<ExportArgs> = async ({ root, asset, format: ta
     await opened.close();
   }
   return 0;
-};
+}
 
 async function writeAll(asset: Asset, format: Format, base: string): Promise<number> {
   const { presentation } = asset;

@@ -1,6 +1,5 @@
 /** Key delivery beside the origin: what `isomer serve --key-delivery` starts. */
 import { readFile, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Config } from '../config.ts';
 import { IsomerError } from '../errors.ts';
 import { checkServer, type LicenceServers } from '../keydelivery/licence.ts';
@@ -10,7 +9,7 @@ import { startKeyServer, type KeyServer, type KeyServerOptions } from '../keydel
 import { createUses } from '../keydelivery/uses.ts';
 import type { Log } from '../log.ts';
 import { readMasterKey } from '../protection/contentkey.ts';
-import { openFileStorage } from '../storage/file.ts';
+import { openRoot } from '../storage/open.ts';
 import type { CliDeps } from './deps.ts';
 
 /** Listens everywhere, and is nobody's address. */
@@ -26,13 +25,19 @@ export async function serveKeys(config: Config, tls: KeyServerOptions['tls'], lo
   const trustedHosts = new Set(config.openidHosts.split(',').map((host) => host.trim().toLowerCase()).filter((host) => host !== ''));
   const issuers = createIssuers({ trustedHosts, fetch, now });
   const masterKey = config.masterKey === '' ? null : await loadMasterKey(config.masterKey, note);
-  const storage = await openFileStorage(resolve(config.root));
+  const { storage, close } = await openRoot(config.root);
   const keyring = await createKeyring({ storage, masterKey, issuers, revalidateMs: config.revalidateMs, now, note });
   let requests = 0;
   const { keyHost: host, keyPort: port } = config;
   const server = await startKeyServer({ keyring, uses: createUses(MAX_COUNTED), servers, fetch, log, now }, { ...config, host, port, tls }, () => `${process.pid.toString(36)}-k${(++requests).toString(36)}`);
   deps.out(`keys at ${server.address}\n`);
-  return server;
+  return {
+    ...server,
+    async stop() {
+      await server.stop();
+      await close();
+    },
+  };
 }
 
 function licenceServers(config: Config): LicenceServers {

@@ -19,7 +19,7 @@ import { startServer, type ServerOptions } from '../origin/server.ts';
 import { createPage, pagePolicy } from '../page/page.ts';
 import { createFileCatalog } from '../policy/catalog.ts';
 import { readStoredKey } from '../protection/contentkey.ts';
-import { openFileStorage } from '../storage/file.ts';
+import { openRoot } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { CliDeps, Command } from './deps.ts';
 import { loadMasterKey, serveKeys } from './keyserver.ts';
@@ -61,11 +61,11 @@ function keyAddress({ keyDeliveryUrl, keyDelivery, keyHost, keyPort, workers, tl
 }
 
 async function serveHere(config: Config, log: Log & { flush(): void }, place: Workplace | null, deps: CliDeps): Promise<number> {
-  const root = resolve(config.root);
   const tls = await loadTls(config);
   const masterKey = config.masterKey === '' ? null : await loadMasterKey(config.masterKey, (message) => log.warn(message));
-  const storage = await openFileStorage(root);
-  const library = makeLibrary(config, root, storage, log, deps.now);
+  const root = await openRoot(config.root);
+  const { storage } = root;
+  const library = makeLibrary(config, root.name, storage, log, deps.now);
   const pool = createPool();
   const meter = config.metrics ? await startMetrics({ buffers: () => pool.stats(), assets: () => library.stats() }, place !== null) : null;
   const catalog = await createFileCatalog({ storage, revalidateMs: config.revalidateMs, download: config.download, now: deps.now, note: (message) => log.warn(message) });
@@ -86,7 +86,7 @@ async function serveHere(config: Config, log: Log & { flush(): void }, place: Wo
     settings: { maxAge: config.maxAge, audioOnly: config.audioOnly, segmentSuffix: config.segmentSuffix, generation: GENERATION },
     log,
     now: deps.now,
-    secrets: [root],
+    secrets: root.secrets,
   };
   if (config.warmUpMs > 0) await warmUp(config.warmUpMs, FORMATS, () => performance.now());
   let requests = 0;
@@ -97,6 +97,7 @@ async function serveHere(config: Config, log: Log & { flush(): void }, place: Wo
   log.info('stopping', { signal });
   await server.stop();
   await library.close();
+  await root.close();
   log.flush();
   return 0;
 }

@@ -1,14 +1,13 @@
 /** isomer urls: the URLs of what a root publishes; an output that refuses the asset says why. */
-import { resolve } from 'node:path';
 import { openAsset } from '../asset/open.ts';
 import { createMovieReader } from '../asset/reader.ts';
 import { FORMATS } from '../formats.ts';
 import { createProtector } from '../origin/encryption.ts';
 import { createFileCatalog } from '../policy/catalog.ts';
 import { ContentKey } from '../protection/contentkey.ts';
-import { openFileStorage } from '../storage/file.ts';
+import { withRoot, type OpenedRoot } from '../storage/open.ts';
 import { describeSets, problemOf } from './assets.ts';
-import type { Command } from './deps.ts';
+import type { CliDeps, Command } from './deps.ts';
 import { answerOf, findPublished, manifestUrl, type Published } from './published.ts';
 
 export type UrlsArgs = { readonly root: string; readonly asset: string | null; readonly base: string; readonly segmentSeconds: number };
@@ -16,8 +15,9 @@ export type UrlsArgs = { readonly root: string; readonly asset: string | null; r
 /** Which URLs there are does not depend on what the keys are. */
 const PROTECTOR = createProtector({ keyDeliveryUrl: 'https://localhost/', readKey: (id) => new ContentKey(id, new Uint8Array(16)) });
 
-export const urls: Command<UrlsArgs> = async ({ root, asset, base, segmentSeconds }, { out, err, now }) => {
-  const storage = await openFileStorage(resolve(root));
+export const urls: Command<UrlsArgs> = (args, deps) => withRoot(args.root, (root) => listUrls(root, args, deps));
+
+async function listUrls({ storage, name: root }: OpenedRoot, { asset, base, segmentSeconds }: UrlsArgs, { out, err, now }: CliDeps): Promise<number> {
   const catalog = await createFileCatalog({ storage, revalidateMs: 0, now, note: (message) => err(`${message}\n`) });
   const found = (await findPublished(storage, catalog)).filter(({ folder }) => asset === null || folder === asset || folder.startsWith(`${asset}/`));
   if (found.length === 0) {
@@ -50,7 +50,7 @@ export const urls: Command<UrlsArgs> = async ({ root, asset, base, segmentSecond
     });
   }
   return failed === 0 ? 0 : 1;
-};
+}
 
 /** Known before anything is opened. */
 class Problem extends Error {}
