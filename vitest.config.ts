@@ -4,6 +4,8 @@ import { CountReporter } from './scripts/reporter.ts';
 const ROOMS = '{src,spec,conformance,corpus,scripts}';
 const E2E = `${ROOMS}/**/*.e2e.test.ts`;
 const BROWSERS = 'conformance/player/**/*.e2e.test.ts';
+/** Tests start many servers for a few requests each: none of them practises. */
+const SERVERS = { ISOMER_WARM_UP_MS: '0' };
 
 export default defineConfig({
   test: {
@@ -22,6 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'e2e',
+          env: SERVERS,
           include: [E2E],
           exclude: [BROWSERS, '**/node_modules/**', 'corpus/.assets/**'],
           globalSetup: ['./scripts/e2e-setup.ts'],
@@ -37,6 +40,7 @@ export default defineConfig({
       {
         test: {
           name: 'browsers',
+          env: SERVERS,
           include: [BROWSERS],
           globalSetup: ['./scripts/e2e-setup.ts'],
           fileParallelism: false,
