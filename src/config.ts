@@ -15,7 +15,7 @@ type Setting = { readonly schema: z.ZodType; readonly fallback: unknown; readonl
 
 /** One row per setting: `--segment-seconds`, ISOMER_SEGMENT_SECONDS and `segmentSeconds` in the file are the same. */
 export const SETTINGS = {
-  root: { schema: z.string().min(1), fallback: '.', about: 'folder whose sub-folders are published, or an address: of Azure Blob Storage, or of a web folder' },
+  root: { schema: z.string().min(1), fallback: '.', about: 'folder whose sub-folders are published, or where they are: an address of Azure Blob Storage or of a web folder, or s3://BUCKET/FOLDER' },
   host: { schema: z.string().min(1), fallback: '127.0.0.1', about: 'address to listen on' },
   port: { schema: number(0, 65_535), fallback: 8080, about: 'port to listen on; 0 picks a free one' },
   workers: { schema: number(1, 256), fallback: 1, about: 'processes that share the port' },

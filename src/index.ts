@@ -26,6 +26,6 @@ export { parseUrl, printUrl, type Resource, type StreamRequest } from './origin/
 export { createFileCatalog, type FileCatalog, type FileCatalogOptions } from './policy/catalog.ts';
 export { ContentKey } from './protection/contentkey.ts';
 export { openFileStorage } from './storage/file.ts';
-export { openRoot, type OpenedRoot } from './storage/open.ts';
+export { openRoot, type OpenedRoot, type Surroundings } from './storage/open.ts';
 export { createMemoryStorage } from './storage/memory.ts';
 export type { Entry, Source, Storage } from './storage/storage.ts';

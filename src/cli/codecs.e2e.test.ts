@@ -270,7 +270,7 @@ describe('HE-AAC', () => {
       expect([id, status, id === 'smooth' || body.includes(`"${codec}"`)]).toEqual([id, 200, true]);
     }
     expect((await manifest(asset, 'dash-cmaf')).body).toContain(`audioSamplingRate="${rate}"`);
-    expect((await manifest(asset, 'smooth')).body).toContain(`FourCC="${fourCC}" CodecPrivateData="${config.toUpperCase()}" Channels="2"`);
+    expect((await manifest(asset, 'smooth')).body).toContain(`FourCC="${fourCC}" CodecPrivateData="${config.toUpperCase()}" Channels="${channels}" PacketSize="4" SamplingRate="24000"`);
     const wanted = await soundOf(at(asset));
     for (const { id, audio } of outputs.filter(({ audio }) => audio[0].endsWith('.mp4'))) expect([id, await soundOf(audio[0])]).toEqual([id, wanted]);
   });

@@ -20,7 +20,7 @@ import type { CliDeps, Command } from './deps.ts';
 
 export type ExportArgs = { readonly root: string; readonly asset: string; readonly format: string; readonly folder: string; readonly segmentSeconds: number };
 
-export const exportAsset: Command<ExportArgs> = (args, deps) => withRoot(args.root, ({ storage }) => exportFrom(storage, args, deps));
+export const exportAsset: Command<ExportArgs> = (args, deps) => withRoot(args.root, deps, ({ storage }) => exportFrom(storage, args, deps));
 
 async function exportFrom(storage: Storage, { asset, format: tag, folder, segmentSeconds }: ExportArgs, { out }: CliDeps): Promise<number> {
   const format = findFormat(tag.toLowerCase()) ?? FORMATS.find(({ id }) => id === tag.toLowerCase());

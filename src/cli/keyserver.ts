@@ -25,7 +25,7 @@ export async function serveKeys(config: Config, tls: KeyServerOptions['tls'], lo
   const trustedHosts = new Set(config.openidHosts.split(',').map((host) => host.trim().toLowerCase()).filter((host) => host !== ''));
   const issuers = createIssuers({ trustedHosts, fetch, now });
   const masterKey = config.masterKey === '' ? null : await loadMasterKey(config.masterKey, note);
-  const { storage, close } = await openRoot(config.root);
+  const { storage, close } = await openRoot(config.root, deps);
   const keyring = await createKeyring({ storage, masterKey, issuers, revalidateMs: config.revalidateMs, now, note });
   let requests = 0;
   const { keyHost: host, keyPort: port } = config;

@@ -63,7 +63,7 @@ function keyAddress({ keyDeliveryUrl, keyDelivery, keyHost, keyPort, workers, tl
 async function serveHere(config: Config, log: Log & { flush(): void }, place: Workplace | null, deps: CliDeps): Promise<number> {
   const tls = await loadTls(config);
   const masterKey = config.masterKey === '' ? null : await loadMasterKey(config.masterKey, (message) => log.warn(message));
-  const root = await openRoot(config.root);
+  const root = await openRoot(config.root, deps);
   const { storage } = root;
   const library = makeLibrary(config, root.name, storage, log, deps.now);
   const pool = createPool();

@@ -41,10 +41,10 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function exported(root: string, asset: string, format: string, name: string): Promise<ReadonlyMap<string, Buffer> | string> {
+async function exported(root: string, asset: string, format: string, name: string, deps = DEPS): Promise<ReadonlyMap<string, Buffer> | string> {
   const target = join(folder, `${asset}-${format}-${name}`);
   try {
-    await exportAsset({ root, asset, format, folder: target, segmentSeconds: 6 }, DEPS);
+    await exportAsset({ root, asset, format, folder: target, segmentSeconds: 6 }, deps);
   } catch (error) {
     if (error instanceof IsomerError) return error.code;
     throw error;
@@ -61,6 +61,19 @@ test.each(CHOSEN.flatMap((asset) => FORMATS.map(({ id }) => [asset, id] as const
   expect(found.size).toBeGreaterThan(1);
   expect([...found.keys()]).toEqual([...wanted.keys()]);
   for (const [path, bytes] of found) expect(bytes.equals(wanted.get(path) ?? Buffer.alloc(0)), path).toBe(true);
+});
+
+test.each(['seed-ignite', 'no-ism'].flatMap((asset) => ['hls-v3', 'dash-cmaf'].map((id) => [asset, id] as const)))('%s as %s from a bucket', async (asset, format) => {
+  const files = new Map([...store.files].map(([path, bytes]): [string, Uint8Array] => [`bucket/assets/${path}`, bytes]));
+  const bucket = await startBlobStore(files);
+  try {
+    const deps = { ...DEPS, environment: { AWS_ENDPOINT_URL: bucket.origin, AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'secret' } };
+    const found = await exported('s3://bucket/assets', asset, format, 'bucket', deps);
+    expect(found).toEqual(await exported(ASSETS, asset, format, 'folder'));
+    expect(found).not.toHaveProperty('length');
+  } finally {
+    await bucket.stop();
+  }
 });
 
 test('a server over a store reads indexes once, notices a change, and tells nobody the signature', async () => {

@@ -15,7 +15,7 @@ export type UrlsArgs = { readonly root: string; readonly asset: string | null; r
 /** Which URLs there are does not depend on what the keys are. */
 const PROTECTOR = createProtector({ keyDeliveryUrl: 'https://localhost/', readKey: (id) => new ContentKey(id, new Uint8Array(16)) });
 
-export const urls: Command<UrlsArgs> = (args, deps) => withRoot(args.root, (root) => listUrls(root, args, deps));
+export const urls: Command<UrlsArgs> = (args, deps) => withRoot(args.root, deps, (root) => listUrls(root, args, deps));
 
 async function listUrls({ storage, name: root }: OpenedRoot, { asset, base, segmentSeconds }: UrlsArgs, { out, err, now }: CliDeps): Promise<number> {
   const catalog = await createFileCatalog({ storage, revalidateMs: 0, now, note: (message) => err(`${message}\n`) });

@@ -3,6 +3,7 @@ import { IsomerError } from '../errors.ts';
 import { HTTP_DEFAULTS, openHttpStorage, type HttpStorage } from './http.ts';
 import { azureListing } from './listing.ts';
 import { openRoot } from './open.ts';
+import { s3Signer } from './s3.ts';
 import { etagOf, startBlobStore, type BlobStore } from './testing.ts';
 
 const errorOf = async (promise: Promise<unknown>): Promise<IsomerError> => {
@@ -16,6 +17,7 @@ const errorOf = async (promise: Promise<unknown>): Promise<IsomerError> => {
 const codeOf = async (promise: Promise<unknown>): Promise<string> => (await errorOf(promise)).code;
 
 const LONG = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7 + (i >> 8)) & 255);
+const PLAIN = { environment: {}, now: () => 0 };
 const FAST = { ...HTTP_DEFAULTS, backoff: 1, timeout: 300 };
 
 let store: BlobStore;
@@ -200,7 +202,7 @@ describe('lists of Azure Blob Storage', () => {
 describe('a root', () => {
   it('that is an address keeps its signature to itself', async () => {
     const signed = await startBlobStore(store.files, { account: 'acc', signature: 'top/secret=' });
-    const root = await openRoot(`${signed.origin}/acc/media?sv=2021-12-02&sr=c&sig=${encodeURIComponent('top/secret=')}`);
+    const root = await openRoot(`${signed.origin}/acc/media?sv=2021-12-02&sr=c&sig=${encodeURIComponent('top/secret=')}`, PLAIN);
     expect((await root.storage.list('film'))?.length).toBe(5);
     expect(await root.storage.readAll('film/film.ism', 100)).toEqual(new Uint8Array(Buffer.from('<smil/>')));
     expect(root.name).toBe(`${signed.origin}/acc/media`);
@@ -208,20 +210,76 @@ describe('a root', () => {
     const error = await errorOf(root.storage.open('film/missing'));
     expect(JSON.stringify([error.message, error.detail])).not.toMatch(/secret|127\.0/);
     await root.close();
-    const unsigned = await openRoot(`azure+${signed.origin}/acc/media`);
+    const unsigned = await openRoot(`azure+${signed.origin}/acc/media`, PLAIN);
     expect(await codeOf(unsigned.storage.list('film'))).toBe('MPE_STORAGE_AUTHENTICATION_FAILURE');
     await unsigned.close();
     await signed.stop();
   });
 
   it.each(['http://user:pass@host/', 'https://', 'http://host/#x'])('refuses %s', async (root) => {
-    expect(await codeOf(openRoot(root))).toBe('ISOMER_CONFIG');
+    expect(await codeOf(openRoot(root, PLAIN))).toBe('ISOMER_CONFIG');
   });
 
   it('that is a folder is one', async () => {
-    const root = await openRoot(import.meta.dirname);
+    const root = await openRoot(import.meta.dirname, PLAIN);
     expect((await root.storage.list(''))?.map(({ name }) => name)).toContain('http.ts');
     expect(root.secrets).toEqual([import.meta.dirname]);
     await root.close();
+  });
+});
+
+describe('S3', () => {
+  const KEYS = { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' };
+
+  it('requests are signed as the service documents it', () => {
+    const sign = s3Signer({ accessKeyId: KEYS.AWS_ACCESS_KEY_ID, secretAccessKey: KEYS.AWS_SECRET_ACCESS_KEY }, 'us-east-1', () => Date.UTC(2013, 4, 24));
+    const { Authorization } = sign({ method: 'GET', host: 'examplebucket.s3.amazonaws.com', path: '/?max-keys=2&prefix=J' });
+    // Amazon S3 API reference, "Example: GET bucket (list objects)".
+    expect(Authorization).toBe(
+      'AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7',
+    );
+  });
+
+  it.each([
+    ['s3://media', 'film'],
+    ['s3://media/film', ''],
+    ['s3://media/film/', ''],
+  ])('%s is listed and read, signed each time', async (address, path) => {
+    const seen: string[] = [];
+    store.fault = ({ headers }) => (seen.push(headers.authorization ?? 'none'), false);
+    store.pageSize = 2;
+    const root = await openRoot(address, { environment: { ...KEYS, AWS_SESSION_TOKEN: 'token', AWS_REGION: 'eu-west-1', AWS_ENDPOINT_URL_S3: `${store.origin}/` }, now: () => 0 });
+    expect(await root.storage.list(path)).toEqual([
+      { name: 'a & b <ü>.mp4', kind: 'file', size: 3 },
+      { name: 'deep', kind: 'folder', size: 0 },
+      { name: 'empty', kind: 'file', size: 0 },
+      { name: 'film.ism', kind: 'file', size: 7 },
+      { name: 'long.mp4', kind: 'file', size: LONG.length },
+    ]);
+    const below = path === '' ? '' : `${path}/`;
+    expect(await root.storage.list(`${below}missing`)).toBeNull();
+    expect(await root.storage.readAll(`${below}film.ism`, 10)).toEqual(new Uint8Array(Buffer.from('<smil/>')));
+    expect(seen.every((text) => /^AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE\/19700101\/eu-west-1\/s3\/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token, /.test(text))).toBe(true);
+    expect([root.name, ...root.secrets]).toEqual([address, KEYS.AWS_SECRET_ACCESS_KEY, 'token']);
+    await root.close();
+  });
+
+  it('without keys nothing is signed, and a bucket that is not there has no folders', async () => {
+    const seen: (string | undefined)[] = [];
+    store.fault = ({ headers }) => (seen.push(headers.authorization), false);
+    const root = await openRoot('s3://missing', { environment: { AWS_ENDPOINT_URL: store.origin }, now: () => 0 });
+    expect(await root.storage.list('')).toBeNull();
+    expect(seen).toEqual([undefined]);
+    await root.close();
+  });
+
+  it.each([
+    ['s3://', {}],
+    ['s3://UPPER_case', {}],
+    ['s3://media?x', {}],
+    ['s3://media', { AWS_ACCESS_KEY_ID: 'x' }],
+    ['s3://media', { AWS_ENDPOINT_URL: 'ftp://x' }],
+  ])('refuses %s with %o', async (address, environment) => {
+    expect(await codeOf(openRoot(address, { environment, now: () => 0 }))).toBe('ISOMER_CONFIG');
   });
 });

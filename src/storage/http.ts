@@ -13,6 +13,8 @@ import type { Source, Storage } from './storage.ts';
 export type HttpStorageOptions = {
   /** How folders are listed; null: they are not, and assets need server manifests. */
   readonly listing: Listing | null;
+  /** Headers that make a request known to the store; null: none are needed. */
+  readonly sign: Signer | null;
   /** Connections to the store. */
   readonly connections: number;
   /** Milliseconds for a response to begin, and between parts of its body. */
@@ -21,7 +23,7 @@ export type HttpStorageOptions = {
   readonly backoff: number;
 };
 
-export const HTTP_DEFAULTS: HttpStorageOptions = { listing: null, connections: 64, timeout: 10_000, backoff: 100 };
+export const HTTP_DEFAULTS: HttpStorageOptions = { listing: null, sign: null, connections: 64, timeout: 10_000, backoff: 100 };
 
 export type HttpStorage = Storage & { close(): Promise<void> };
 
@@ -33,6 +35,8 @@ const NO_SUCH_METHOD: ReadonlySet<number> = new Set([405, 501]);
 
 type Answer = Dispatcher.ResponseData;
 type Headers = Readonly<Record<string, string>>;
+/** Headers for a request; `path` with its query, encoded. */
+export type Signer = (request: { readonly method: 'GET' | 'HEAD'; readonly host: string; readonly path: string }) => Headers;
 
 /** What a response says of a file. */
 type Facts = { readonly size: number; readonly etag: string | null; readonly version: string };
@@ -43,8 +47,10 @@ export function openHttpStorage(root: URL, options: HttpStorageOptions): HttpSto
   const base = root.pathname.replace(/\/+$/, '');
 
   const ask = (method: 'GET' | 'HEAD', pathname: string, query: URLSearchParams, headers: Headers): Promise<Answer> => {
-    const text = query.toString();
-    return pool.request({ method, path: `${pathname === '' ? '/' : pathname}${text === '' ? '' : `?${text}`}`, headers: { 'accept-encoding': 'identity', ...headers } });
+    // A space is %20 to everybody.
+    const text = query.toString().replaceAll('+', '%20');
+    const path = `${pathname === '' ? '/' : pathname}${text === '' ? '' : `?${text}`}`;
+    return pool.request({ method, path, headers: { 'accept-encoding': 'identity', ...headers, ...options.sign?.({ method, host: root.host, path }) } });
   };
   const get = (method: 'GET' | 'HEAD', path: string, headers: Headers): Promise<Answer> =>
     ask(method, [base, ...pathSegments(path).map(encodeURIComponent)].join('/'), root.searchParams, headers);

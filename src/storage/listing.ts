@@ -1,7 +1,6 @@
 /** How the folders of a blob store are listed over HTTP. The names of a store have no folders; a slash in them makes one. */
 import { SaxesParser } from 'saxes';
 import { IsomerError } from '../errors.ts';
-import { joinPath } from './paths.ts';
 import type { Entry } from './storage.ts';
 
 /** Asks the store; null where it knows nothing of the kind (404). `pathname` is encoded. */
@@ -30,61 +29,83 @@ export function azureListing({ pathname, hostname }: Pick<URL, 'pathname' | 'hos
     const at = `/${[...account, ...(container === undefined ? [] : [container])].map(encodeURIComponent).join('/')}`;
     const prefix = folders.length === 0 ? '' : `${folders.join('/')}/`;
     const query: readonly (readonly [string, string])[] = container === undefined ? [['comp', 'list']] : [['restype', 'container'], ['comp', 'list'], ['delimiter', '/'], ['prefix', prefix]];
-    const found = new Map<string, Entry>();
-    for (let marker = ''; ; ) {
-      const page = await ask(at, marker === '' ? query : [...query, ['marker', marker]]);
-      if (page === null) return null;
-      const { entries, next } = readPage(page, joinPath('', names.join('/')));
-      for (const { name: whole, size } of entries) {
-        if (!whole.startsWith(prefix)) continue;
-        const name = whole.slice(prefix.length).replace(/\/$/, '');
-        // A blob and a folder of one name: stores with real folders list those as blobs, too.
-        if (name === '' || name.includes('/') || (size !== null && found.get(name)?.kind === 'folder')) continue;
-        found.set(name, size === null ? { name, kind: 'folder', size: 0 } : { name, kind: 'file', size });
-      }
-      if (found.size > MAX_ENTRIES) throw new IsomerError('ISOMER_MP4_LIMIT', { what: 'files of a folder', where: names.join('/'), expected: `at most ${MAX_ENTRIES}`, found: 'more' });
-      if (next === '' || next === marker) break;
-      marker = next;
-    }
+    const found = await readPages(AZURE, names, prefix, (marker) => ask(at, marker === '' ? query : [...query, ['marker', marker]]));
+    if (found === null) return null;
     // A prefix that nothing has is no folder; a container that is empty is one.
-    if (found.size === 0 && folders.length > 0) return null;
-    return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return found.length === 0 && folders.length > 0 ? null : found;
   };
+}
+
+/** S3 and what speaks its language (ListObjectsV2). `at`: encoded path of the bucket on its host; `fixed`: names of the folder in it that is the root. */
+export function s3Listing(at: string, fixed: readonly string[]): Listing {
+  return async (names, ask) => {
+    const folders = [...fixed, ...names];
+    const prefix = folders.length === 0 ? '' : `${folders.join('/')}/`;
+    const query: readonly (readonly [string, string])[] = [['list-type', '2'], ['delimiter', '/'], ['prefix', prefix]];
+    const found = await readPages(S3, names, prefix, (token) => ask(at, token === '' ? query : [...query, ['continuation-token', token]]));
+    return found === null || (found.length === 0 && folders.length > 0) ? null : found;
+  };
+}
+
+/** All pages of a list, as entries of the folder with this prefix, sorted; null where the store knows no such place. */
+async function readPages(form: Form, names: readonly string[], prefix: string, page: (marker: string) => Promise<Uint8Array | null>): Promise<readonly Entry[] | null> {
+  const where = names.join('/');
+  const found = new Map<string, Entry>();
+  for (let marker = ''; ; ) {
+    const bytes = await page(marker);
+    if (bytes === null) return null;
+    const { entries, next } = readPage(bytes, form, where);
+    for (const { name: whole, size } of entries) {
+      if (!whole.startsWith(prefix)) continue;
+      const name = whole.slice(prefix.length).replace(/\/$/, '');
+      // A file and a folder of one name: stores with real folders list those as files, too.
+      if (name === '' || name.includes('/') || (size !== null && found.get(name)?.kind === 'folder')) continue;
+      found.set(name, size === null ? { name, kind: 'folder', size: 0 } : { name, kind: 'file', size });
+    }
+    if (found.size > MAX_ENTRIES) throw new IsomerError('ISOMER_MP4_LIMIT', { what: 'files of a folder', where, expected: `at most ${MAX_ENTRIES}`, found: 'more' });
+    if (next === '' || next === marker) break;
+    marker = next;
+  }
+  return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** `size` null: a folder. */
 type Item = { readonly name: string; readonly size: number | null };
 
-const ITEMS: ReadonlySet<string> = new Set(['Blob', 'BlobPrefix', 'Container']);
+/** Elements of a list: its root, a file with its size, folders with the element of their name, and what the next page begins with. */
+type Form = { readonly root: string; readonly file: string; readonly size: string; readonly name: string; readonly folders: Readonly<Record<string, string>>; readonly next: string };
 
-function readPage(bytes: Uint8Array, where: string): { readonly entries: readonly Item[]; readonly next: string } {
+const AZURE: Form = { root: 'EnumerationResults', file: 'Blob', size: 'Content-Length', name: 'Name', folders: { BlobPrefix: 'Name', Container: 'Name' }, next: 'NextMarker' };
+const S3: Form = { root: 'ListBucketResult', file: 'Contents', size: 'Size', name: 'Key', folders: { CommonPrefixes: 'Prefix' }, next: 'NextContinuationToken' };
+
+function readPage(bytes: Uint8Array, form: Form, where: string): { readonly entries: readonly Item[]; readonly next: string } {
   const parser = new SaxesParser({ xmlns: false, position: false });
   const open: string[] = [];
   const entries: Item[] = [];
   let [text, name, length, next, encoded] = ['', '', '', '', false];
   const fail = (found: string): never => {
-    throw new IsomerError('MPE_STORAGE_INTERNAL_ERROR', { what: 'list of a folder', where, expected: 'an EnumerationResults document', found });
+    throw new IsomerError('MPE_STORAGE_INTERNAL_ERROR', { what: 'list of a folder', where, expected: `a document ${form.root}`, found });
   };
+  const namesOf = (tag: string): string | undefined => (tag === form.file ? form.name : form.folders[tag]);
   parser.on('error', (error) => fail(error.message));
   parser.on('doctype', () => fail('a DOCTYPE'));
   parser.on('opentag', (tag) => {
-    if (open.length === 0 && tag.name !== 'EnumerationResults') fail(tag.name);
+    if (open.length === 0 && tag.name !== form.root) fail(tag.name);
     open.push(tag.name);
     text = '';
-    if (ITEMS.has(tag.name)) [name, length, encoded] = ['', '', false];
-    if (tag.name === 'Name') encoded = tag.attributes['Encoded'] === 'true';
+    if (namesOf(tag.name) !== undefined) [name, length, encoded] = ['', '', false];
+    if (tag.name === form.name) encoded = tag.attributes['Encoded'] === 'true';
   });
   parser.on('text', (more) => {
     text += more;
   });
   parser.on('closetag', (tag) => {
     open.pop();
-    const parent = open.at(-1) ?? '';
-    if (tag.name === 'Name' && ITEMS.has(parent)) name = encoded ? decodeURIComponent(text) : text;
-    else if (tag.name === 'Content-Length') length = text;
-    else if (tag.name === 'NextMarker') next = text;
-    else if (tag.name === 'Blob') entries.push({ name, size: /^\d{1,16}$/.test(length) ? Number(length) : 0 });
-    else if (ITEMS.has(tag.name)) entries.push({ name, size: null });
+    if (tag.name === namesOf(open.at(-1) ?? '')) name = encoded ? decodeURIComponent(text) : text;
+    else if (tag.name === form.size) length = text;
+    else if (tag.name === form.next) next = text;
+    else if (tag.name === form.file) entries.push({ name, size: /^\d{1,16}$/.test(length) ? Number(length) : 0 });
+    else if (namesOf(tag.name) !== undefined) entries.push({ name, size: null });
   });
   parser.write(new TextDecoder().decode(bytes)).close();
   return { entries, next };

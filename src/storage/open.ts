@@ -4,6 +4,7 @@ import { IsomerError } from '../errors.ts';
 import { openFileStorage } from './file.ts';
 import { HTTP_DEFAULTS, openHttpStorage } from './http.ts';
 import { azureListing } from './listing.ts';
+import { openS3Storage, type Environment } from './s3.ts';
 import type { Storage } from './storage.ts';
 
 export type OpenedRoot = {
@@ -17,11 +18,17 @@ export type OpenedRoot = {
 
 const ADDRESS = /^(azure\+)?(https?:\/\/.*)$/i;
 
+export type Surroundings = { readonly environment: Environment; readonly now: () => number };
+
 /**
- * `root`: a folder, or an http(s) address. Azure Blob Storage (an account, a container or a folder in it; known by its host's name, by a shared
+ * `root`: a folder, a bucket (`s3://BUCKET/FOLDER`, s3.ts), or an http(s) address. Azure Blob Storage (an account, a container or a folder in it; known by its host's name, by a shared
  * access signature, or by `azure+` before the address) can be listed; elsewhere only what a server manifest names is found.
  */
-export async function openRoot(root: string): Promise<OpenedRoot> {
+export async function openRoot(root: string, { environment, now }: Surroundings): Promise<OpenedRoot> {
+  if (/^s3:/i.test(root)) {
+    const { storage, secrets } = openS3Storage(root, environment, now);
+    return { storage, name: root, secrets, close: () => storage.close() };
+  }
   const [, azure, address] = ADDRESS.exec(root) ?? [];
   if (address === undefined) {
     const folder = resolve(root);
@@ -35,8 +42,8 @@ export async function openRoot(root: string): Promise<OpenedRoot> {
 }
 
 /** Closed when the work is done. */
-export async function withRoot<T>(root: string, work: (opened: OpenedRoot) => Promise<T>): Promise<T> {
-  const opened = await openRoot(root);
+export async function withRoot<T>(root: string, surroundings: Surroundings, work: (opened: OpenedRoot) => Promise<T>): Promise<T> {
+  const opened = await openRoot(root, surroundings);
   try {
     return await work(opened);
   } finally {

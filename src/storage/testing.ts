@@ -1,4 +1,4 @@
-/** A small blob store over HTTP for tests: ranges, conditions and lists as Azure's service has them, a signature in the query, faults on demand. */
+/** A small blob store over HTTP for tests: ranges, conditions, lists as Azure's service and S3 have them, a signature in the query, faults on demand. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -34,7 +34,8 @@ export async function startBlobStore(files: StoredFiles, { account = '', signatu
     if (signature !== '' && url.searchParams.get('sig') !== signature) return void response.writeHead(403).end();
     const segments = url.pathname.split('/').filter((segment) => segment !== '').map(decodeURIComponent);
     if (account !== '' && segments.shift() !== account) return void response.writeHead(404).end();
-    if (url.searchParams.get('comp') === 'list') list(store, segments[0], url.searchParams, response);
+    if (url.searchParams.get('list-type') === '2') listObjects(store, segments[0] ?? '', url.searchParams, response);
+    else if (url.searchParams.get('comp') === 'list') list(store, segments[0], url.searchParams, response);
     else serve(files.get(segments.join('/')), request, response);
   });
   const store: BlobStore = {
@@ -93,4 +94,22 @@ function list({ files, pageSize }: BlobStore, container: string | undefined, que
   const body = container === undefined ? `<Containers>${page}</Containers>` : `<Blobs>${page}</Blobs>`;
   response.writeHead(200, { 'content-type': 'application/xml' });
   response.end(`\uFEFF<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="http://store/"><Delimiter>/</Delimiter>${body}<NextMarker>${next}</NextMarker></EnumerationResults>`);
+}
+
+/** ListObjectsV2: continuation tokens that must be encoded. */
+function listObjects({ files, pageSize }: BlobStore, bucket: string, query: URLSearchParams, response: ServerResponse): void {
+  const names = [...files.keys()].filter((name) => name.startsWith(`${bucket}/`)).map((name) => name.slice(bucket.length + 1)).sort();
+  if (names.length === 0) return void response.writeHead(404).end('<Error><Code>NoSuchBucket</Code></Error>');
+  const prefix = query.get('prefix') ?? '';
+  const rows = new Map<string, string>();
+  for (const name of names.filter((each) => each.startsWith(prefix))) {
+    const slash = name.indexOf('/', prefix.length);
+    const key = slash < 0 ? name : name.slice(0, slash + 1);
+    rows.set(key, slash < 0 ? `<Contents><Key>${escaped(key)}</Key><ETag>&quot;x&quot;</ETag><Size>${files.get(`${bucket}/${key}`)?.length ?? 0}</Size><StorageClass>STANDARD</StorageClass></Contents>` : `<CommonPrefixes><Prefix>${escaped(key)}</Prefix></CommonPrefixes>`);
+  }
+  const all = [...rows.values()];
+  const start = Number((query.get('continuation-token') ?? 'a+/=0').slice('a+/='.length));
+  const next = start + pageSize < all.length ? `<NextContinuationToken>a+/=${start + pageSize}</NextContinuationToken>` : '';
+  response.writeHead(200, { 'content-type': 'application/xml' });
+  response.end(`<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>${bucket}</Name><Prefix>${escaped(prefix)}</Prefix><IsTruncated>${next !== ''}</IsTruncated>${all.slice(start, start + pageSize).join('')}${next}</ListBucketResult>`);
 }
