@@ -87,6 +87,8 @@ export function openHttpStorage(root: URL, options: HttpStorageOptions): HttpSto
     return {
       size,
       version,
+      // A strong tag is another one for other bytes.
+      ...(etag === null ? {} : { identity: etag }),
       async read(offset, target) {
         if (offset < 0 || offset + target.length > size) throw outOfRange(path, offset + target.length, size);
         // What came before a connection broke is kept: the next attempt asks for the rest.

@@ -6,7 +6,7 @@ export type Source = {
   readonly size: number;
   /** Changes when the content may have changed (local files: size and mtime in ns). Opaque, safe in an ETag. */
   readonly version: string;
-  /** Told where nobody can choose it (local files: ctime in ns): tells apart what name, size and version do not. For the index cache alone, as copies differ. */
+  /** Told where nobody can choose it (local files: ctime in ns; HTTP: a strong entity tag): tells apart what name, size and version do not. For the index cache alone, as copies differ. */
   readonly identity?: string;
   /** Fills `target` from byte `offset`. Rejects with MPE_STORAGE_INVALID_RANGE when the file ends before that. */
   read(offset: number, target: Uint8Array): Promise<void>;
