@@ -100,7 +100,9 @@ export const FMP4_CHECKS: readonly FormatCheck[] = [
         const faults = fragmentFormFaults(facts);
         // Smooth needs no time in its fragments by its document; the packager promises one everywhere.
         const bare = (track.source.kind !== 'smooth' || context.profile === 'ams') && facts.fragments.some(({ decodeTime }) => decodeTime === null) ? ['traf tells no time'] : [];
-        return [...faults, ...bare].slice(0, 3).map((fault) => problem(segmentPath(track, segment), 'a box of the fragment has another form', { actual: fault, at: segment.exchange, pointer: 'moof' }));
+        // ISO/IEC 23009-1:2022 6.3.4.2, RFC 8216 3.3: every fragment that has a header has a tfdt, whatever else tells its time.
+        const untimed = context.format !== 'smooth' && facts.fragments.some(({ traf }) => find(traf.children, 'tfdt') === undefined) ? ['traf holds no tfdt'] : [];
+        return [...faults, ...bare, ...untimed].slice(0, 3).map((fault) => problem(segmentPath(track, segment), 'a box of the fragment has another form', { actual: fault, at: segment.exchange, pointer: 'moof' }));
       });
     },
   },

@@ -28,7 +28,9 @@ export const SHAPE_MPD_CHECKS: readonly FormatCheck[] = [
         const real = realOf(context, track)?.codec.frameRate ?? null;
         if (real === null || (told === undefined && most === undefined)) return [];
         const path = `representation/${trackName(track)}`;
-        const problems = told === undefined || sameRate(told, real) ? [] : [problem(path, 'frameRate is not the stored rate', { wanted: real.join('/'), actual: told, at: context.view.manifest })];
+        // What maxFrameRate alone leaves open, the original service told.
+        const open = told === undefined && context.profile !== 'ams';
+        const problems = open || (told !== undefined && sameRate(told, real)) ? [] : [problem(path, 'frameRate is not the stored rate', { wanted: real.join('/'), actual: told ?? 'none', at: context.view.manifest })];
         if (most !== undefined && !(rateOf(most) >= real[0] / real[1] - 1e-9)) problems.push(problem(path, 'maxFrameRate is below a rate of the set', { wanted: real.join('/'), actual: most, at: context.view.manifest }));
         return judged(path, problems);
       }),
@@ -122,8 +124,16 @@ export const SHAPE_MPD_CHECKS: readonly FormatCheck[] = [
         if (set.kind === 'video') {
           for (const [most, name] of [['maxWidth', 'width'], ['maxHeight', 'height']]) wanted.push([`@${most}`, String(Math.max(...representations.filter(({ adaptationSet }) => adaptationSet === set).map(({ node }) => Number(node.attributes[name] ?? '0')))), set.node.attributes[most] ?? '']);
         }
-        // Of pictures, video/access-points tells the type.
-        if (!csf && set.kind !== 'video') wanted.push(['@startWithSAP', '1', set.node.attributes['startWithSAP'] ?? '']);
+        const rates = representations.filter(({ adaptationSet }) => adaptationSet === set).map(({ node }) => node.attributes['frameRate'] ?? '');
+        // Where a rate varies nobody can tell the largest.
+        if (!csf && set.kind === 'video' && !rates.includes('')) wanted.push(['@maxFrameRate', rates.reduce((most, rate) => (rateOf(rate) > rateOf(most) ? rate : most)), set.node.attributes['maxFrameRate'] ?? '']);
+        const access = set.node.attributes['startWithSAP'] ?? '';
+        // Of pictures, video/access-points judges which type it is.
+        if (set.kind === 'video' ? access === '' : !csf) wanted.push(['@startWithSAP', '1', access]);
+        if (set.kind === 'audio' && real?.codec.sampleRate != null) {
+          const rate = String(real.codec.sampleRate);
+          for (const { node } of representations.filter(({ adaptationSet }) => adaptationSet === set)) wanted.push(['@audioSamplingRate', rate, node.attributes['audioSamplingRate'] ?? '']);
+        }
         if (real !== null) {
           wanted.push(['Role', rolesOf(real, !csf).join(' '), descriptorsOf(set.node, 'Role')], ['Accessibility', real.accessibility.join(' '), descriptorsOf(set.node, 'Accessibility')]);
           wanted.push(['Label', real.label ?? '', childrenOf(set.node, 'Label').map(({ text }) => text.trim()).join(' ')]);

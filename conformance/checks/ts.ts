@@ -54,6 +54,19 @@ export const TS_CHECKS: readonly FormatCheck[] = [
     run: ({ view, reader }) => eachTransport(view, reader, (transport) => remembered(accessUnitFaults, transport, () => transport.pes.flatMap((unit) => accessUnitFault(transport, unit)).slice(0, 3))),
   },
   {
+    id: 'ts/random-access',
+    requirements: ['TS-015'],
+    title: 'random_access_indicator stands where decoding can start',
+    level: 'must',
+    scope: 'format',
+    formats: TRANSPORT,
+    run: ({ view, reader }) =>
+      eachTransport(view, reader, (transport) => [
+        ...transport.faults.filter(({ kind }) => kind === 'random-access').map(({ message, packet, pid }) => ({ message, actual: '', packet, pid })),
+        ...remembered(randomAccessFaults, transport, () => transport.pes.flatMap((unit) => randomAccessFault(transport, unit)).slice(0, 3)),
+      ]),
+  },
+  {
     id: 'ts/adts',
     requirements: ['TS-007'],
     title: 'AAC is in ADTS frames that say what the stored configuration says',
@@ -247,6 +260,7 @@ export const TS_CHECKS: readonly FormatCheck[] = [
 
 const bufferModels = new WeakMap<TsSegment, readonly Fault[]>();
 const accessUnitFaults = new WeakMap<TsSegment, readonly Fault[]>();
+const randomAccessFaults = new WeakMap<TsSegment, readonly Fault[]>();
 
 type Fault = { readonly message: string; readonly actual: string; readonly packet: number; readonly pid: number };
 
@@ -277,6 +291,13 @@ function accessUnitFault({ streams }: TsSegment, { pid, packet, payload }: TsPes
   const wanted = codec === 'avc' ? [7, 8] : [32, 33, 34];
   const before = units.slice(0, Math.max(0, picture)).map((unit) => nalType(unit, codec));
   return picture < 0 || wanted.every((type) => before.includes(type)) ? [] : fault('a key frame lacks parameter sets', types);
+}
+
+function randomAccessFault({ streams }: TsSegment, { pid, packet, payload, randomAccess }: TsPes): readonly Fault[] {
+  const codec = CODECS[streams.find((stream) => stream.pid === pid)?.streamType ?? 0];
+  if (!randomAccess || codec === undefined) return [];
+  const units = annexBUnits(payload);
+  return startsDecoding(units, codec) ? [] : [{ message: 'random_access_indicator stands at a picture that nothing can be decoded from', actual: units.map((unit) => nalType(unit, codec)).join(' '), packet, pid }];
 }
 
 /** Coded slices: types 1 to 5 of H.264, below 32 of H.265. */

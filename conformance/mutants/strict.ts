@@ -1,6 +1,6 @@
 /** Mutants that random draws found no check for: one field, bit, line or header each. */
 import { crc32 } from '../oracle/ts.ts';
-import { answer, boxBody, bytes, header, text } from './change.ts';
+import { answer, boxBody, bytes, copy, header, text } from './change.ts';
 import type { Mutant } from './mutants.ts';
 import type { Origin } from './origin.ts';
 
@@ -36,6 +36,29 @@ function renamed(pattern: RegExp, from: string, to: string): (origin: Origin) =>
     body.write(to, body.indexOf(from, 0, 'latin1'), 'latin1');
     return body;
   });
+}
+
+/** The last box of a traf once more behind itself: sizes and the place of the samples follow. */
+function twice(body: Buffer, type: string): Buffer {
+  const startOf = (name: string): number => body.indexOf(name, 0, 'latin1') - 4;
+  const start = startOf(type);
+  const size = body.readUInt32BE(start);
+  const changed = Buffer.concat([body.subarray(0, start + size), body.subarray(start)]);
+  // moof, traf, then the data offset of trun behind version, flags and count.
+  for (const at of [0, startOf('traf'), startOf('trun') + 16]) changed.writeUInt32BE(changed.readUInt32BE(at) + size, at);
+  return changed;
+}
+
+/** Sets a flag in the first adaptation field of video that `is` wants; `isSet`: random_access_indicator. */
+function inField(flag: number, is: (startsUnit: boolean, isSet: boolean) => boolean) {
+  return (body: Buffer): Buffer => {
+    for (let packet = 0; packet < body.length; packet += PACKET) {
+      if ((body.readUInt16BE(packet + 1) & 0x1fff) !== VIDEO_PID || (body[packet + 3] & 0x20) === 0 || body[packet + 4] === 0 || !is((body[packet + 1] & 0x40) !== 0, (body[packet + 5] & 0x40) !== 0)) continue;
+      body[packet + 5] |= flag;
+      return body;
+    }
+    throw new Error('no such packet');
+  };
 }
 
 /** Where the nth PES packet of a PID begins, and its transport packet. */
@@ -125,14 +148,25 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'fmp4/fragment-form', name: 'there is no tfdt', change: renamed(CSF_SECOND, 'tfdt', 'free') },
   { check: 'fmp4/fragment-form', name: 'there is neither tfdt nor tfxd', change: renamed(SMOOTH_SECOND, 'uuid', 'free') },
   { check: 'fmp4/fragment-form', name: 'tfxd may be a decode time or a presentation time', change: set(SMOOTH_SECOND, 'trun', 27, 1) },
+  { check: 'fmp4/fragment-form', name: 'tfxd has flags', change: set(SMOOTH_SECOND, 'uuid', 3, 1) },
+  { check: 'fmp4/fragment-form', name: 'tfxd stands twice', change: bytes(SMOOTH_SECOND, (body) => twice(body, 'uuid')) },
+  { check: 'fmp4/fragment-form', name: 'tfxd stands where tfdt has to', change: copy('QualityLevels(64000)/Fragments(aac_eng_2_64000_1_1=20053333)', 'QualityLevels(64000)/Fragments(aac_eng_2_64000_1_1=20053333,format=mpd-time-csf)') },
   { check: 'fmp4/sample-flags', name: 'a sync sample depends on others', change: set(CSF_SECOND, 'trun', 20, 1, 0, 0, 0) },
   { check: 'fmp4/sample-flags', name: 'a reserved bit is set', change: set(CSF_SECOND, 'trun', 20, 0x82, 0, 0, 0) },
+
+  { check: 'ts/packets', name: 'an original clock reference stands alone', change: bytes(TS_KEY, inField(0x08, (startsUnit) => !startsUnit)) },
+  { check: 'ts/random-access', name: 'a picture inside a group is called an access point', change: bytes(TS_SECOND, inField(0x40, (startsUnit, isSet) => startsUnit && !isSet)) },
+  { check: 'ts/random-access', name: 'the last packet of a lone key frame promises another', change: bytes(TS_KEY, inField(0x40, (startsUnit) => !startsUnit)) },
 
   { check: 'header/contents', name: 'stsc is missing', change: renamed(CSF_INIT, 'stsc', 'free') },
   { check: 'header/contents', name: 'the media header is the one of sound', change: renamed(CMAF_INIT, 'vmhd', 'smhd') },
   { check: 'header/fixed-fields', name: 'a reserved field of tkhd is set', change: set(CSF_INIT, 'tkhd', 17, 1) },
+  { check: 'header/fixed-fields', name: 'mdhd has flags', change: set(CSF_INIT, 'mdhd', 3, 64) },
+  { check: 'header/contents', name: 'nobody knows the kind of data entry', change: renamed(CSF_INIT, 'url ', 'xxxx') },
   { check: 'header/fixed-fields', name: 'the media are said to be elsewhere', change: set(CMAF_INIT, 'url ', 3, 0) },
   { check: 'header/defaults', name: 'the picture is turned', change: set(CMAF_INIT, 'tkhd', 41, 2) },
+  { check: 'header/stored-defaults', name: 'a field of QuickTime is set', change: set(CSF_INIT, 'avc1', 16, 1), warns: true },
+  { check: 'header/stored-defaults', name: 'samples that are not there have a size', change: set(CSF_INIT, 'stsz', 7, 1), warns: true },
   { check: 'header/stored-defaults', name: 'the rate is twice', change: set(CSF_INIT, 'mvhd', 21, 2), warns: true },
   { check: 'header/presentation', name: 'the track is disabled', change: set(CMAF_INIT, 'tkhd', 3, 6) },
   { check: 'header/presentation', name: 'sound has a width', change: set(CMAF_AUDIO_INIT, 'tkhd', 77, 1) },
@@ -166,6 +200,7 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'mpd/readable', name: 'the timescale is 0', change: text(CSF, 'timescale="10000000"', 'timescale="0"') },
   { check: 'smooth/readable', name: 'the timescale is 0', change: text(SMOOTH, 'TimeScale="10000000"', 'TimeScale="0"') },
   { check: 'mpd/frame-rate', name: 'the rate is another', change: text(DASH_CMAF, ' frameRate="30000/1001"', ' frameRate="30001/1001"') },
+  { check: 'mpd/frame-rate', name: 'one quality tells no rate', change: text(DASH_CMAF, ' frameRate="30000/1001"', '') },
   { check: 'mpd/frame-rate', name: 'maxFrameRate is below', change: text(DASH_CMAF, 'maxFrameRate="30000/1001"', 'maxFrameRate="25"') },
   { check: 'mpd/pixel-shape', name: 'pixels are twice as high', change: text(DASH_CMAF, ' sar="1:1"', ' sar="1:2"') },
   { check: 'mpd/pixel-shape', name: 'the picture is 4:3', change: text(DASH_CMAF, ' par="16:9"', ' par="4:3"') },
@@ -174,6 +209,9 @@ export const STRICT_MUTANTS: readonly Mutant[] = [
   { check: 'mpd/channels', name: 'the configuration stands twice', change: text(DASH_CMAF, /(<AudioChannelConfiguration [^>]*\/>)/, '$1$1') },
   { check: 'mpd/channels', name: 'there are six channels', change: text(CSF, /(audio_channel_configuration:2011" value=)"2"/, '$1"6"') },
   { check: 'mpd/literal-ids', name: 'the group is another', change: text(CSF, 'group="5"', 'group="4"') },
+  { check: 'mpd/literal-ids', name: 'sound says no sampling rate', change: text(CSF, ' audioSamplingRate="48000"', '') },
+  { check: 'mpd/literal-ids', name: 'maxFrameRate is missing', change: text(DASH_CMAF, ' maxFrameRate="30000/1001"', '') },
+  { check: 'mpd/literal-ids', name: 'pictures say no access points', change: text(CSF, ' startWithSAP="1"', '') },
   { check: 'mpd/literal-ids', name: 'a Role stands twice', change: text(DASH_CMAF, /(<Role [^>]*main"\/>)/, '$1$1') },
   { check: 'mpd/literal-ids', name: 'representations are exchanged', change: text(CSF, /(<Representation id="1_V_video_1".*\n)(<Representation id="1_V_video_2".*\n)/, '$2$1') },
   { check: 'mpd/literal-ids', name: 'maxWidth is larger than any width', change: text(CSF, 'maxWidth="1280"', 'maxWidth="1920"') },

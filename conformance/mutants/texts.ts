@@ -81,6 +81,8 @@ export const TEXT_MUTANTS: readonly Mutant[] = [
   { check: 'text/timestamp-map', name: 'the map is missing', change: text(VTT_SECOND, /X-TIMESTAMP-MAP[^\n]*\n/, '') },
   { check: 'text/timestamp-map', name: 'the map names the start of the segment', change: text(VTT_SECOND, 'MPEGTS:900000', 'MPEGTS:1080180') },
   { check: 'text/ttml-form', name: 'an element is not closed', change: ttml(CSF_FIRST, '</div>', '') },
+  { check: 'header/fixed-fields', name: 'the media header of text has another version', change: boxBody(CMAF_HEADER, 'sthd', (body) => body.set([64], 0)) },
+  { check: 'text/ttml-form', name: 'parameters are in another namespace', change: ttml(SMOOTH_FIRST, 'xmlns:ttp="http://www.w3.org/ns/ttml#parameter"', 'xmlns:ttp="http://www.w#.org/ns/ttml#parameter"') },
   { check: 'text/ttml-form', name: 'a region is not defined', change: ttml(CSF_FIRST, 'region="high"', 'region="height"') },
   { check: 'text/ttml-form', name: 'a style is not defined', change: ttml(CSF_FIRST, 'style="italic"', 'style="bold"') },
   { check: 'text/ttml-form', name: 'a time has a comma', change: ttml(CSF_FIRST, '00:00:00.500', '00:00:00,500') },

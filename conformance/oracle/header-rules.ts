@@ -24,6 +24,9 @@ const CONTENTS: readonly { readonly parent: string; readonly one: readonly strin
 /** Media header box of each handler (12). */
 const MEDIA_HEADERS: Readonly<Record<string, string>> = { vide: 'vmhd', soun: 'smhd', subt: 'sthd' };
 
+/** Kinds of data entries (8.7.2). */
+const DATA_ENTRIES: ReadonlySet<string> = new Set(['url ', 'urn ', 'imdt', 'snim']);
+
 export function contentFaults(tree: BoxTree): readonly string[] {
   const faults: string[] = [];
   const visit = (type: string, children: readonly Box[]): void => {
@@ -39,6 +42,7 @@ export function contentFaults(tree: BoxTree): readonly string[] {
     if (box.type === 'stbl' && box.children.filter(({ type }) => type === 'stsz' || type === 'stz2').length !== 1) faults.push(`${path} has not one stsz or stz2`);
     if ((box.type === 'stsd' || box.type === 'dref') && box.children.length !== number(bodyOf(tree, box), 4, 4)) faults.push(`${path} does not hold as many entries as it counts`);
     if (box.type === 'dref' && box.children.length === 0) faults.push(`${path} is empty`);
+    for (const { type } of box.type === 'dref' ? box.children : []) if (!DATA_ENTRIES.has(type)) faults.push(`${path} holds the entry ${type}`);
   }
   return faults;
 }
@@ -77,6 +81,7 @@ const FIELDS: readonly FieldRule[] = [
   { box: 'tkhd', at: full(28, 40), length: 2, hex: '0000', what: 'layer', kind: 'default' },
   { box: 'tkhd', at: full(34, 46), length: 2, hex: '0000', what: 'reserved', kind: 'fixed' },
   { box: 'tkhd', at: full(36, 48), length: 36, hex: MATRIX, what: 'matrix', kind: 'default' },
+  ...['mvhd', 'mdhd'].map((box): FieldRule => ({ box, at: 1, length: 3, hex: '000000', what: 'flags', kind: 'fixed' })),
   { box: 'mdhd', at: full(18, 30), length: 2, hex: '0000', what: 'pre_defined', kind: 'fixed' },
   { box: 'hdlr', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'fixed' },
   { box: 'hdlr', at: full(0), length: 4, hex: '00000000', what: 'pre_defined', kind: 'default' },
@@ -84,18 +89,21 @@ const FIELDS: readonly FieldRule[] = [
   { box: 'vmhd', at: 0, length: 4, hex: '00000001', what: 'version and flags', kind: 'fixed' },
   { box: 'vmhd', at: full(0), length: 8, hex: '00'.repeat(8), what: 'graphicsmode and opcolor', kind: 'default' },
   { box: 'smhd', at: 0, length: 8, hex: '00'.repeat(8), what: 'version, flags, balance and reserved', kind: 'default' },
+  { box: 'sthd', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'fixed' },
   { box: 'dref', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'fixed' },
   { box: 'url ', at: 0, length: 4, hex: '00000001', what: 'flags: the media are in the same file', kind: 'fixed' },
   { box: 'stsd', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'default' },
   { box: 'stts', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'fixed' },
   { box: 'stsc', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'fixed' },
   { box: 'stsz', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'fixed' },
+  { box: 'stsz', at: full(0), length: 8, hex: '00'.repeat(8), what: 'sample_size and sample_count', kind: 'default' },
   { box: 'stco', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'fixed' },
   { box: 'trex', at: 0, length: 4, hex: '00000000', what: 'version and flags', kind: 'fixed' },
   { box: 'trex', at: full(4), length: 4, hex: '00000001', what: 'default_sample_description_index', kind: 'default' },
   ...['avc1', 'avc3', 'hvc1', 'hev1'].flatMap((box): FieldRule[] => [
     { box, at: 0, length: 8, hex: '0000000000000001', what: 'reserved and data_reference_index', kind: 'fixed' },
     { box, at: 8, length: 4, hex: '00000000', what: 'pre_defined and reserved', kind: 'fixed' },
+    { box, at: 12, length: 12, hex: '00'.repeat(12), what: 'pre_defined', kind: 'default' },
     { box, at: 28, length: 8, hex: '0048000000480000', what: 'resolution', kind: 'default' },
     { box, at: 36, length: 4, hex: '00000000', what: 'reserved', kind: 'fixed' },
     { box, at: 40, length: 2, hex: '0001', what: 'frame_count', kind: 'default' },

@@ -7,7 +7,7 @@ export type TsFault = {
   /** Stable name, e.g. `continuity`. */
   readonly kind:
     | 'length' | 'sync-byte' | 'transport-error' | 'scrambled' | 'adaptation' | 'continuity' | 'pat' | 'pmt' | 'section-crc'
-    | 'pes' | 'pcr' | 'unknown-pid' | 'stamp-order' | 'reserved' | 'program';
+    | 'pes' | 'pcr' | 'unknown-pid' | 'stamp-order' | 'reserved' | 'program' | 'random-access';
   /** Packet number from 0. */
   readonly packet: number;
   readonly pid: number;
@@ -55,6 +55,8 @@ export function readTs(bytes: Uint8Array): TsSegment {
   if (bytes.length === 0 || bytes.length % PACKET !== 0) fault('length', Math.floor(bytes.length / PACKET), -1, `${bytes.length} bytes are not whole packets of ${PACKET}`);
 
   const counters = new Map<number, { first: number; last: number; packets: number }>();
+  /** Packets with random_access_indicator that start no PES packet themselves, by PID. */
+  const promised = new Map<number, number>();
   const open = new Map<number, { packet: number; chunks: Uint8Array[]; randomAccess: boolean }>();
   const pes: TsPes[] = [];
   const pcrs: { packet: number; value: number; discontinuity: boolean }[] = [];
@@ -109,6 +111,8 @@ export function readTs(bytes: Uint8Array): TsSegment {
           if ((((bytes[from + 6] & 1) << 8) | bytes[from + 7]) > 299) fault('reserved', packet, pid, 'program_clock_reference_extension exceeds 299');
           if (pcrPid !== null && pid !== pcrPid) fault('pcr', packet, pid, `a clock reference on PID ${pid}, PCR_PID is ${pcrPid}`);
         }
+        // 2.4.3.5: OPCR stands in packets with PCR alone.
+        if ((flags & 0x18) === 0x08) fault('adaptation', packet, pid, 'original_program_clock_reference without program_clock_reference');
         // 2.4.3.4: private data and the extension say their length themselves.
         let end = 1 + fixed;
         for (const bit of [0x02, 0x01]) if ((flags & bit) !== 0) end += 1 + (bytes[from + end] ?? 0);
@@ -120,6 +124,8 @@ export function readTs(bytes: Uint8Array): TsSegment {
       }
       from = Math.min(end, from + 1 + length);
     }
+    if (randomAccess && !unitStart) promised.set(pid, packet);
+    if (unitStart) promised.delete(pid);
     // Table 2-3 and EN 300 468 5.1.3: PIDs below 0x20 carry tables of other systems, but for the PAT.
     if (pid === NULL_PID || (pid > 0 && pid < LEAST_PROGRAM_PID)) continue;
     const known = counters.get(pid);
@@ -174,6 +180,8 @@ export function readTs(bytes: Uint8Array): TsSegment {
     }
   }
   for (const pid of [...open.keys()]) finish(pid);
+  // 2.4.3.5: it is said of the next PES packet that starts.
+  for (const [pid, packet] of promised) fault('random-access', packet, pid, 'random_access_indicator is set, and no PES packet starts behind it');
   if (pmtPid === null) fault('pat', 0, 0, 'no program association table');
   else if (streams.length === 0) fault('pmt', 0, pmtPid, 'no program map table');
   if (pcrPid !== null && pcrPid !== NULL_PID && !streams.some(({ pid }) => pid === pcrPid)) fault('pcr', 0, pcrPid, 'PCR_PID is no PID of the program');

@@ -148,6 +148,7 @@ function checkTree(node: Node, root: Node, say: Say): void {
     const [uri, local] = name.includes(' ') ? name.split(' ') : ['', name];
     if (uri === '' && local !== 'xmlns' && node.uri === TT && node !== root && !allowed(CORE, node.local, local)) say(node.line, 'an element has an attribute that it may not have', `${node.local}@${local}`);
     if (uri === STYLING && !(Object.hasOwn(STYLES, local) && STYLES[local].test(value))) say(node.line, 'a style is unknown or has a wrong value', `${local}="${value}"`);
+    if (node === root && uri !== '' && uri !== PARAMETER && PARAMETERS.has(local)) say(node.line, 'an attribute has the name of a parameter of TTML, and another namespace', `${uri} ${local}`);
     if (uri === PARAMETER && (node !== root || !PARAMETERS.has(local))) say(node.line, 'a parameter is unknown, or stands elsewhere than on tt', local);
     if (uri === SMPTE && local === 'backgroundImage') say(node.line, 'the text profile has no images');
     if (uri === XML && local === 'space' && value !== 'default' && value !== 'preserve') say(node.line, 'xml:space is neither default nor preserve', value);

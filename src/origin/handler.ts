@@ -16,6 +16,7 @@ import { chooseEncryption, type Encryption, type Protector } from './encryption.
 import { checkDownload, openDownload, parseDownload, type Download, type Files } from './download.ts';
 import { caching, chosenCoding, codedTag, COMMON_HEADERS, entityTag, errorCaching, header, holdsMatch, METHODS, noneMatch, preflightHeaders, requestedRange, type Coding, type Headers, type RequestHeaders } from './headers.ts';
 import type { BufferPool } from './pool.ts';
+import { createRecent } from './recent.ts';
 import type { TextCache } from './texts.ts';
 import { decodePath, parseUrl, printUrl, printVerb, withoutQuery, type StreamRequest } from './url.ts';
 
@@ -85,6 +86,7 @@ type Content = {
 };
 type Made = string | Uint8Array | { readonly body: BodyPlan; readonly plan: SegmentPlan };
 
+const parsed = createRecent(1024, parseUrl);
 const PREFLIGHT = 'OPTIONS';
 const PAGE_PREFIX = '/-/';
 const NOTHING = (): void => undefined;
@@ -109,7 +111,7 @@ async function route(request: Request, deps: HandlerDeps): Promise<Content> {
   if (path === '/metrics' && deps.metrics !== null) return plainContent('text/plain; version=0.0.4; charset=utf-8', await deps.metrics(), 'no-store');
   const download = parseDownload(request.path);
   if (download !== null) return downloadContent(download, deps);
-  return streamContent(parseUrl(request.path), request, deps);
+  return streamContent(parsed(path), request, deps);
 }
 
 type FixedFile = { readonly mime: string; readonly text: string; readonly maxAge: string };

@@ -1,6 +1,7 @@
 /** HTTP semantics of the origin as tables and small functions: caching, conditions, ranges, CORS (spec/url.md "Headers"). */
 import { hash } from 'node:crypto';
 import type { ErrorKind } from '../errors.ts';
+import { createRecent } from './recent.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 /** Names in lower case, as node:http gives them. */
@@ -70,9 +71,11 @@ function dateText(seconds: number): string {
   return lastDate.text;
 }
 
+const tagOf = createRecent(1024, (text) => `"${hash('sha256', text, 'base64url').slice(0, 22)}"`);
+
 /** Strong: equal parts mean equal bytes. */
 export function entityTag(...parts: readonly string[]): string {
-  return `"${hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 22)}"`;
+  return tagOf(JSON.stringify(parts));
 }
 
 /** Content codings of text in order of preference. */
