@@ -12,7 +12,7 @@ export function createRecent<T>(count: number, make: (text: string) => T): (text
     let found = young.get(text);
     if (found !== undefined) return found;
     found = old.get(text) ?? make(text);
-    if (young.size >= count) [young, old] = [new Map(), young];
+    if (young.size >= count) [young, old] = [new Map<string, T>(), young];
     young.set(text, found);
     return found;
   };
