@@ -67,8 +67,9 @@ export function flagName(key: string): string {
 
 export type ConfigSources = { readonly flags: Readonly<Record<string, unknown>>; readonly environment: Readonly<Record<string, string | undefined>>; readonly file: string | null };
 
-/** A relative path in the file means: from the file's folder. A root may be an address. */
+/** A root may be an address. */
 const ADDRESS = /^[a-z+]+:\/\//i;
+/** A relative path in the file means: from the file's folder. */
 const PATHS: ReadonlySet<Key> = new Set<Key>(['root', 'cacheDir', 'tlsCert', 'tlsKey', 'masterKey']);
 
 export async function loadConfig({ flags, environment, file }: ConfigSources): Promise<Config> {

@@ -81,6 +81,7 @@ function firstLeading(samples: SampleTable): number {
   if (composition === null || sync === null) return -1;
   for (let i = 0; i < sync.length; i++) {
     const key = sync[i];
+    // Without a smaller offset it cannot be, and offsets cost less than times.
     if (key + 1 < count && composition[key + 1] < composition[key] && presentationTime(samples, key + 1) < presentationTime(samples, key)) return key;
   }
   return -1;

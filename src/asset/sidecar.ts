@@ -99,9 +99,12 @@ async function readWhole(path: string): Promise<Buffer<ArrayBuffer>> {
 }
 
 async function fileName(scope: string, path: string, source: Source): Promise<string> {
-  const start = new Uint8Array(source.identity === undefined ? Math.min(IDENTITY_BYTES, source.size) : 0);
-  if (start.length > 0) await source.read(0, start);
-  const hash = createHash('sha256').update(JSON.stringify([scope, path, source.size, source.version, source.identity])).update(start);
+  const hash = createHash('sha256').update(JSON.stringify([scope, path, source.size, source.version, source.identity]));
+  if (source.identity === undefined) {
+    const start = new Uint8Array(Math.min(IDENTITY_BYTES, source.size));
+    await source.read(0, start);
+    hash.update(start);
+  }
   return `${hash.digest('hex').slice(0, 40)}.idx`;
 }
 

@@ -4,9 +4,10 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { IsomerError } from '../errors.ts';
 import { openDescriptor, readDescriptor } from './descriptors.ts';
-import { joinPath, notFound, outOfRange, pathSegments, tooLarge } from './paths.ts';
+import { joinPath, notFound, outOfRange, pathSegments } from './paths.ts';
 import type { Entry, Source, Storage } from './storage.ts';
 import { createTurns, createWarmParts } from './warm.ts';
+import { readWhole } from './whole.ts';
 
 /** The most that is copied without the thread pool at a time, and in one turn of the event loop: together some milliseconds. */
 const AT_ONCE_BYTES = 256 * 1024;
@@ -83,17 +84,7 @@ export async function openFileStorage(root: string): Promise<Storage> {
       const entries = await Promise.all(names.sort().map((name) => describe(joinPath(path, name), name, locate)));
       return entries.filter((entry) => entry !== null);
     },
-    async readAll(path, limit) {
-      const source = await openSource(path);
-      try {
-        if (source.size > limit) throw tooLarge(path, limit, source.size);
-        const bytes = new Uint8Array(source.size);
-        await source.read(0, bytes);
-        return bytes;
-      } finally {
-        await source.close();
-      }
-    },
+    readAll: (path, limit) => readWhole(openSource, path, limit),
   };
 }
 

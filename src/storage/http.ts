@@ -7,8 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, type Dispatcher } from 'undici';
 import { IsomerError, type ErrorCode } from '../errors.ts';
 import { readBounded, type Listing } from './listing.ts';
-import { outOfRange, pathSegments, tooLarge } from './paths.ts';
+import { outOfRange, pathSegments } from './paths.ts';
 import type { Source, Storage } from './storage.ts';
+import { readWhole } from './whole.ts';
 
 export type HttpStorageOptions = {
   /** How folders are listed; null: they are not, and assets need server manifests. */
@@ -27,16 +28,17 @@ export const HTTP_DEFAULTS: HttpStorageOptions = { listing: null, sign: null, co
 
 export type HttpStorage = Storage & { close(): Promise<void> };
 
-/** Of one request, with what came before it. */
+/** At one request; a part whose body breaks off is requested as many times. */
 const ATTEMPTS = 3;
 /** Answers that another attempt may better (RFC 9110 15.5.9, 15.6; RFC 6585 4). */
 const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 const NO_SUCH_METHOD: ReadonlySet<number> = new Set([405, 501]);
 
+type Method = 'GET' | 'HEAD';
 type Answer = Dispatcher.ResponseData;
 type Headers = Readonly<Record<string, string>>;
 /** Headers for a request; `path` with its query, encoded. */
-export type Signer = (request: { readonly method: 'GET' | 'HEAD'; readonly host: string; readonly path: string }) => Headers;
+export type Signer = (request: { readonly method: Method; readonly host: string; readonly path: string }) => Headers;
 
 /** What a response says of a file. */
 type Facts = { readonly size: number; readonly etag: string | null; readonly version: string };
@@ -46,20 +48,17 @@ export function openHttpStorage(root: URL, options: HttpStorageOptions): HttpSto
   const pool = new Pool(root.origin, { connections: options.connections, headersTimeout: options.timeout, bodyTimeout: options.timeout, connect: { timeout: options.timeout } });
   const base = root.pathname.replace(/\/+$/, '');
 
-  const ask = (method: 'GET' | 'HEAD', pathname: string, query: URLSearchParams, headers: Headers): Promise<Answer> => {
+  const once = (method: Method, pathname: string, query: URLSearchParams, headers: Headers): Promise<Answer> => {
     // A space is %20 to everybody.
     const text = query.toString().replaceAll('+', '%20');
     const path = `${pathname === '' ? '/' : pathname}${text === '' ? '' : `?${text}`}`;
     return pool.request({ method, path, headers: { 'accept-encoding': 'identity', ...headers, ...options.sign?.({ method, host: root.host, path }) } });
   };
-  const get = (method: 'GET' | 'HEAD', path: string, headers: Headers): Promise<Answer> =>
-    ask(method, [base, ...pathSegments(path).map(encodeURIComponent)].join('/'), root.searchParams, headers);
-
-  /** The first answer that counts; passing faults are asked again. */
-  const persist = async (path: string, work: () => Promise<Answer>): Promise<Answer> => {
+  /** The first answer that counts; passing faults are asked again. `path` stands in errors. */
+  const ask = async (path: string, ...request: Parameters<typeof once>): Promise<Answer> => {
     for (let attempt = 1; ; attempt++) {
       const last = attempt === ATTEMPTS;
-      const answer = await work().catch((error: unknown) => {
+      const answer = await once(...request).catch((error: unknown) => {
         if (last) throw storageError(path, error);
         return null;
       });
@@ -68,15 +67,17 @@ export function openHttpStorage(root: URL, options: HttpStorageOptions): HttpSto
       await sleep(options.backoff * 2 ** (attempt - 1));
     }
   };
+  const get = (method: Method, path: string, headers: Headers): Promise<Answer> =>
+    ask(path, method, [base, ...pathSegments(path).map(encodeURIComponent)].join('/'), root.searchParams, headers);
 
   const factsOf = async (path: string): Promise<Facts> => {
-    const head = await persist(path, () => get('HEAD', path, {}));
+    const head = await get('HEAD', path, {});
     await head.body.dump();
     if (!NO_SUCH_METHOD.has(head.statusCode)) {
       refuse(path, head, 200);
       return readFacts(path, head, header(head, 'content-length'));
     }
-    const one = await persist(path, () => get('GET', path, { range: 'bytes=0-0' }));
+    const one = await get('GET', path, { range: 'bytes=0-0' });
     await discard(one);
     refuse(path, one, 206);
     return readFacts(path, one, /\/(\d+)$/.exec(header(one, 'content-range') ?? '')?.[1] ?? null);
@@ -98,7 +99,7 @@ export function openHttpStorage(root: URL, options: HttpStorageOptions): HttpSto
           if (attempt > ATTEMPTS) throw storageError(path, failure);
           if (attempt > 1) await sleep(options.backoff * 2 ** (attempt - 2));
           const [from, to] = [offset + done, offset + target.length - 1];
-          const answer = await persist(path, () => get('GET', path, { range: `bytes=${from}-${to}`, ...(etag === null ? {} : { 'if-match': etag }) }));
+          const answer = await get('GET', path, { range: `bytes=${from}-${to}`, ...(etag === null ? {} : { 'if-match': etag }) });
           await checkPart(path, answer, { from, to, size, etag });
           try {
             for await (const chunk of answer.body as AsyncIterable<Uint8Array>) {
@@ -124,7 +125,7 @@ export function openHttpStorage(root: URL, options: HttpStorageOptions): HttpSto
       if (options.listing === null) return null;
       return options.listing(names, async (pathname, query) => {
         const all = new URLSearchParams([...root.searchParams, ...query.map(([name, value]): [string, string] => [name, value])]);
-        const answer = await persist(path, () => ask('GET', pathname, all, {}));
+        const answer = await ask(path, 'GET', pathname, all, {});
         if (REFUSALS[answer.statusCode] === 'MPE_STORAGE_RESOURCE_NOT_FOUND') {
           await discard(answer);
           return null;
@@ -134,13 +135,7 @@ export function openHttpStorage(root: URL, options: HttpStorageOptions): HttpSto
         return readBounded(path, answer.body as AsyncIterable<Uint8Array>);
       });
     },
-    async readAll(path, limit) {
-      const source = await openSource(path);
-      if (source.size > limit) throw tooLarge(path, limit, source.size);
-      const bytes = new Uint8Array(source.size);
-      await source.read(0, bytes);
-      return bytes;
-    },
+    readAll: (path, limit) => readWhole(openSource, path, limit),
     close: () => pool.close(),
   };
 }

@@ -3,8 +3,10 @@ import { SaxesParser } from 'saxes';
 import { IsomerError } from '../errors.ts';
 import type { Entry } from './storage.ts';
 
+type Query = readonly (readonly [name: string, value: string])[];
+
 /** Asks the store; null where it knows nothing of the kind (404). `pathname` is encoded. */
-export type Asking = (pathname: string, query: readonly (readonly [name: string, value: string])[]) => Promise<Uint8Array | null>;
+export type Asking = (pathname: string, query: Query) => Promise<Uint8Array | null>;
 
 /** What the folder with these names below the root holds, sorted by name; null when there is no such folder. */
 export type Listing = (names: readonly string[], ask: Asking) => Promise<readonly Entry[] | null>;
@@ -24,35 +26,36 @@ export function azureListing({ pathname, hostname }: Pick<URL, 'pathname' | 'hos
   const inPath = /^(?:localhost|[\d.]+|\[.*\])$/.test(hostname);
   const account = inPath ? root.slice(0, 1) : [];
   const fixed = root.slice(account.length);
-  return async (names, ask) => {
+  return (names, ask) => {
     const [container, ...folders] = [...fixed, ...names];
     const at = `/${[...account, ...(container === undefined ? [] : [container])].map(encodeURIComponent).join('/')}`;
-    const prefix = folders.length === 0 ? '' : `${folders.join('/')}/`;
-    const query: readonly (readonly [string, string])[] = container === undefined ? [['comp', 'list']] : [['restype', 'container'], ['comp', 'list'], ['delimiter', '/'], ['prefix', prefix]];
-    const found = await readPages(AZURE, names, prefix, (marker) => ask(at, marker === '' ? query : [...query, ['marker', marker]]));
-    if (found === null) return null;
-    // A prefix that nothing has is no folder; a container that is empty is one.
-    return found.length === 0 && folders.length > 0 ? null : found;
+    return readPages(AZURE, folders, (query) => ask(at, query), container === undefined ? [['comp', 'list']] : [['restype', 'container'], ['comp', 'list'], ...below(folders)]);
   };
 }
 
 /** S3 and what speaks its language (ListObjectsV2). `at`: encoded path of the bucket on its host; `fixed`: names of the folder in it that is the root. */
 export function s3Listing(at: string, fixed: readonly string[]): Listing {
-  return async (names, ask) => {
+  return (names, ask) => {
     const folders = [...fixed, ...names];
-    const prefix = folders.length === 0 ? '' : `${folders.join('/')}/`;
-    const query: readonly (readonly [string, string])[] = [['list-type', '2'], ['delimiter', '/'], ['prefix', prefix]];
-    const found = await readPages(S3, names, prefix, (token) => ask(at, token === '' ? query : [...query, ['continuation-token', token]]));
-    return found === null || (found.length === 0 && folders.length > 0) ? null : found;
+    return readPages(S3, folders, (query) => ask(at, query), [['list-type', '2'], ...below(folders)]);
   };
 }
 
-/** All pages of a list, as entries of the folder with this prefix, sorted; null where the store knows no such place. */
-async function readPages(form: Form, names: readonly string[], prefix: string, page: (marker: string) => Promise<Uint8Array | null>): Promise<readonly Entry[] | null> {
-  const where = names.join('/');
+function prefixOf(folders: readonly string[]): string {
+  return folders.map((folder) => `${folder}/`).join('');
+}
+
+function below(folders: readonly string[]): Query {
+  return [['delimiter', '/'], ['prefix', prefixOf(folders)]];
+}
+
+/** All pages of a list, as entries of these folders of a container or bucket, sorted; null where the store knows no such place. */
+async function readPages(form: Form, folders: readonly string[], ask: (query: Query) => Promise<Uint8Array | null>, query: Query): Promise<readonly Entry[] | null> {
+  const where = folders.join('/');
+  const prefix = prefixOf(folders);
   const found = new Map<string, Entry>();
   for (let marker = ''; ; ) {
-    const bytes = await page(marker);
+    const bytes = await ask(marker === '' ? query : [...query, [form.marker, marker]]);
     if (bytes === null) return null;
     const { entries, next } = readPage(bytes, form, where);
     for (const { name: whole, size } of entries) {
@@ -66,6 +69,8 @@ async function readPages(form: Form, names: readonly string[], prefix: string, p
     if (next === '' || next === marker) break;
     marker = next;
   }
+  // A prefix that nothing has is no folder; a container that is empty is one.
+  if (found.size === 0 && folders.length > 0) return null;
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -73,10 +78,10 @@ async function readPages(form: Form, names: readonly string[], prefix: string, p
 type Item = { readonly name: string; readonly size: number | null };
 
 /** Elements of a list: its root, a file with its size, folders with the element of their name, and what the next page begins with. */
-type Form = { readonly root: string; readonly file: string; readonly size: string; readonly name: string; readonly folders: Readonly<Record<string, string>>; readonly next: string };
+type Form = { readonly root: string; readonly file: string; readonly size: string; readonly name: string; readonly folders: Readonly<Record<string, string>>; readonly next: string; /** Parameter that asks for it. */ readonly marker: string };
 
-const AZURE: Form = { root: 'EnumerationResults', file: 'Blob', size: 'Content-Length', name: 'Name', folders: { BlobPrefix: 'Name', Container: 'Name' }, next: 'NextMarker' };
-const S3: Form = { root: 'ListBucketResult', file: 'Contents', size: 'Size', name: 'Key', folders: { CommonPrefixes: 'Prefix' }, next: 'NextContinuationToken' };
+const AZURE: Form = { root: 'EnumerationResults', file: 'Blob', size: 'Content-Length', name: 'Name', folders: { BlobPrefix: 'Name', Container: 'Name' }, next: 'NextMarker', marker: 'marker' };
+const S3: Form = { root: 'ListBucketResult', file: 'Contents', size: 'Size', name: 'Key', folders: { CommonPrefixes: 'Prefix' }, next: 'NextContinuationToken', marker: 'continuation-token' };
 
 function readPage(bytes: Uint8Array, form: Form, where: string): { readonly entries: readonly Item[]; readonly next: string } {
   const parser = new SaxesParser({ xmlns: false, position: false });

@@ -1,6 +1,7 @@
 /** Storage in memory, with faults on demand: for tests and for bytes that never were files. */
-import { joinPath, notFound, outOfRange, pathSegments, tooLarge } from './paths.ts';
+import { joinPath, notFound, outOfRange, pathSegments } from './paths.ts';
 import type { Entry, Source, Storage } from './storage.ts';
+import { readWhole } from './whole.ts';
 
 export type MemoryStorage = Storage & {
   /** Puts or replaces a file; its version changes. */
@@ -65,16 +66,6 @@ export function createMemoryStorage(files: Readonly<Record<string, Uint8Array>> 
       if (entries.size === 0 && path !== '') return null;
       return [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     },
-    async readAll(path, limit) {
-      const source = await open(path);
-      try {
-        if (source.size > limit) throw tooLarge(path, limit, source.size);
-        const bytes = new Uint8Array(source.size);
-        await source.read(0, bytes);
-        return bytes;
-      } finally {
-        await source.close();
-      }
-    },
+    readAll: (path, limit) => readWhole(open, path, limit),
   };
 }

@@ -21,8 +21,9 @@ const ADDRESS = /^(azure\+)?(https?:\/\/.*)$/i;
 export type Surroundings = { readonly environment: Environment; readonly now: () => number };
 
 /**
- * `root`: a folder, a bucket (`s3://BUCKET/FOLDER`, s3.ts), or an http(s) address. Azure Blob Storage (an account, a container or a folder in it; known by its host's name, by a shared
- * access signature, or by `azure+` before the address) can be listed; elsewhere only what a server manifest names is found.
+ * `root`: a folder, a bucket (`s3://BUCKET/FOLDER`, s3.ts), or an http(s) address. Azure Blob Storage (an account, a container or a folder in
+ * it; known by its host's name, by a shared access signature, or by `azure+` before the address) can be listed; elsewhere only what a server
+ * manifest names is found.
  */
 export async function openRoot(root: string, { environment, now }: Surroundings): Promise<OpenedRoot> {
   if (/^s3:/i.test(root)) {

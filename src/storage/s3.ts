@@ -34,9 +34,9 @@ export function openS3Storage(root: string, environment: Environment, now: () =>
   const base = endpoint ?? (inPath ? `https://s3.${region}.amazonaws.com` : `https://${bucket}.s3.${region}.amazonaws.com`);
   if (!URL.canParse(base) || !/^https?:$/.test(new URL(base).protocol)) throw new IsomerError('ISOMER_CONFIG', { what: 'endpoint of S3', expected: 'an http or https address', found: base });
   const host = new URL(base);
-  const at = `${host.pathname.replace(/\/+$/, '')}/${inPath ? bucket : ''}`;
+  const at = `${host.pathname.replace(/\/+$/, '')}${inPath ? `/${bucket}` : ''}`;
   const folders = (folder ?? '').split('/').filter((name) => name !== '');
-  const url = new URL(`${host.origin}${[at.replace(/\/+$/, ''), ...folders.map(encodeURIComponent)].join('/')}`);
+  const url = new URL(`${host.origin}${[at, ...folders.map(encodeURIComponent)].join('/')}`);
   const [id, secret, token] = [environment['AWS_ACCESS_KEY_ID'], environment['AWS_SECRET_ACCESS_KEY'], environment['AWS_SESSION_TOKEN']];
   if ((id === undefined) !== (secret === undefined)) throw new IsomerError('ISOMER_CONFIG', { what: 'keys of S3', expected: 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY together', found: 'one of them' });
   const sign = id === undefined || secret === undefined ? null : s3Signer({ accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) }, region, now);
