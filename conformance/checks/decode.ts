@@ -3,6 +3,7 @@ import type { FormatId } from '../../spec/requirement.ts';
 import type { Decoded, Decoder } from '../oracle/decode.ts';
 import type { TruthTrackView, TruthView } from '../oracle/truth.ts';
 import { truthOfTrack } from '../oracle/truth.ts';
+import { WITH_SBR } from '../oracle/sound.ts';
 import { ALL, cantTell, inapplicable, type Finding, type FormatCheck, type FormatContext } from '../model.ts';
 import { fullTracks, trackName, type TrackView } from '../view.ts';
 import { judged, problem } from './helpers.ts';
@@ -95,7 +96,7 @@ const isDts = all(/^dts/);
 const GAPS: readonly Gap[] = [
   { kind: 'audio', formats: ['hls-v3', 'hls-v4'], of: isDts, reason: 'the client takes DTS in transport streams for no sound' },
   { kind: 'video', formats: ['hls-v3'], of: isDts, reason: 'the client waits for the DTS beside the pictures' },
-  { kind: 'audio', formats: ['smooth'], of: all(/^mp4a\.40\.(?:5|29)$/), reason: 'the client knows no FourCC AACH' },
+  { kind: 'audio', formats: ['smooth'], of: all(WITH_SBR), reason: 'the client knows no FourCC AACH' },
   { kind: 'audio', formats: ALL, of: (sounds) => sounds.some(({ rfc6381, channels }) => rfc6381 === 'ec-3' && (channels ?? 0) > 6), reason: 'the client decodes six channels of eight' },
 ];
 

@@ -119,12 +119,13 @@ export const SHAPE_MPD_CHECKS: readonly FormatCheck[] = [
         const real = members[0] === undefined ? null : realOf(context, members[0]);
         const [group, letter] = { audio: ['5', 'A'], text: ['3', 'T'], video: ['1', 'V'], other: ['', ''] }[set.kind];
         const csf = format === 'dash-csf';
+        const own = representations.filter(({ adaptationSet }) => adaptationSet === set);
         const wanted: [string, string, string][] = [['@id', String(index + 1), set.node.attributes['id'] ?? '']];
         if (csf) wanted.push(['@group', group, set.node.attributes['group'] ?? ''], ['@profiles', 'ccff', set.node.attributes['profiles'] ?? '']);
         if (set.kind === 'video') {
-          for (const [most, name] of [['maxWidth', 'width'], ['maxHeight', 'height']]) wanted.push([`@${most}`, String(Math.max(...representations.filter(({ adaptationSet }) => adaptationSet === set).map(({ node }) => Number(node.attributes[name] ?? '0')))), set.node.attributes[most] ?? '']);
+          for (const [most, name] of [['maxWidth', 'width'], ['maxHeight', 'height']]) wanted.push([`@${most}`, String(Math.max(...own.map(({ node }) => Number(node.attributes[name] ?? '0')))), set.node.attributes[most] ?? '']);
         }
-        const rates = representations.filter(({ adaptationSet }) => adaptationSet === set).map(({ node }) => node.attributes['frameRate'] ?? '');
+        const rates = own.map(({ node }) => node.attributes['frameRate'] ?? '');
         // Where a rate varies nobody can tell the largest.
         if (!csf && set.kind === 'video' && !rates.includes('')) wanted.push(['@maxFrameRate', rates.reduce((most, rate) => (rateOf(rate) > rateOf(most) ? rate : most)), set.node.attributes['maxFrameRate'] ?? '']);
         const access = set.node.attributes['startWithSAP'] ?? '';
@@ -132,7 +133,7 @@ export const SHAPE_MPD_CHECKS: readonly FormatCheck[] = [
         if (set.kind === 'video' ? access === '' : !csf) wanted.push(['@startWithSAP', '1', access]);
         if (set.kind === 'audio' && real?.codec.sampleRate != null) {
           const rate = String(real.codec.sampleRate);
-          for (const { node } of representations.filter(({ adaptationSet }) => adaptationSet === set)) wanted.push(['@audioSamplingRate', rate, node.attributes['audioSamplingRate'] ?? '']);
+          for (const { node } of own) wanted.push(['@audioSamplingRate', rate, node.attributes['audioSamplingRate'] ?? '']);
         }
         if (real !== null) {
           wanted.push(['Role', rolesOf(real, !csf).join(' '), descriptorsOf(set.node, 'Role')], ['Accessibility', real.accessibility.join(' '), descriptorsOf(set.node, 'Accessibility')]);

@@ -3,7 +3,7 @@
  * old clients rely on.
  */
 import { inapplicable, type AssetCheck, type FormatCheck, type FormatContext } from '../model.ts';
-import { coreOf } from '../oracle/sound.ts';
+import { coreOf, WITH_SBR } from '../oracle/sound.ts';
 import { truthOfTrack, type TruthTrackView } from '../oracle/truth.ts';
 import { childrenOf } from '../oracle/xml.ts';
 import { fullTracks, trackName, type TrackView } from '../view.ts';
@@ -26,7 +26,7 @@ export const SHAPE_SMOOTH_CHECKS: readonly FormatCheck[] = [
         const { attributes, line } = track.source.quality.node;
         const { width, height, sampleRate, channels, sampleEntry, rfc6381, config } = real.codec;
         // [MS-SSTR] does not say whether SBR and PS count: encoders and clients take the core's values, AudioTag 255 is of those after them elsewhere.
-        const core = /^mp4a\.40\.(?:5|29)$/.test(rfc6381) ? coreOf(Buffer.from(config, 'hex')) : null;
+        const core = WITH_SBR.test(rfc6381) ? coreOf(Buffer.from(config, 'hex')) : null;
         const wanted: Record<string, readonly (number | null | undefined)[]> =
           track.kind === 'video'
             ? { MaxWidth: [width], MaxHeight: [height] }

@@ -63,7 +63,7 @@ export const TS_CHECKS: readonly FormatCheck[] = [
     run: ({ view, reader }) =>
       eachTransport(view, reader, (transport) => [
         ...transport.faults.filter(({ kind }) => kind === 'random-access').map(({ message, packet, pid }) => ({ message, actual: '', packet, pid })),
-        ...remembered(randomAccessFaults, transport, () => transport.pes.flatMap((unit) => randomAccessFault(transport, unit)).slice(0, 3)),
+        ...transport.pes.flatMap((unit) => randomAccessFault(transport, unit)).slice(0, 3),
       ]),
   },
   {
@@ -260,7 +260,6 @@ export const TS_CHECKS: readonly FormatCheck[] = [
 
 const bufferModels = new WeakMap<TsSegment, readonly Fault[]>();
 const accessUnitFaults = new WeakMap<TsSegment, readonly Fault[]>();
-const randomAccessFaults = new WeakMap<TsSegment, readonly Fault[]>();
 
 type Fault = { readonly message: string; readonly actual: string; readonly packet: number; readonly pid: number };
 
@@ -278,8 +277,12 @@ function eachTransport(view: View, reader: TraceReader, judge: (transport: TsSeg
 const CODECS: Readonly<Record<number, NalCodec>> = { 0x1b: 'avc', 0x24: 'hevc' };
 const AAC_TYPE = 0x0f;
 
-function accessUnitFault({ streams }: TsSegment, { pid, packet, payload }: TsPes): readonly Fault[] {
-  const codec = CODECS[streams.find((stream) => stream.pid === pid)?.streamType ?? 0];
+function codecOf({ streams }: TsSegment, pid: number): NalCodec | undefined {
+  return CODECS[streams.find((stream) => stream.pid === pid)?.streamType ?? 0];
+}
+
+function accessUnitFault(transport: TsSegment, { pid, packet, payload }: TsPes): readonly Fault[] {
+  const codec = codecOf(transport, pid);
   if (codec === undefined) return [];
   const fault = (message: string, actual = ''): Fault[] => [{ message, actual, packet, pid }];
   const start = payload[0] === 0 && payload[1] === 0 && (payload[2] === 1 || (payload[2] === 0 && payload[3] === 1));
@@ -293,8 +296,8 @@ function accessUnitFault({ streams }: TsSegment, { pid, packet, payload }: TsPes
   return picture < 0 || wanted.every((type) => before.includes(type)) ? [] : fault('a key frame lacks parameter sets', types);
 }
 
-function randomAccessFault({ streams }: TsSegment, { pid, packet, payload, randomAccess }: TsPes): readonly Fault[] {
-  const codec = CODECS[streams.find((stream) => stream.pid === pid)?.streamType ?? 0];
+function randomAccessFault(transport: TsSegment, { pid, packet, payload, randomAccess }: TsPes): readonly Fault[] {
+  const codec = codecOf(transport, pid);
   if (!randomAccess || codec === undefined) return [];
   const units = annexBUnits(payload);
   return startsDecoding(units, codec) ? [] : [{ message: 'random_access_indicator stands at a picture that nothing can be decoded from', actual: units.map((unit) => nalType(unit, codec)).join(' '), packet, pid }];

@@ -207,23 +207,13 @@ export function fragmentFormFaults({ tree }: SegmentFacts): readonly string[] {
       }
       sized(find(traf.children, 'tfhd'), 'tfhd', [0], 0x3003b, (_, flags) => 4 + ((flags & 1) !== 0 ? 8 : 0) + 4 * bitCount(flags & 0x3a));
       sized(find(traf.children, 'tfdt'), 'tfdt', [0, 1], 0, (version) => (version === 1 ? 8 : 4));
-      faults.push(...extendedFaults(tree, traf));
+      // [MS-SSTR] 2.2.4.4: a time and a duration of 4 or 8 bytes.
+      const tfxd = traf.children.filter(({ uuid }) => uuid === TFXD);
+      if (tfxd.length > 1) faults.push(`traf holds ${tfxd.length} tfxd`);
+      sized(tfxd[0], 'tfxd', [0, 1], 0, (version) => (version === 1 ? 16 : 8));
       for (const trun of findAll(traf.children, 'trun')) sized(trun, 'trun', [0, 1], 0xf05, (_, flags, view) => 4 + 4 * bitCount(flags & 5) + 4 * bitCount(flags & 0xf00) * view.getUint32(0));
     }
   }
-  return faults;
-}
-
-/** [MS-SSTR] 2.2.4.4: TfxdBox stands once, in version 0 or 1 without flags, with a time and a duration of 4 or 8 bytes. */
-function extendedFaults(tree: BoxTree, { children }: Box): readonly string[] {
-  const faults: string[] = [];
-  const found = children.filter((child) => child.uuid === TFXD);
-  if (found.length > 1) faults.push(`traf holds ${found.length} tfxd`);
-  const [tfxd] = found;
-  if (tfxd === undefined) return faults;
-  const body = bodyOf(tree, tfxd);
-  if (body[0] > 1 || body[1] !== 0 || body[2] !== 0 || body[3] !== 0) faults.push(`tfxd has version and flags ${Buffer.from(body.subarray(0, 4)).toString('hex')}`);
-  else if (body.length !== (body[0] === 1 ? 20 : 12)) faults.push(`tfxd has ${body.length} bytes of fields`);
   return faults;
 }
 

@@ -17,6 +17,9 @@ export type Sound = {
   readonly open: boolean;
 };
 
+/** AAC with spectral band replication, with parametric stereo or without. */
+export const WITH_SBR = /^mp4a\.40\.(?:5|29)$/;
+
 /** null when it is no sound, or cannot be read. */
 export function soundOf(entry: SampleEntryFacts): Sound | null {
   if (entry.type === 'mp4a') return aac(audioSpecificConfig(entry));
@@ -26,7 +29,7 @@ export function soundOf(entry: SampleEntryFacts): Sound | null {
 
 /** Whether a manifest's codec string can be said of a stream: what the box says, or more of it where the box leaves that open. */
 export function mayBeCalled({ codec, open }: Sound, told: string): boolean {
-  return told.toLowerCase() === codec || (open && /^mp4a\.40\.(5|29)$/.test(told));
+  return told.toLowerCase() === codec || (open && WITH_SBR.test(told));
 }
 
 /** The rates that can be told of it: with SBR twice the core's. */
@@ -49,14 +52,17 @@ const RATES: readonly number[] = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000
 /** Table 1.19; 0: a program_config_element. */
 const CHANNELS: readonly (number | null)[] = [null, 1, 2, 3, 4, 5, 6, 8, null, null, null, 7, 8, null, 8];
 
+/** An index of four bits, or a frequency of its own; null: reserved. */
+function readRate(u: ReturnType<typeof fieldsOf>): number | null {
+  const index = u(4);
+  return index === 15 ? u(24) : (RATES[index] ?? null);
+}
+
 /** 1.6.2.1: SBR (5) or PS (29) first and the core behind, or the core and a sync extension behind. */
 function aac(config: Uint8Array | null): Sound | null {
   if (config === null || config.length < 2) return null;
   const u = fieldsOf(config);
-  const rate = (): number => {
-    const index = u(4);
-    return index === 15 ? u(24) : (RATES[index] ?? 0);
-  };
+  const rate = (): number => readRate(u) ?? 0;
   let objectType = u(5);
   let sampleRate = rate();
   const layout = u(4);
@@ -84,9 +90,7 @@ function aac(config: Uint8Array | null): Sound | null {
 export function coreOf(config: Uint8Array): { readonly sampleRate: number | null; readonly channels: number | null } {
   const u = fieldsOf(config);
   u(5);
-  const index = u(4);
-  const sampleRate = index === 15 ? u(24) : (RATES[index] ?? null);
-  return { sampleRate, channels: CHANNELS[u(4)] ?? null };
+  return { sampleRate: readRate(u), channels: CHANNELS[u(4)] ?? null };
 }
 
 /** ETSI TS 102 366 table 4.3 by acmod: speakers L C R Ls Rs Lc/Rc Lrs/Rrs Cs …, from the highest bit. */
